@@ -1,0 +1,5 @@
+//! Compiles the schema.
+
+fn main() -> Result<(), qapi_codegen::Error> {
+    qapi_codegen::compile("toy.json")
+}

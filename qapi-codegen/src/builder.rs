@@ -1,0 +1,207 @@
+//! The way in for build scripts.
+
+use std::env;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use qapi_parser::{FsLoader, Loader, Severity};
+
+use crate::error::Error;
+use crate::generator::Generator;
+use crate::options::{Conditions, Layout, Options};
+use crate::output::{self, Output};
+use crate::rust;
+
+/// A builder with the defaults for build scripts: one file in `OUT_DIR`, everything generated.
+pub fn configure() -> Builder {
+    Builder {
+        options: Options { layout: Layout::Single, ..Options::default() },
+        out_dir: None,
+        emit_rerun_if_changed: env::var_os("CARGO").is_some(),
+    }
+}
+
+/// Generates bindings for a schema with all defaults.
+///
+/// # Errors
+/// As for [`Builder::compile`].
+pub fn compile(schema: impl AsRef<Path>) -> Result<(), Error> {
+    configure().compile(schema)
+}
+
+/// Generates bindings from a build script.
+///
+/// ```no_run
+/// // build.rs
+/// fn main() -> Result<(), qapi_codegen::Error> {
+///     qapi_codegen::configure().define("CONFIG_LINUX").compile("schema/vm.json")
+/// }
+/// ```
+/// ```ignore
+/// // lib.rs
+/// pub mod vm {
+///     include!(concat!(env!("OUT_DIR"), "/vm.rs"));
+/// }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Builder {
+    options: Options,
+    out_dir: Option<PathBuf>,
+    emit_rerun_if_changed: bool,
+}
+
+impl Builder {
+    /// Defines a configuration symbol. From the first one on, `if` conditions are evaluated, and what
+    /// they leave out is not generated; without any, everything is.
+    #[must_use]
+    pub fn define(mut self, symbol: impl Into<String>) -> Self {
+        match &mut self.options.conditions {
+            Conditions::Evaluate(symbols) => {
+                symbols.insert(symbol.into());
+            }
+            Conditions::Keep => self.options.conditions = Conditions::Evaluate([symbol.into()].into()),
+        }
+        self
+    }
+
+    /// Says what becomes of `if` conditions, in place of what was defined so far.
+    #[must_use]
+    pub fn conditions(mut self, conditions: Conditions) -> Self {
+        self.options.conditions = conditions;
+        self
+    }
+
+    /// How the output is spread over files; one file by default.
+    #[must_use]
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.options.layout = layout;
+        self
+    }
+
+    /// Names the bindings: the file `NAME.rs` or folder `NAME`, and the handler trait for commands of
+    /// the root file. By default the name of the root file, or of its folder if it is called
+    /// `qapi-schema.json`.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.options.name = Some(name.into());
+        self
+    }
+
+    /// Where to write to, in place of `OUT_DIR`.
+    #[must_use]
+    pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.out_dir = Some(folder.into());
+        self
+    }
+
+    /// Whether the schema's documentation becomes rustdoc; it does by default.
+    #[must_use]
+    pub fn doc_comments(mut self, yes: bool) -> Self {
+        self.options.doc_comments = yes;
+        self
+    }
+
+    /// Whether the output is laid out for reading; it is by default.
+    #[must_use]
+    pub fn format(mut self, yes: bool) -> Self {
+        self.options.format = yes;
+        self
+    }
+
+    /// Whether to tell Cargo which files the output depends on. By default when Cargo runs it.
+    #[must_use]
+    pub fn emit_rerun_if_changed(mut self, yes: bool) -> Self {
+        self.emit_rerun_if_changed = yes;
+        self
+    }
+
+    /// Reads a schema, writes the bindings, and tells Cargo what to look at.
+    ///
+    /// # Errors
+    /// The schema has errors, cannot be put into Rust, or a file cannot be written.
+    pub fn compile(self, schema: impl AsRef<Path>) -> Result<(), Error> {
+        let schema = schema.as_ref();
+        let out_dir = match &self.out_dir {
+            Some(folder) => folder.clone(),
+            None => env::var_os("OUT_DIR").map(PathBuf::from).ok_or_else(|| {
+                Error::config("OUT_DIR is not set: call this from a build script, or say where with `out_dir`")
+            })?,
+        };
+        let (name, layout, emit) = (self.name_for(schema), self.options.layout, self.emit_rerun_if_changed);
+        let (output, inputs) = self.run(schema);
+        if emit {
+            tell_cargo(&inputs, &output);
+        }
+        let output = output?;
+        match layout {
+            Layout::Folder => output.write_to(out_dir.join(name)).map(drop),
+            Layout::Single => output.files.values().try_for_each(|text| {
+                output::write_if_changed(&out_dir.join(format!("{name}.rs")), text)
+            }),
+        }
+    }
+
+    /// Reads a schema and generates the bindings; writes nothing.
+    ///
+    /// # Errors
+    /// The schema has errors or cannot be put into Rust.
+    pub fn generate(self, schema: impl AsRef<Path>) -> Result<Output, Error> {
+        self.run(schema.as_ref()).0
+    }
+
+    /// As [`Builder::generate`], with the files from a loader.
+    ///
+    /// # Errors
+    /// As for [`Builder::generate`].
+    pub fn generate_with(self, schema: impl AsRef<Path>, loader: &dyn Loader) -> Result<Output, Error> {
+        self.check_and_generate(schema.as_ref(), loader)
+    }
+
+    /// The inputs are known even when there is no output.
+    fn run(self, schema: &Path) -> (Result<Output, Error>, Vec<PathBuf>) {
+        let loader = FsLoader::new();
+        let output = self.check_and_generate(schema, &loader);
+        let inputs = loader.opened();
+        (output.map(|output| Output { inputs: inputs.clone(), ..output }), inputs)
+    }
+
+    fn check_and_generate(self, schema: &Path, loader: &dyn Loader) -> Result<Output, Error> {
+        let outcome = qapi_parser::check(schema, loader, &qapi_parser::Options::new());
+        let renderer = qapi_parser::Renderer::new(&outcome.sources, qapi_parser::Format::Short);
+        let known = outcome.diagnostics.iter().filter(|one| one.severity == Severity::Warning);
+        let warnings: Vec<String> = known.map(|one| renderer.render(one).trim_end().to_owned()).collect();
+        let name = self.name_for(schema);
+        let generator = Generator::new(Options { name: Some(name), ..self.options });
+        let files = generator.generate(&outcome.into_result()?.schema)?;
+        Ok(Output { files, warnings, inputs: Vec::new() })
+    }
+
+    fn name_for(&self, schema: &Path) -> String {
+        self.options.name.clone().unwrap_or_else(|| default_name(schema))
+    }
+}
+
+/// `vm` for `schema/vm.json`, `qga` for `schema/qga/qapi-schema.json`.
+fn default_name(schema: &Path) -> String {
+    let path = schema.to_string_lossy();
+    let stem = rust::stem(&path);
+    if stem != "qapi-schema" {
+        return stem.to_owned();
+    }
+    let absolute = std::path::absolute(schema).ok();
+    let folder = absolute.as_deref().and_then(Path::parent).and_then(Path::file_name);
+    folder.map_or_else(|| stem.to_owned(), |folder| folder.to_string_lossy().into_owned())
+}
+
+/// Cargo runs the script again when one of these files changes, or appears.
+fn tell_cargo(inputs: &[PathBuf], output: &Result<Output, Error>) {
+    let mut lines = String::new();
+    for input in inputs {
+        lines += &format!("cargo::rerun-if-changed={}\n", input.display());
+    }
+    for warning in output.iter().flat_map(|output| &output.warnings) {
+        lines += &format!("cargo::warning={warning}\n");
+    }
+    // With nobody to read it, there is nobody to tell.
+    let _ = std::io::stdout().write_all(lines.as_bytes());
+}

@@ -1,0 +1,232 @@
+//! What all emitters ask: names, kept members, types as Rust writes them.
+
+use std::collections::{HashMap, HashSet};
+
+use proc_macro2::{Ident, TokenStream};
+use qapi_parser::schema::{
+    Builtin, Cond, Entity, EntityId, EntityKind, Enum, EnumMember, Member, ModuleId, Schema, Union,
+};
+use quote::quote;
+
+use super::blank::Blanks;
+use super::graph::{Boxes, Hold};
+use super::names::{self, Scope};
+use crate::error::Error;
+use crate::options::Options;
+
+/// From where generated code names a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In a submodule of `types`.
+    Types,
+    /// In a submodule of a sibling of `types`.
+    Beside,
+}
+
+/// Read-only answers for the emitters, worked out once.
+#[derive(Debug)]
+pub(crate) struct Context<'s> {
+    pub(crate) schema: &'s Schema,
+    pub(crate) options: &'s Options,
+    /// Types, commands and events.
+    names: HashMap<EntityId, Ident>,
+    /// The enums with the data of unions.
+    tags: HashMap<EntityId, Ident>,
+    /// The handlers' methods.
+    methods: HashMap<EntityId, Ident>,
+    modules: Vec<String>,
+    boxes: Boxes,
+    blanks: Blanks,
+    /// Predefined entities that the schema uses.
+    used: HashSet<EntityId>,
+}
+
+impl<'s> Context<'s> {
+    /// Works the answers out.
+    ///
+    /// # Errors
+    /// The schema cannot be put into Rust under these options.
+    pub(crate) fn new(schema: &'s Schema, options: &'s Options) -> Result<Self, Error> {
+        super::references::check(schema, &options.conditions)?;
+        let mut context = Context {
+            schema,
+            options,
+            names: HashMap::new(),
+            tags: HashMap::new(),
+            methods: HashMap::new(),
+            modules: super::modules::names(schema, options),
+            boxes: Boxes::find(schema, &options.conditions),
+            blanks: Blanks::find(schema, &options.conditions)?,
+            used: super::references::used(schema, &options.conditions),
+        };
+        context.name_types();
+        context.name_all(|kind| matches!(kind, EntityKind::Command(_)));
+        context.name_all(|kind| matches!(kind, EntityKind::Event(_)));
+        context.name_methods();
+        Ok(context)
+    }
+
+    /// The schema's own names come first: they are not to change for those that are derived.
+    fn name_types(&mut self) {
+        let types = self.select(is_type);
+        let unions: Vec<(EntityId, &Union)> = types.iter().filter_map(|&id| Some((id, self.union(id)?))).collect();
+        let mut wanted: Vec<String> = types.iter().map(|&id| names::camel(&self.entity(id).name)).collect();
+        wanted.extend(unions.iter().map(|&(id, union)| {
+            let tag = &union.members[union.tag].name;
+            format!("{}{}", names::camel(&self.entity(id).name), names::camel(tag).trim_start_matches('_'))
+        }));
+        let mut given = Scope::default().claim(&wanted).into_iter();
+        let tags: Vec<EntityId> = unions.into_iter().map(|(id, _)| id).collect();
+        self.names.extend(types.into_iter().zip(given.by_ref()));
+        self.tags.extend(tags.into_iter().zip(given));
+    }
+
+    fn name_all(&mut self, wanted: fn(&EntityKind) -> bool) {
+        let ids = self.select(wanted);
+        let wanted: Vec<String> = ids.iter().map(|&id| names::camel(&self.entity(id).name)).collect();
+        self.names.extend(ids.into_iter().zip(Scope::default().claim(&wanted)));
+    }
+
+    /// The traits have a constant for each method, and one, `COMMANDS`, beside them.
+    fn name_methods(&mut self) {
+        let ids = self.select(|kind| matches!(kind, EntityKind::Command(_)));
+        let wanted: Vec<String> = ids.iter().map(|&id| names::snake(&self.entity(id).name)).collect();
+        self.methods.extend(ids.into_iter().zip(Scope::reserving(&["commands"]).claim(&wanted)));
+    }
+
+    fn select(&self, wanted: fn(&EntityKind) -> bool) -> Vec<EntityId> {
+        self.kept().filter(|&id| wanted(&self.entity(id).kind)).collect()
+    }
+
+    /// The entities to be generated, in the schema's order.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = EntityId> + '_ {
+        let all = (0_u32..).zip(self.schema.entities());
+        let kept = all.filter(|(_, entity)| self.keeps(&entity.cond));
+        kept.map(|(index, _)| EntityId(index)).filter(|id| self.is_emitted(*id))
+    }
+
+    /// Implicit types have no name of their own in Rust, and predefined ones are in the runtime but
+    /// for an enumeration that few schemas use.
+    fn is_emitted(&self, id: EntityId) -> bool {
+        let entity = self.entity(id);
+        !entity.implicit && (entity.span.is_some() || self.used.contains(&id))
+    }
+
+    /// Whether the conditions let something be.
+    pub(crate) fn keeps(&self, cond: &Cond) -> bool {
+        self.options.conditions.hold(cond)
+    }
+
+    pub(crate) fn entity(&self, id: EntityId) -> &'s Entity {
+        self.schema.entity(id)
+    }
+
+    pub(crate) fn union(&self, id: EntityId) -> Option<&'s Union> {
+        match &self.entity(id).kind {
+            EntityKind::Union(union) => Some(union),
+            _ => None,
+        }
+    }
+
+    /// The name of a type, command or event in its namespace.
+    pub(crate) fn name(&self, id: EntityId) -> Ident {
+        self.names.get(&id).cloned().unwrap_or_else(|| names::ident(&names::camel(&self.entity(id).name)))
+    }
+
+    /// The name of the enum that holds what depends on a union's tag.
+    pub(crate) fn tag_name(&self, union: EntityId) -> Ident {
+        self.tags.get(&union).cloned().unwrap_or_else(|| self.name(union))
+    }
+
+    /// The name of a command's method.
+    pub(crate) fn method(&self, command: EntityId) -> Ident {
+        self.methods.get(&command).cloned().unwrap_or_else(|| self.name(command))
+    }
+
+    /// The name of a QAPI module, fit for a Rust module.
+    pub(crate) fn module(&self, module: ModuleId) -> &str {
+        self.modules.get(module.0 as usize).map_or("", String::as_str)
+    }
+
+    /// The index of the branch or alternative that a blank value has.
+    pub(crate) fn blank_choice(&self, id: EntityId) -> usize {
+        self.blanks.choice(id)
+    }
+
+    /// Whether `from` has to hold `to` in a box at such places.
+    pub(crate) fn boxes(&self, from: EntityId, to: EntityId, hold: Hold) -> bool {
+        self.boxes.contain(from, to, hold)
+    }
+
+    /// The members of an object type that are to be generated.
+    pub(crate) fn members(&self, id: EntityId) -> Vec<&'s Member> {
+        let members: &[Member] = match &self.entity(id).kind {
+            EntityKind::Struct(object) => &object.members,
+            EntityKind::Union(union) => &union.members,
+            _ => &[],
+        };
+        members.iter().filter(|member| self.keeps(&member.cond)).collect()
+    }
+
+    /// The values of an enumeration that are to be generated, with their Rust names.
+    pub(crate) fn values(&self, of: &'s Enum) -> Vec<(&'s EnumMember, Ident)> {
+        let kept: Vec<&EnumMember> = of.members.iter().filter(|member| self.keeps(&member.cond)).collect();
+        let wanted: Vec<String> = kept.iter().map(|member| names::camel(&member.name)).collect();
+        kept.into_iter().zip(Scope::default().claim(&wanted)).collect()
+    }
+
+    /// The values of the enumeration with this id.
+    pub(crate) fn values_of(&self, id: EntityId) -> Vec<(&'s EnumMember, Ident)> {
+        match &self.entity(id).kind {
+            EntityKind::Enum(of) => self.values(of),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a type is an object of which nothing has to be given.
+    pub(crate) fn has_default(&self, id: EntityId) -> bool {
+        let is_struct = matches!(self.entity(id).kind, EntityKind::Struct(_));
+        is_struct && self.members(id).iter().all(|member| member.optional)
+    }
+
+    /// A type as generated code writes it.
+    pub(crate) fn ty(&self, id: EntityId, place: Place) -> TokenStream {
+        match &self.entity(id).kind {
+            EntityKind::Builtin(builtin) => predefined(*builtin),
+            EntityKind::Array { element } => {
+                let element = self.ty(*element, place);
+                quote!(::std::vec::Vec<#element>)
+            }
+            _ => {
+                let name = self.name(id);
+                match place {
+                    Place::Types => quote!(super::#name),
+                    Place::Beside => quote!(super::super::types::#name),
+                }
+            }
+        }
+    }
+}
+
+/// Whether generated code has a type of its own for such an entity.
+pub(crate) fn is_type(kind: &EntityKind) -> bool {
+    matches!(kind, EntityKind::Enum(_) | EntityKind::Struct(_) | EntityKind::Union(_) | EntityKind::Alternate(_))
+}
+
+fn predefined(builtin: Builtin) -> TokenStream {
+    match builtin {
+        Builtin::Str => quote!(::std::string::String),
+        Builtin::Number => quote!(f64),
+        Builtin::Int | Builtin::Int64 => quote!(i64),
+        Builtin::Int8 => quote!(i8),
+        Builtin::Int16 => quote!(i16),
+        Builtin::Int32 => quote!(i32),
+        Builtin::Uint8 => quote!(u8),
+        Builtin::Uint16 => quote!(u16),
+        Builtin::Uint32 => quote!(u32),
+        Builtin::Uint64 | Builtin::Size => quote!(u64),
+        Builtin::Bool => quote!(bool),
+        Builtin::Null => quote!(::qmp_runtime::codec::Null),
+        Builtin::Any => quote!(::qmp_runtime::json::Value),
+    }
+}

@@ -1,0 +1,46 @@
+//! The features that have a meaning of their own.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use qapi_parser::schema::{EntityId, Feature};
+use quote::quote;
+
+use super::context::Context;
+use super::docs;
+
+/// Whether something is to go away.
+pub(crate) fn is_deprecated(features: &[Feature]) -> bool {
+    has(features, "deprecated")
+}
+
+/// Whether something may change.
+pub(crate) fn is_unstable(features: &[Feature]) -> bool {
+    has(features, "unstable")
+}
+
+fn has(features: &[Feature], name: &str) -> bool {
+    features.iter().any(|feature| feature.name == name)
+}
+
+/// The attribute for what is to go away, with the documentation's reason.
+pub(crate) fn deprecated(context: &Context<'_>, owner: EntityId, features: &[Feature]) -> TokenStream {
+    if !is_deprecated(features) {
+        return TokenStream::new();
+    }
+    match docs::deprecation(context, owner) {
+        Some(note) => quote!(#[deprecated(note = #note)]),
+        None => quote!(#[deprecated]),
+    }
+}
+
+/// The flags of a member in its table.
+pub(crate) fn flags(features: &[Feature]) -> Vec<Ident> {
+    let known = [("deprecated", is_deprecated(features)), ("unstable", is_unstable(features))];
+    known.iter().filter(|(_, set)| *set).map(|(name, _)| Ident::new(name, Span::call_site())).collect()
+}
+
+/// The call that puts the features into a command's or event's info.
+pub(crate) fn info(context: &Context<'_>, features: &[Feature]) -> TokenStream {
+    let kept = features.iter().filter(|feature| context.keeps(&feature.cond));
+    let names: Vec<&str> = kept.map(|feature| feature.name.as_str()).collect();
+    if names.is_empty() { TokenStream::new() } else { quote!(.features(&[#(#names),*])) }
+}

@@ -1,0 +1,105 @@
+//! From modules to files.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::names;
+use super::tree::Module;
+use crate::error::Error;
+use crate::generator::Files;
+use crate::options::{Layout, Options};
+
+/// Renders the root module and all within.
+///
+/// # Errors
+/// The text is no Rust, which would be a mistake of the generator.
+pub(crate) fn render(root: &Module, options: &Options, header: &str) -> Result<Files, Error> {
+    let mut files = Files::new();
+    match options.layout {
+        Layout::Folder => folder(root, "", options, header, &mut files)?,
+        Layout::Single => {
+            let items = root.items.iter().cloned().chain(root.modules.iter().flat_map(inline));
+            files.insert("mod.rs".to_owned(), format!("{header}\n{}", text(items, options)?));
+        }
+    }
+    Ok(files)
+}
+
+/// A module with submodules is a folder with `mod.rs`, one without is a file.
+fn folder(module: &Module, path: &str, options: &Options, header: &str, files: &mut Files) -> Result<(), Error> {
+    let declared = module.modules.iter().map(|inner| {
+        let name = names::ident(&inner.name);
+        let attributes = &inner.attributes;
+        let public = inner.is_public.then(|| quote!(pub));
+        quote!(#attributes #public mod #name;)
+    });
+    let items = declared.chain(exports(module)).chain(module.items.iter().cloned());
+    let file = match (path, module.modules.is_empty()) {
+        ("", _) => "mod.rs".to_owned(),
+        (_, true) => format!("{path}.rs"),
+        (_, false) => format!("{path}/mod.rs"),
+    };
+    files.insert(file, format!("{header}\n{}", text(items, options)?));
+    for inner in &module.modules {
+        let inner_path = if path.is_empty() { inner.name.clone() } else { format!("{path}/{}", inner.name) };
+        folder(inner, &inner_path, options, header, files)?;
+    }
+    Ok(())
+}
+
+fn exports(module: &Module) -> impl Iterator<Item = TokenStream> + '_ {
+    module.modules.iter().filter(|inner| !inner.is_public).map(|inner| {
+        let name = names::ident(&inner.name);
+        quote!(pub use self::#name::*;)
+    })
+}
+
+/// A module within the file of its parent, and what the parent exports of it.
+fn inline(module: &Module) -> Vec<TokenStream> {
+    let name = names::ident(&module.name);
+    let attributes = &module.attributes;
+    let public = module.is_public.then(|| quote!(pub));
+    let inner = module.modules.iter().flat_map(inline);
+    let items = &module.items;
+    let definition = quote!(#attributes #public mod #name { #(#inner)* #(#items)* });
+    let export = (!module.is_public).then(|| quote!(pub use self::#name::*;));
+    [Some(definition), export].into_iter().flatten().collect()
+}
+
+fn text(items: impl Iterator<Item = TokenStream>, options: &Options) -> Result<String, Error> {
+    if !options.format {
+        let texts: Vec<String> = items.map(|item| item.to_string()).collect();
+        return Ok(texts.join("\n") + "\n");
+    }
+    let mut text = String::new();
+    let mut last_line_only = true;
+    for item in items {
+        let file: syn::File = syn::parse2(item)
+            .map_err(|error| Error::unsupported(format!("the generator made something that is no Rust: {error}")))?;
+        let item = space_out(&prettyplease::unparse(&file));
+        // Declarations of one line stand close together.
+        let is_line = item.lines().count() == 1;
+        if !text.is_empty() && !(is_line && last_line_only) {
+            text.push('\n');
+        }
+        last_line_only = is_line;
+        text.push_str(&item);
+    }
+    Ok(text)
+}
+
+/// Puts a blank line in front of documented things that follow other things inside an item.
+fn space_out(item: &str) -> String {
+    let mut text = String::with_capacity(item.len());
+    let mut last = "";
+    for line in item.lines() {
+        let ends = (last.starts_with(' ') && last.ends_with(';')) || last.trim() == "}";
+        if ends && line.trim_start().starts_with("///") {
+            text.push('\n');
+        }
+        text.push_str(line);
+        text.push('\n');
+        last = line;
+    }
+    text
+}

@@ -1,0 +1,163 @@
+//! The Rust back end: types, commands, events and handler traits of a schema.
+
+mod alternates;
+mod arguments;
+mod blank;
+mod commands;
+mod context;
+mod docs;
+mod enums;
+mod events;
+mod features;
+mod files;
+mod graph;
+mod handlers;
+mod modules;
+mod names;
+mod record;
+mod references;
+mod structs;
+mod tree;
+mod unions;
+
+use proc_macro2::{Literal, TokenStream};
+use qapi_parser::schema::{Command, EntityId, EntityKind, ModuleId, Schema};
+use quote::quote;
+
+use crate::error::Error;
+use crate::generator::Files;
+use crate::introspect;
+use crate::options::Options;
+use context::Context;
+use tree::Module;
+
+pub(crate) use modules::stem;
+
+/// Generates the files for a schema.
+///
+/// # Errors
+/// The schema cannot be put into Rust under these options.
+pub(crate) fn generate(schema: &Schema, options: &Options) -> Result<Files, Error> {
+    let context = Context::new(schema, options)?;
+    let root = root(&context)?;
+    let header = header(schema);
+    files::render(&root, options, &header)
+}
+
+fn header(schema: &Schema) -> String {
+    let root = schema.modules().get(modules::ROOT.0 as usize).map_or("schema", |module| module.name.as_str());
+    format!("{}{} from {root}; do not edit\n", crate::output::MARK, env!("CARGO_PKG_VERSION"))
+}
+
+/// The namespaces beside each other: names clash across them in QEMU's own schema.
+fn root(context: &Context<'_>) -> Result<Module, Error> {
+    let namespaces = [
+        namespace(context, "types", "The types of the schema.", type_items),
+        namespace(context, "commands", "The arguments of the commands.", command_items),
+        namespace(context, "events", "The data of the events.", event_items),
+        handler_modules(context),
+        introspection(context)?,
+    ];
+    let modules = namespaces.into_iter().filter(|module| !module.items.is_empty() || !module.modules.is_empty());
+    Ok(Module { modules: modules.collect(), ..Module::default() })
+}
+
+fn namespace(
+    context: &Context<'_>,
+    name: &str,
+    summary: &str,
+    items: fn(&Context<'_>, EntityId) -> Vec<TokenStream>,
+) -> Module {
+    let modules = by_module(context, |ids| ids.iter().flat_map(|&id| items(context, id)).collect());
+    let docs = docs::attributes(&vec![summary.to_owned()]);
+    Module {
+        name: name.to_owned(),
+        attributes: quote!(#docs #[allow(deprecated, reason = "the schema keeps what is deprecated")]),
+        is_public: true,
+        modules,
+        ..Module::default()
+    }
+}
+
+/// A Rust module for each module of the schema, as far as there is anything in it.
+fn by_module(context: &Context<'_>, items: impl Fn(&[EntityId]) -> Vec<TokenStream>) -> Vec<Module> {
+    let ids: Vec<EntityId> = context.kept().collect();
+    let mut modules = Vec::new();
+    for (index, _) in (0_u32..).zip(context.schema.modules()) {
+        let here: Vec<EntityId> =
+            ids.iter().copied().filter(|&id| context.entity(id).module == ModuleId(index)).collect();
+        let items = items(&here);
+        if !items.is_empty() {
+            let name = context.module(ModuleId(index)).to_owned();
+            modules.push(Module { name, items, ..Module::default() });
+        }
+    }
+    modules
+}
+
+fn type_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
+    match &context.entity(id).kind {
+        EntityKind::Enum(of) => enums::items(context, id, of),
+        EntityKind::Struct(_) => structs::items(context, id),
+        EntityKind::Union(union) => {
+            let mut items = structs::items(context, id);
+            items.extend(unions::items(context, id, union));
+            items
+        }
+        EntityKind::Alternate(alternate) => alternates::items(context, id, alternate),
+        _ => Vec::new(),
+    }
+}
+
+fn command_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
+    command(context, id).map(|command| commands::items(context, id, command)).unwrap_or_default()
+}
+
+fn event_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
+    match &context.entity(id).kind {
+        EntityKind::Event(event) => events::items(context, id, event),
+        _ => Vec::new(),
+    }
+}
+
+fn command<'s>(context: &Context<'s>, id: EntityId) -> Option<&'s Command> {
+    match &context.entity(id).kind {
+        EntityKind::Command(command) => Some(command),
+        _ => None,
+    }
+}
+
+fn handler_modules(context: &Context<'_>) -> Module {
+    let modules = by_module(context, |ids| {
+        let commands: Vec<_> = ids.iter().filter_map(|&id| Some((id, command(context, id)?))).collect();
+        let module = commands.first().map(|&(id, _)| context.module(context.entity(id).module));
+        module.map(|module| handlers::items(context, module, &commands)).unwrap_or_default()
+    });
+    Module {
+        name: "handlers".to_owned(),
+        attributes: quote!(#[allow(deprecated, reason = "the schema keeps what is deprecated")]),
+        modules,
+        ..Module::default()
+    }
+}
+
+fn introspection(context: &Context<'_>) -> Result<Module, Error> {
+    let options = introspect::Options {
+        conditions: context.options.conditions.clone(),
+        unmasked: true,
+        ..introspect::Options::default()
+    };
+    let text = introspect::text(context.schema, &options);
+    // No type name holds a quote or a number sign.
+    let literal: Literal = format!("r#\"{text}\"#")
+        .parse()
+        .map_err(|_| Error::unsupported("the introspection data has no form as a literal".to_owned()))?;
+    Ok(Module {
+        name: "introspection".to_owned(),
+        items: vec![quote! {
+            /// What `query-qmp-schema` tells, before it is cut to what is implemented and masked.
+            pub const INTROSPECTION: &str = #literal;
+        }],
+        ..Module::default()
+    })
+}

@@ -1,0 +1,15 @@
+//! Structs, and the part of a union that does not depend on its tag.
+
+use proc_macro2::TokenStream;
+use qapi_parser::schema::EntityId;
+
+use super::context::{Context, Place};
+use super::record::Record;
+use super::{docs, features};
+
+/// A struct or union as a Rust struct.
+pub(crate) fn items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
+    let attributes = features::deprecated(context, id, &context.entity(id).features);
+    let docs = docs::entity(context, id);
+    Record::of(context, (id, id), Place::Types, context.name(id), docs, attributes).items()
+}

@@ -1,0 +1,4 @@
+//! Integration tests of the code generator.
+
+mod corpus;
+mod introspect;

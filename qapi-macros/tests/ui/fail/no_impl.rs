@@ -1,0 +1,4 @@
+#[qmp_runtime::handlers]
+struct Vm;
+
+fn main() {}

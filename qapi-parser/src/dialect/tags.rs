@@ -1,0 +1,64 @@
+//! Discriminators that are strings, in QEMU 1.7.
+
+use std::collections::HashMap;
+
+use crate::expr::Node;
+
+use super::Lifter;
+use super::tree::{entry, get_mut, list, object, string};
+
+/// The discriminator of a union whose base is a named struct.
+#[derive(Debug)]
+pub(super) struct Tag {
+    member: String,
+    union: String,
+    cases: Vec<String>,
+}
+
+/// The discriminators by the name of the base.
+pub(super) fn collect<'n>(definitions: impl Iterator<Item = &'n Node>) -> HashMap<String, Tag> {
+    let tag = |node: &'n Node| {
+        let text = |key| node.get(key).and_then(Node::as_str).map(str::to_owned);
+        let cases = node.get("data")?.as_object()?;
+        let cases = cases.iter().map(|entry| entry.key.clone()).collect();
+        let tag = Tag {
+            member: text("discriminator")?,
+            union: text("union")?,
+            cases,
+        };
+        Some((text("base")?, tag))
+    };
+    definitions.filter_map(tag).collect()
+}
+
+impl Lifter {
+    /// Turns the string in the base `node` into an enumeration of the union's branches.
+    pub(super) fn string_tag(&mut self, node: &mut Node, implied: &mut Vec<Node>) {
+        let name = node.get("struct").and_then(Node::as_str);
+        let Some(Tag {
+            member,
+            union,
+            cases,
+        }) = name.and_then(|name| self.tags.remove(name))
+        else {
+            return;
+        };
+        let found = get_mut(node, "data").and_then(|data| get_mut(data, &member));
+        let Some(ty) = found.filter(|ty| ty.as_str() == Some("str")) else {
+            return;
+        };
+        let span = ty.span;
+        let kind = self.free_name(format!("{union}Kind"));
+        *ty = string(kind.clone(), span);
+        self.note(
+            format!("discriminator of type 'str' read as an enumeration '{kind}'"),
+            span,
+        );
+        let values = cases.into_iter().map(|case| string(case, span)).collect();
+        let parts = vec![
+            entry("enum", string(kind, span)),
+            entry("data", list(values, span)),
+        ];
+        implied.push(object(parts, span));
+    }
+}

@@ -1,0 +1,46 @@
+//! Former names of the type `any`.
+
+use crate::expr::{Node, Value};
+
+use super::Lifter;
+use super::tree::{entries_mut, get_mut};
+
+impl Lifter {
+    /// `visitor` (up to QEMU 2.3) and `**` (up to 2.4) took any value.
+    pub(super) fn any_types(&mut self, node: &mut Node) {
+        if node.get("enum").is_some() {
+            return;
+        }
+        if let Some(data) = get_mut(node, "data") {
+            for member in entries_mut(data) {
+                self.any_type(&mut member.value);
+            }
+        }
+        if let Some(returns) = get_mut(node, "returns") {
+            self.any_type(returns);
+        }
+    }
+
+    fn any_type(&mut self, ty: &mut Node) {
+        match &mut ty.value {
+            Value::Str(name) => {
+                let old = match name.as_str() {
+                    "**" => "**",
+                    "visitor" if !self.defined.contains("visitor") => "visitor",
+                    _ => return,
+                };
+                "any".clone_into(name);
+                self.note(
+                    format!("type '{old}' read as 'any', its name since QEMU 2.5"),
+                    ty.span,
+                );
+            }
+            Value::List(nodes) => {
+                if let [only] = nodes.as_mut_slice() {
+                    self.any_type(only);
+                }
+            }
+            _ => {}
+        }
+    }
+}

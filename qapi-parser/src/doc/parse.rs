@@ -1,0 +1,435 @@
+//! The lines of a block to a [`Doc`].
+
+use std::collections::HashSet;
+
+use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::expr::Parser;
+use crate::source::Span;
+
+use super::layout::Layout;
+use super::lines::{self, Line};
+use super::{Description, Doc, Section, SectionKind};
+
+/// A block and what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) doc: Doc,
+    pub(crate) span: Span,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// What is wrong with a block.
+#[derive(Debug)]
+pub(super) struct Problems {
+    modern: bool,
+    found: Vec<Diagnostic>,
+    /// Found in the end by QEMU, wherever they are.
+    late: Vec<Diagnostic>,
+}
+
+impl Problems {
+    fn push(&mut self, problem: Diagnostic) {
+        self.found.push(problem);
+    }
+
+    /// Against a rule that old schemas did not know.
+    pub(super) fn legacy(&mut self, problem: Diagnostic) {
+        self.found.push(problem.soft());
+    }
+
+    fn into_vec(mut self) -> Vec<Diagnostic> {
+        self.found
+            .sort_by_key(|problem| problem.anchor.map_or(0, |anchor| anchor.span.start));
+        self.found.extend(self.late);
+        self.found
+    }
+}
+
+/// Reads the block whose opening `##` is the current token of the parser.
+///
+/// # Errors
+///
+/// Text that is no token, in a block that is not closed.
+pub(crate) fn parse(parser: &mut Parser<'_>, modern: bool) -> Result<Block, Box<Diagnostic>> {
+    let mut problems = Problems {
+        modern,
+        found: Vec::new(),
+        late: Vec::new(),
+    };
+    let (lines, span) = lines::read(parser, &mut problems)?;
+    if modern {
+        let mut layout = Layout::default();
+        for problem in lines.iter().filter_map(|line| layout.check(line)) {
+            problems.push(problem);
+        }
+    }
+    let doc = Doc {
+        span: Some(span),
+        ..Doc::default()
+    };
+    let mut reader = Reader {
+        lines: &lines,
+        at: 0,
+        doc,
+        problems,
+        place: Place::Body,
+        seen: HashSet::new(),
+        once: Vec::new(),
+    };
+    reader.block();
+    Ok(Block {
+        doc: reader.doc,
+        span,
+        problems: reader.problems.into_vec(),
+    })
+}
+
+/// Which piece of the block the next line of text belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Body,
+    Member,
+    Feature,
+    Section,
+    /// A description that was refused.
+    Nowhere,
+}
+
+struct Reader<'l, 's> {
+    lines: &'l [Line<'s>],
+    at: usize,
+    doc: Doc,
+    problems: Problems,
+    place: Place,
+    /// The features (true) and members (false) that are described.
+    seen: HashSet<(bool, &'s str)>,
+    /// The sections that may stand once.
+    once: Vec<SectionKind>,
+}
+
+impl<'s> Reader<'_, 's> {
+    fn peek(&self) -> Option<Line<'s>> {
+        self.lines.get(self.at).copied()
+    }
+
+    fn block(&mut self) {
+        let symbol = self
+            .peek()
+            .and_then(|line| Some((line, line.text.strip_prefix('@')?)));
+        match symbol {
+            Some((line, rest)) => {
+                self.symbol(line, rest);
+                self.definition();
+            }
+            None => self.free_form(),
+        }
+        self.finish();
+    }
+
+    fn symbol(&mut self, line: Line<'_>, rest: &str) {
+        self.at += 1;
+        let name = match rest.strip_suffix(':') {
+            Some(name) => name,
+            None => {
+                let problem =
+                    Diagnostic::syntax(Code::DocSymbol, "line should end with ':'", line.span);
+                self.problems.legacy(problem);
+                rest
+            }
+        };
+        if name.is_empty() {
+            let problem = Diagnostic::syntax(Code::DocSymbol, "name required after '@'", line.span);
+            self.problems.legacy(problem);
+        }
+        self.doc.symbol = Some(name.to_owned());
+    }
+
+    fn definition(&mut self) {
+        let mut no_more_members = false;
+        while let Some(line) = self.next_text() {
+            if line.text == "Features:" {
+                self.features(line);
+                no_more_members = true;
+            } else if at_name(line.text).is_some() {
+                self.members(no_more_members);
+                no_more_members |= self.problems.modern;
+            } else if let Some((kind, rest)) = tag(line.text) {
+                self.at += 1;
+                self.section(kind, line, rest);
+                no_more_members = true;
+            } else {
+                self.paragraph(line);
+            }
+        }
+    }
+
+    /// The next line with text; blank ones in front of it are kept.
+    fn next_text(&mut self) -> Option<Line<'s>> {
+        while let Some(line) = self.peek() {
+            if !line.is_blank() {
+                return Some(line);
+            }
+            self.append("");
+            self.at += 1;
+        }
+        None
+    }
+
+    fn features(&mut self, heading: Line<'_>) {
+        if !self.doc.features.is_empty() {
+            let message = "duplicated 'Features:' line";
+            self.problems
+                .push(Diagnostic::syntax(Code::DocSection, message, heading.span));
+        }
+        self.at += 1;
+        let mut next = self.next_text();
+        let mut found = false;
+        while let Some((name, rest, line)) = next.and_then(described) {
+            found = true;
+            self.describe(Place::Feature, name, rest, line.span);
+            next = self.next_text();
+        }
+        if !found && self.doc.features.is_empty() {
+            let span = next.map_or(heading.span, |line| line.span);
+            let message = "feature descriptions expected";
+            self.problems
+                .push(Diagnostic::syntax(Code::DocSection, message, span));
+        }
+    }
+
+    fn members(&mut self, too_late: bool) {
+        while let Some((name, rest, line)) = self.next_text().and_then(described) {
+            if too_late {
+                let head = line.text.split(' ').next().unwrap_or(line.text);
+                let message = format!("description of '{head}' follows a section");
+                self.problems
+                    .legacy(Diagnostic::syntax(Code::DocSection, message, line.span));
+            }
+            self.describe(Place::Member, name, rest, line.span);
+        }
+    }
+
+    fn describe(&mut self, place: Place, name: &'s str, rest: &str, span: Span) {
+        self.at += 1;
+        let list = match place {
+            Place::Feature => &mut self.doc.features,
+            _ => &mut self.doc.members,
+        };
+        let problem = if name.is_empty() {
+            Some("invalid parameter name".to_owned())
+        } else if !self.seen.insert((place == Place::Feature, name)) {
+            Some(format!("'{name}' parameter name duplicated"))
+        } else {
+            None
+        };
+        self.place = match problem {
+            Some(message) => {
+                self.problems
+                    .push(Diagnostic::error(Code::DocDescription, message, span));
+                Place::Nowhere
+            }
+            None => {
+                list.push(Description {
+                    name: name.to_owned(),
+                    text: String::new(),
+                    span,
+                });
+                place
+            }
+        };
+        let rest = self.without_mark(rest, span);
+        self.append(rest);
+        self.indented();
+    }
+
+    /// Up to QEMU 2.8, the text of an optional member started with a mark.
+    fn without_mark<'t>(&mut self, text: &'t str, span: Span) -> &'t str {
+        match text.strip_prefix("#optional") {
+            Some(rest) if !self.problems.modern => {
+                let message = "mark '#optional' left out, as since QEMU 2.9";
+                let note = Diagnostic::error(Code::Lifted, message, span);
+                self.problems.push(note.severity(Severity::Note));
+                rest.trim_start()
+            }
+            _ => text,
+        }
+    }
+
+    fn section(&mut self, kind: SectionKind, line: Line<'_>, rest: &str) {
+        let once = matches!(
+            kind,
+            SectionKind::Returns | SectionKind::Errors | SectionKind::Since
+        );
+        if once && self.once.contains(&kind) {
+            let message = format!("duplicated '{}' section", kind.as_str());
+            let problem = Diagnostic::error(Code::DocSection, message, line.span);
+            self.problems.legacy(problem);
+        }
+        if once {
+            self.once.push(kind);
+        }
+        if self.problems.modern && matches!(kind, SectionKind::Note | SectionKind::Example) {
+            self.problems.push(outdated(kind, line));
+        }
+        self.doc.sections.push(Section {
+            kind,
+            text: String::new(),
+            span: line.span,
+        });
+        self.place = Place::Section;
+        self.append(rest);
+        match kind {
+            SectionKind::Note | SectionKind::Example => self.old_section(),
+            _ => self.indented(),
+        }
+    }
+
+    /// Up to QEMU 9.0, notes and examples ran on to the next tag, indented or not.
+    fn old_section(&mut self) {
+        while let Some(line) = self.peek() {
+            let text = line.text;
+            if at_name(text).is_some() || tag(text).is_some() || text == "Features:" {
+                return;
+            }
+            self.append(text);
+            self.at += 1;
+        }
+    }
+
+    /// The indented lines behind a description or tag.
+    fn indented(&mut self) {
+        let Some(first) = self.next_text() else {
+            return;
+        };
+        let indent = first.indent();
+        while let Some(line) = self.peek() {
+            let (depth, text) = (line.indent(), line.text);
+            if depth == 0 && !line.is_blank() {
+                return;
+            }
+            if depth < indent && !line.is_blank() {
+                let message = format!("unexpected de-indent (expected at least {indent} spaces)");
+                self.problems
+                    .legacy(Diagnostic::syntax(Code::DocLayout, message, line.span));
+            }
+            self.append(text);
+            self.at += 1;
+        }
+    }
+
+    fn paragraph(&mut self, first: Line<'_>) {
+        let in_plain = match self.place {
+            Place::Body => true,
+            Place::Section => self
+                .doc
+                .sections
+                .last()
+                .is_some_and(|last| last.kind == SectionKind::Plain),
+            _ => false,
+        };
+        if !in_plain {
+            let kind = SectionKind::Plain;
+            self.doc.sections.push(Section {
+                kind,
+                text: String::new(),
+                span: first.span,
+            });
+            self.place = Place::Section;
+        }
+        while let Some(line) = self.peek().filter(|line| !line.is_blank()) {
+            self.append(line.text);
+            self.at += 1;
+        }
+    }
+
+    fn free_form(&mut self) {
+        while let Some(line) = self.peek() {
+            if let Some((name, _)) = at_name(line.text) {
+                let message = format!("'@{name}:' not allowed in free-form documentation");
+                self.problems
+                    .legacy(Diagnostic::syntax(Code::DocSection, message, line.span));
+            }
+            self.append(line.text);
+            self.at += 1;
+        }
+    }
+
+    fn append(&mut self, line: &str) {
+        let doc = &mut self.doc;
+        let text = match self.place {
+            Place::Body => Some(&mut doc.body),
+            Place::Member => doc.members.last_mut().map(|one| &mut one.text),
+            Place::Feature => doc.features.last_mut().map(|one| &mut one.text),
+            Place::Section => doc.sections.last_mut().map(|one| &mut one.text),
+            Place::Nowhere => None,
+        };
+        if let Some(text) = text {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+
+    fn finish(&mut self) {
+        let Doc {
+            body,
+            members,
+            features,
+            sections,
+            ..
+        } = &mut self.doc;
+        trim(body);
+        for description in members.iter_mut().chain(features) {
+            trim(&mut description.text);
+        }
+        for section in sections {
+            trim(&mut section.text);
+            if section.text.is_empty() && section.kind != SectionKind::Plain {
+                let message = format!("text required after '{}:'", section.kind.as_str());
+                let problem = Diagnostic::error(Code::DocSection, message, section.span);
+                self.problems.late.push(problem.soft());
+            }
+        }
+    }
+}
+
+fn outdated(kind: SectionKind, line: Line<'_>) -> Diagnostic {
+    let tag = line.text.split(':').next().unwrap_or_default();
+    let message = format!("The '{tag}' section is no longer supported");
+    let help = match kind {
+        SectionKind::Note => "use '.. note::' or another reST admonition",
+        _ => "use '.. qmp-example::'",
+    };
+    Diagnostic::syntax(Code::DocSection, message, line.span).help(help)
+}
+
+fn trim(text: &mut String) {
+    let end = text.trim_end_matches('\n').len();
+    text.truncate(end);
+    let start = end - text.trim_start_matches('\n').len();
+    text.drain(..start);
+}
+
+fn described(line: Line<'_>) -> Option<(&str, &str, Line<'_>)> {
+    at_name(line.text).map(|(name, rest)| (name, rest, line))
+}
+
+/// `@name: text` as name and text.
+fn at_name(line: &str) -> Option<(&str, &str)> {
+    let (name, rest) = line.strip_prefix('@')?.split_once(':')?;
+    Some((name, rest.trim_start_matches(' ')))
+}
+
+/// `Tag: text` as tag and text; two colons are reST, not a tag.
+fn tag(line: &str) -> Option<(SectionKind, &str)> {
+    let (word, rest) = line.split_once(':')?;
+    let kind = match word {
+        "Returns" => SectionKind::Returns,
+        "Errors" => SectionKind::Errors,
+        "Since" => SectionKind::Since,
+        "TODO" => SectionKind::Todo,
+        "Note" | "Notes" => SectionKind::Note,
+        "Example" | "Examples" => SectionKind::Example,
+        _ => return None,
+    };
+    (!rest.starts_with(':')).then(|| (kind, rest.trim_start_matches(' ')))
+}

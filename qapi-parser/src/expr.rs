@@ -1,0 +1,338 @@
+//! The expression tree: JSON-like values with a span on every node.
+//!
+//! The schema language is a subset of JSON in single quotes: objects, arrays, strings and booleans.
+//! A [`Parser`] yields one top-level piece after the other and goes on behind an error at the next
+//! line that looks like the start of an expression.
+
+use std::collections::HashSet;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::lex::{Lexer, Token, TokenKind};
+use crate::source::Span;
+
+/// How deeply objects and arrays may nest; QEMU's own schemas need six.
+pub const MAX_NESTING: usize = 100;
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// Where it stands, brackets and quotes included.
+    pub span: Span,
+}
+
+/// A value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A string, its escapes resolved.
+    Str(String),
+    /// `true` or `false`.
+    Bool(bool),
+    /// An array.
+    List(Vec<Node>),
+    /// An object, in the order written; no key stands twice.
+    Object(Vec<Entry>),
+}
+
+/// One key of an object and its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Where the key stands.
+    pub key_span: Span,
+    /// The value.
+    pub value: Node,
+}
+
+impl Node {
+    /// The string, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The elements, if it is an array.
+    pub fn as_list(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::List(nodes) => Some(nodes),
+            _ => None,
+        }
+    }
+
+    /// The entries, if it is an object.
+    pub fn as_object(&self) -> Option<&[Entry]> {
+        match &self.value {
+            Value::Object(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The value of a key, if it is an object that has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let found = self.as_object()?.iter().find(|entry| entry.key == key)?;
+        Some(&found.value)
+    }
+}
+
+type Parsed<T> = Result<T, Box<Diagnostic>>;
+
+/// Reads the expressions of one file, with one token of lookahead.
+#[derive(Debug)]
+pub struct Parser<'s> {
+    lexer: Lexer<'s>,
+    token: Token<'s>,
+    /// Whether the commas that QEMU 1.x let slip are forgiven.
+    lenient: bool,
+    /// What was forgiven.
+    notes: Vec<Diagnostic>,
+}
+
+impl<'s> Parser<'s> {
+    /// A parser for the text of the file with this id; `lenient` forgives a comma that is missing
+    /// between the keys of a top-level object, or that stands before a closing brace.
+    pub fn new(text: &'s str, file: u32, lenient: bool) -> Parser<'s> {
+        let lexer = Lexer::new(text, file);
+        let token = Token {
+            kind: TokenKind::End,
+            text: "",
+            span: lexer.span(0, 0),
+        };
+        Parser {
+            lexer,
+            token,
+            lenient,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Reads the first token.
+    ///
+    /// # Errors
+    ///
+    /// When the text starts with no token.
+    pub fn start(&mut self) -> Parsed<()> {
+        self.advance()
+    }
+
+    /// The token that comes next.
+    pub fn token(&self) -> Token<'s> {
+        self.token
+    }
+
+    /// What was forgiven since the last call.
+    pub fn take_notes(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Steps to the next token; plain comments are skipped.
+    ///
+    /// # Errors
+    ///
+    /// Text that is no token.
+    pub fn advance(&mut self) -> Parsed<()> {
+        self.token = self.lexer.token()?;
+        Ok(())
+    }
+
+    /// Steps to the next token, a plain comment included: for documentation comments.
+    ///
+    /// # Errors
+    ///
+    /// Text that is no token.
+    pub fn advance_with_comments(&mut self) -> Parsed<()> {
+        self.token = self.lexer.token_with_comments()?;
+        Ok(())
+    }
+
+    /// Goes on after an error in the expression that began at `start`: at the next line that looks
+    /// like a start.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice, as such a line starts with a token; call again then.
+    pub fn recover(&mut self, start: Span) -> Parsed<()> {
+        if self.token.span.start > start.start && self.token.kind != TokenKind::End {
+            let behind_token = self.lexer.pos() > self.token.span.end as usize;
+            if !behind_token {
+                self.lexer.rewind(&self.token);
+            }
+        }
+        self.lexer.recover();
+        self.advance()
+    }
+
+    /// One expression.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is malformed in it; call [`Parser::recover`] then.
+    pub fn expression(&mut self) -> Parsed<Node> {
+        self.node(0)
+    }
+
+    fn fail<T>(&self, message: &str) -> Parsed<T> {
+        Err(Box::new(Diagnostic::syntax(
+            Code::Expected,
+            message,
+            self.token.span,
+        )))
+    }
+
+    fn node(&mut self, depth: usize) -> Parsed<Node> {
+        let first = self.token;
+        if depth >= MAX_NESTING {
+            let message = format!("expressions nest deeper than {MAX_NESTING} levels");
+            let problem = Diagnostic::syntax(Code::NestedTooDeeply, message, first.span);
+            return Err(Box::new(problem));
+        }
+        match first.kind {
+            TokenKind::Punct('{') => self.object(first.span, depth),
+            TokenKind::Punct('[') => self.list(first.span, depth),
+            TokenKind::Str => {
+                self.advance()?;
+                Ok(Node {
+                    value: Value::Str(unescape(first.text)),
+                    span: first.span,
+                })
+            }
+            TokenKind::Bool(flag) => {
+                self.advance()?;
+                Ok(Node {
+                    value: Value::Bool(flag),
+                    span: first.span,
+                })
+            }
+            _ => self.fail("expected '{', '[', string, or boolean"),
+        }
+    }
+
+    fn list(&mut self, open: Span, depth: usize) -> Parsed<Node> {
+        self.advance()?;
+        let mut nodes = Vec::new();
+        if !self.token.is(']') {
+            let starts = matches!(
+                self.token.kind,
+                TokenKind::Punct('{' | '[') | TokenKind::Str | TokenKind::Bool(_)
+            );
+            if !starts {
+                return self.fail("expected '{', '[', ']', string, or boolean");
+            }
+            loop {
+                nodes.push(self.node(depth + 1)?);
+                if self.token.is(']') {
+                    break;
+                }
+                if !self.token.is(',') {
+                    return self.fail("expected ',' or ']'");
+                }
+                self.advance()?;
+            }
+        }
+        let span = open.to(self.token.span);
+        self.advance()?;
+        Ok(Node {
+            value: Value::List(nodes),
+            span,
+        })
+    }
+
+    fn object(&mut self, open: Span, depth: usize) -> Parsed<Node> {
+        self.advance()?;
+        let mut entries = Vec::new();
+        if !self.token.is('}') {
+            if self.token.kind != TokenKind::Str {
+                return self.fail("expected string or '}'");
+            }
+            let mut keys = HashSet::new();
+            loop {
+                self.entry(&mut entries, &mut keys, depth)?;
+                if self.token.is('}') || !self.comma(depth)? {
+                    break;
+                }
+            }
+        }
+        let span = open.to(self.token.span);
+        self.advance()?;
+        Ok(Node {
+            value: Value::Object(entries),
+            span,
+        })
+    }
+
+    fn entry(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        keys: &mut HashSet<&'s str>,
+        depth: usize,
+    ) -> Parsed<()> {
+        let key = self.token;
+        self.advance()?;
+        if !self.token.is(':') {
+            return self.fail("expected ':'");
+        }
+        self.advance()?;
+        if !keys.insert(key.text) {
+            return Err(Box::new(self.duplicate(key, entries)));
+        }
+        let value = self.node(depth + 1)?;
+        entries.push(Entry {
+            key: unescape(key.text),
+            key_span: key.span,
+            value,
+        });
+        Ok(())
+    }
+
+    fn duplicate(&self, key: Token<'_>, entries: &[Entry]) -> Diagnostic {
+        let name = unescape(key.text);
+        let message = format!("duplicate key '{name}'");
+        let problem =
+            Diagnostic::syntax(Code::DuplicateKey, message, key.span).anchor(self.token.span, true);
+        match entries.iter().find(|entry| entry.key == name) {
+            Some(first) => problem.label(first.key_span, "first given here"),
+            None => problem,
+        }
+    }
+
+    /// Steps over the comma between two entries; false when the object ends all the same.
+    fn comma(&mut self, depth: usize) -> Parsed<bool> {
+        let comma = self.token;
+        if comma.is(',') {
+            self.advance()?;
+            if self.lenient && self.token.is('}') {
+                self.forgive("expected string", "a comma before '}'", self.token.span);
+                return Ok(false);
+            }
+        } else if self.lenient && depth == 0 && comma.kind == TokenKind::Str {
+            self.forgive("expected ',' or '}'", "a missing comma", comma.span);
+        } else {
+            return self.fail("expected ',' or '}'");
+        }
+        if self.token.kind != TokenKind::Str {
+            return self.fail("expected string");
+        }
+        Ok(true)
+    }
+
+    fn forgive(&mut self, message: &str, what: &str, span: Span) {
+        let help = format!("only schemas of QEMU 1.x got away with {what}");
+        self.notes.push(
+            Diagnostic::syntax(Code::Expected, message, span)
+                .help(help)
+                .soft(),
+        );
+    }
+}
+
+/// The only escape is a doubled backslash.
+fn unescape(raw: &str) -> String {
+    if raw.contains('\\') {
+        raw.replace("\\\\", "\\")
+    } else {
+        raw.to_owned()
+    }
+}

@@ -1,0 +1,352 @@
+//! The include graph: from the root file to one flat list of pieces.
+//!
+//! Each file is read once, where it is included first; a further directive is a no-op. The text of
+//! an included file stands in the place of its directive.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::doc::{self, Doc};
+use crate::expr::{Entry, Node, Parser};
+use crate::lex::TokenKind;
+use crate::loader::{Loader, normalize};
+use crate::schema::pragmas::Pragmas;
+use crate::source::{MAX_FILE_SIZE, SourceMap, Span};
+
+/// The largest number of files of one schema.
+pub const MAX_FILES: usize = 4096;
+
+/// How deeply includes may nest.
+pub const MAX_INCLUDE_DEPTH: usize = 64;
+
+/// A piece of the flattened schema.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// An expression with its documentation comment.
+    Definition { node: Node, doc: Option<Doc> },
+    /// An include directive and the id of the file that it names.
+    Include { span: Span, file: u32 },
+    /// A free-form documentation comment.
+    FreeForm(Doc),
+}
+
+impl Piece {
+    /// The expression of a definition.
+    pub(crate) fn node(&self) -> Option<&Node> {
+        match self {
+            Piece::Definition { node, .. } => Some(node),
+            _ => None,
+        }
+    }
+}
+
+/// All files of a schema, parsed.
+#[derive(Debug, Default)]
+pub(crate) struct Parsed {
+    pub(crate) sources: SourceMap,
+    pub(crate) pieces: Vec<Piece>,
+    pub(crate) pragmas: Pragmas,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// Reads the root file and all that it includes.
+pub(crate) fn parse(root: &Path, loader: &dyn Loader, modern: bool) -> Parsed {
+    let mut graph = Graph {
+        loader,
+        modern,
+        ids: HashMap::new(),
+        parsed: Parsed::default(),
+    };
+    match loader.load(root) {
+        Ok(bytes) => {
+            graph.file(root.to_owned(), bytes, None, 0);
+        }
+        Err(error) => {
+            let problem = unreadable("schema", &root.display().to_string(), &error, no_span());
+            let help = "give the path of the schema's root file, such as qapi/qapi-schema.json";
+            graph.parsed.problems.push(problem.nowhere().help(help));
+        }
+    }
+    graph.parsed
+}
+
+fn no_span() -> Span {
+    Span {
+        file: 0,
+        start: 0,
+        end: 0,
+    }
+}
+
+struct Graph<'l> {
+    loader: &'l dyn Loader,
+    modern: bool,
+    /// The files read so far, by normalised path.
+    ids: HashMap<PathBuf, u32>,
+    parsed: Parsed,
+}
+
+impl Graph<'_> {
+    fn problem(&mut self, problem: Diagnostic) {
+        self.parsed.problems.push(problem);
+    }
+
+    fn file(&mut self, path: PathBuf, bytes: Vec<u8>, from: Option<Span>, depth: usize) -> u32 {
+        let too_large = bytes.len() > MAX_FILE_SIZE;
+        let bytes = if too_large { Vec::new() } else { bytes };
+        let (text, bad) = match String::from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                (
+                    String::from_utf8_lossy(error.as_bytes()).into_owned(),
+                    Some(at),
+                )
+            }
+        };
+        let text: Arc<str> = text.into();
+        self.ids.insert(
+            normalize(&path),
+            u32::try_from(self.parsed.sources.files().len()).unwrap_or(u32::MAX),
+        );
+        let id = self.parsed.sources.add(path, Arc::clone(&text), from);
+        let start = Span {
+            file: id,
+            start: 0,
+            end: 0,
+        };
+        if too_large {
+            let message = format!("file is larger than {MAX_FILE_SIZE} bytes");
+            self.problem(Diagnostic::error(
+                Code::FileTooLarge,
+                message,
+                from.unwrap_or(start),
+            ));
+        }
+        if let Some(at) = bad.and_then(|at| u32::try_from(at).ok()) {
+            let span = Span {
+                file: id,
+                start: at,
+                end: at,
+            };
+            let problem = Diagnostic::syntax(Code::NotUtf8, "file is not valid UTF-8", span);
+            self.problem(problem.help("convert the file to UTF-8"));
+        }
+        Pieces {
+            graph: self,
+            id,
+            depth,
+            doc: None,
+        }
+        .read(&text);
+        id
+    }
+}
+
+/// Reads the pieces of one file.
+struct Pieces<'g, 'l> {
+    graph: &'g mut Graph<'l>,
+    id: u32,
+    depth: usize,
+    /// The documentation comment just read, and where it is.
+    doc: Option<(Doc, Span)>,
+}
+
+impl Pieces<'_, '_> {
+    fn read(&mut self, text: &str) {
+        let mut parser = Parser::new(text, self.id, !self.graph.modern);
+        let mut failed = parser.start().err();
+        let mut start = parser.token().span;
+        loop {
+            // A failure leaves the parser inside of an expression: go on at the next one.
+            while let Some(problem) = failed {
+                self.graph.problem(*problem);
+                self.doc = None;
+                failed = parser.recover(start).err();
+                start = parser.token().span;
+            }
+            let notes = parser.take_notes();
+            self.graph.parsed.problems.extend(notes);
+            let token = parser.token();
+            start = token.span;
+            failed = match token.kind {
+                TokenKind::End => break,
+                TokenKind::Comment => self.comment(&mut parser).err(),
+                _ => self.expression(&mut parser).err(),
+            };
+        }
+        self.leave_doc();
+    }
+
+    fn comment(&mut self, parser: &mut Parser<'_>) -> Result<(), Box<Diagnostic>> {
+        self.leave_doc();
+        let block = doc::parse(parser, self.graph.modern)?;
+        self.graph.parsed.problems.extend(block.problems);
+        self.doc = Some((block.doc, block.span));
+        Ok(())
+    }
+
+    fn expression(&mut self, parser: &mut Parser<'_>) -> Result<(), Box<Diagnostic>> {
+        let node = parser.expression()?;
+        let Some(entries) = node.as_object() else {
+            let message = "top-level expression must be an object";
+            return Err(Box::new(Diagnostic::error(
+                Code::NotAnObject,
+                message,
+                node.span,
+            )));
+        };
+        if let Some(entry) = entries.iter().find(|entry| entry.key == "include") {
+            self.leave_doc();
+            self.include(&node, entry);
+        } else if let Some(entry) = entries.iter().find(|entry| entry.key == "pragma") {
+            self.leave_doc();
+            self.pragma(&node, entry);
+        } else {
+            let doc = self
+                .doc
+                .take()
+                .map(|(doc, span)| self.definition_doc(doc, span));
+            self.graph
+                .parsed
+                .pieces
+                .push(Piece::Definition { node, doc });
+        }
+        Ok(())
+    }
+
+    fn definition_doc(&mut self, doc: Doc, span: Span) -> Doc {
+        if doc.symbol.is_none() {
+            let message = "definition documentation required";
+            let problem = Diagnostic::error(Code::DocSymbol, message, span).anchor(span, false);
+            let help = "start the comment with a line '# @NAME:'";
+            self.graph.problem(problem.help(help).soft());
+        }
+        doc
+    }
+
+    /// A documentation comment that no definition follows must be free-form.
+    fn leave_doc(&mut self) {
+        let Some((doc, span)) = self.doc.take() else {
+            return;
+        };
+        if let Some(symbol) = &doc.symbol {
+            let message = format!("documentation for '{symbol}' is not followed by the definition");
+            self.graph
+                .problem(Diagnostic::error(Code::DocMisplaced, message, span).soft());
+        }
+        self.graph.parsed.pieces.push(Piece::FreeForm(doc));
+    }
+
+    fn include(&mut self, node: &Node, entry: &Entry) {
+        let only = node.as_object().is_some_and(|entries| entries.len() == 1);
+        let problem = if !only {
+            Diagnostic::error(Code::BadInclude, "invalid 'include' directive", node.span)
+                .help("'include' stands alone in its object")
+        } else if let Some(target) = entry.value.as_str() {
+            match self.open(target, node, entry.value.span) {
+                Ok(file) => {
+                    let span = node.span;
+                    return self.include_done(span, file);
+                }
+                Err(problem) => *problem,
+            }
+        } else {
+            let message = "value of 'include' must be a string";
+            Diagnostic::error(Code::BadInclude, message, entry.value.span)
+        };
+        self.graph.problem(problem.anchor(node.span, false));
+    }
+
+    /// Reads the included file unless that has been done; the directive comes in front of it.
+    fn include_done(&mut self, span: Span, file: Opened) {
+        match file {
+            Opened::Before(file) => {
+                self.graph.parsed.pieces.push(Piece::Include { span, file });
+            }
+            Opened::Now(path, bytes) => {
+                let file =
+                    u32::try_from(self.graph.parsed.sources.files().len()).unwrap_or(u32::MAX);
+                self.graph.parsed.pieces.push(Piece::Include { span, file });
+                self.graph.file(path, bytes, Some(span), self.depth + 1);
+            }
+        }
+    }
+
+    fn open(&self, target: &str, node: &Node, span: Span) -> Result<Opened, Box<Diagnostic>> {
+        let sources = &self.graph.parsed.sources;
+        let here = sources
+            .file(self.id)
+            .map_or(Path::new(""), |file| file.path());
+        let path = here.parent().unwrap_or(Path::new("")).join(target);
+        let key = normalize(&path);
+        let mut chain = vec![self.id];
+        chain.extend(
+            sources
+                .include_chain(node.span)
+                .iter()
+                .map(|from| from.file),
+        );
+        let known = self.graph.ids.get(&key).copied();
+        if known.is_some_and(|id| chain.contains(&id)) {
+            let message = format!("inclusion loop for {target}");
+            let help = "move what both files need into a third one";
+            return Err(Box::new(
+                Diagnostic::error(Code::IncludeLoop, message, span).help(help),
+            ));
+        }
+        if let Some(id) = known {
+            return Ok(Opened::Before(id));
+        }
+        if sources.files().len() >= MAX_FILES || self.depth >= MAX_INCLUDE_DEPTH {
+            let message = format!(
+                "more than {MAX_FILES} files, or includes nested deeper than {MAX_INCLUDE_DEPTH}"
+            );
+            return Err(Box::new(Diagnostic::error(
+                Code::TooManyFiles,
+                message,
+                span,
+            )));
+        }
+        match self.graph.loader.load(&path) {
+            Ok(bytes) => Ok(Opened::Now(path, bytes)),
+            Err(error) => {
+                let shown = path.display().to_string();
+                let help = "the path is relative to the folder of the including file";
+                Err(Box::new(
+                    unreadable("include", &shown, &error, span).help(help),
+                ))
+            }
+        }
+    }
+
+    fn pragma(&mut self, node: &Node, entry: &Entry) {
+        if node.as_object().is_some_and(|entries| entries.len() != 1) {
+            let message = "invalid 'pragma' directive";
+            let problem = Diagnostic::error(Code::BadPragma, message, node.span);
+            return self
+                .graph
+                .problem(problem.help("'pragma' stands alone in its object"));
+        }
+        let modern = self.graph.modern;
+        let problems = self.graph.parsed.pragmas.apply(&entry.value, modern);
+        for problem in problems {
+            self.graph.problem(problem.anchor(node.span, false));
+        }
+    }
+}
+
+enum Opened {
+    Before(u32),
+    Now(PathBuf, Vec<u8>),
+}
+
+fn unreadable(what: &str, path: &str, error: &io::Error, span: Span) -> Diagnostic {
+    let reason = error.to_string();
+    let reason = reason.split(" (os error").next().unwrap_or_default();
+    let message = format!("can't read {what} file '{path}': {reason}");
+    Diagnostic::error(Code::Unreadable, message, span)
+}

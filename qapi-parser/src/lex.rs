@@ -1,0 +1,247 @@
+//! Tokens over the text, without allocation.
+//!
+//! The language has punctuation, strings in single quotes, `true` and `false`. Comments run from
+//! `#` to the end of the line; one that starts with `##` opens a documentation comment and is a
+//! token, the others are skipped unless they are asked for.
+
+use nom::branch::alt;
+use nom::bytes::complete::{tag, take_till};
+use nom::character::complete::{char, one_of};
+use nom::combinator::{recognize, value};
+use nom::sequence::preceded;
+use nom::{IResult, Parser};
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::source::Span;
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// One of `{ } [ ] : ,`.
+    Punct(char),
+    /// A string; the text is what stands between the quotes, escapes as written.
+    Str,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A comment, from its `#` to the end of the line.
+    Comment,
+    /// The end of the file; it lies on the last newline.
+    End,
+}
+
+/// One token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token<'s> {
+    /// What it is.
+    pub kind: TokenKind,
+    /// Its text.
+    pub text: &'s str,
+    /// Where it is, quotes included.
+    pub span: Span,
+}
+
+impl Token<'_> {
+    /// Whether it is this punctuation mark.
+    pub fn is(&self, mark: char) -> bool {
+        self.kind == TokenKind::Punct(mark)
+    }
+}
+
+/// Cuts a text into tokens.
+#[derive(Debug, Clone)]
+pub struct Lexer<'s> {
+    text: &'s str,
+    file: u32,
+    pos: usize,
+}
+
+impl<'s> Lexer<'s> {
+    /// A lexer at the start of the text of the file with this id.
+    pub fn new(text: &'s str, file: u32) -> Lexer<'s> {
+        Lexer { text, file, pos: 0 }
+    }
+
+    /// The offset behind the last token.
+    pub fn pos(&self) -> usize {
+        self.pos
+    }
+
+    /// The span of a byte range of this file.
+    pub fn span(&self, start: usize, end: usize) -> Span {
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span {
+            file: self.file,
+            start: offset(start),
+            end: offset(end),
+        }
+    }
+
+    /// The next token. Plain comments are skipped, those that open a documentation comment not.
+    ///
+    /// # Errors
+    ///
+    /// A malformed string, or text that starts no token; the lexer stands behind it then.
+    pub fn token(&mut self) -> Result<Token<'s>, Box<Diagnostic>> {
+        loop {
+            let token = self.token_with_comments()?;
+            if token.kind != TokenKind::Comment || token.text.starts_with("##") {
+                return Ok(token);
+            }
+        }
+    }
+
+    /// The next token, whatever comment it may be.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Lexer::token`].
+    pub fn token_with_comments(&mut self) -> Result<Token<'s>, Box<Diagnostic>> {
+        let rest = &self.text[self.pos..];
+        let rest = rest.trim_start();
+        let start = self.text.len() - rest.len();
+        if rest.is_empty() {
+            return Ok(self.end());
+        }
+        match token(rest) {
+            Ok((after, (kind, text))) => {
+                self.pos = self.text.len() - after.len();
+                Ok(Token {
+                    kind,
+                    text,
+                    span: self.span(start, self.pos),
+                })
+            }
+            Err(_) => Err(Box::new(self.failure(start))),
+        }
+    }
+
+    fn end(&mut self) -> Token<'s> {
+        self.pos = self.text.len();
+        let at = if self.text.ends_with('\n') {
+            self.pos - 1
+        } else {
+            self.pos
+        };
+        Token {
+            kind: TokenKind::End,
+            text: "",
+            span: self.span(at, at),
+        }
+    }
+
+    /// Says what is wrong at `start`, where no token matches, and steps behind it.
+    fn failure(&mut self, start: usize) -> Diagnostic {
+        let rest = &self.text[start..];
+        if let Some(inside) = rest.strip_prefix('\'') {
+            return self.string_failure(start, inside);
+        }
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let stray: IResult<&str, &str> = take_till(ends_stray).parse(&rest[first..]);
+        let word = stray.map_or(rest, |(after, _)| &rest[..rest.len() - after.len()]);
+        self.pos = start + word.len();
+        let message = format!("stray '{word}'");
+        Diagnostic::syntax(Code::StrayText, message, self.span(start, self.pos))
+    }
+
+    fn string_failure(&mut self, start: usize, inside: &str) -> Diagnostic {
+        let base = start + 1;
+        let mut escaped = false;
+        for (at, c) in inside.char_indices() {
+            let problem = match c {
+                '\n' => break,
+                _ if escaped && c != '\\' => (Code::UnknownEscape, format!("unknown escape \\{c}")),
+                '\\' => {
+                    escaped = !escaped;
+                    continue;
+                }
+                ' '..='~' => continue,
+                _ => (Code::FunnyCharacter, "funny character in string".to_owned()),
+            };
+            self.pos = self.line_end(base + at);
+            return self.string_diagnostic(problem, start, (base + at, base + at + c.len_utf8()));
+        }
+        self.pos = self.line_end(start);
+        let message = "missing terminating \"'\"";
+        Diagnostic::syntax(
+            Code::UnterminatedString,
+            message,
+            self.span(start, self.pos),
+        )
+    }
+
+    fn string_diagnostic(
+        &self,
+        (code, message): (Code, String),
+        start: usize,
+        (at, end): (usize, usize),
+    ) -> Diagnostic {
+        Diagnostic::syntax(code, message, self.span(at, end))
+            .anchor(self.span(start, end), true)
+            .help("strings hold printable ASCII; the only escape is \\\\")
+    }
+
+    fn line_end(&self, from: usize) -> usize {
+        self.text[from..]
+            .find('\n')
+            .map_or(self.text.len(), |at| from + at)
+    }
+
+    /// Steps on to the next line that looks like the start of a top-level expression or of a
+    /// documentation comment: the place to go on after an error.
+    pub fn recover(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut at = self.pos;
+        let at_line_start = at > 0 && bytes.get(at - 1) == Some(&b'\n');
+        if !at_line_start {
+            at = self.line_end(at) + 1;
+        }
+        while at < bytes.len() && !starts_expression(&bytes[at..]) {
+            at = self.line_end(at) + 1;
+        }
+        self.pos = at.min(bytes.len());
+    }
+
+    /// Steps back to the start of a token that was read.
+    pub fn rewind(&mut self, token: &Token<'_>) {
+        self.pos = token.span.start as usize;
+    }
+}
+
+fn starts_expression(line: &[u8]) -> bool {
+    line.starts_with(b"{") || line.starts_with(b"##")
+}
+
+fn ends_stray(c: char) -> bool {
+    c.is_whitespace() || "[]{}:,'\"".contains(c)
+}
+
+fn token(input: &str) -> IResult<&str, (TokenKind, &str)> {
+    alt((
+        one_of("{}[]:,").map(|mark| (TokenKind::Punct(mark), "")),
+        string.map(|text| (TokenKind::Str, text)),
+        value((TokenKind::Bool(true), "true"), tag("true")),
+        value((TokenKind::Bool(false), "false"), tag("false")),
+        recognize(preceded(char('#'), take_till(|c| c == '\n')))
+            .map(|text| (TokenKind::Comment, text)),
+    ))
+    .parse(input)
+}
+
+/// A string in single quotes; succeeds with the raw text between them.
+fn string(input: &str) -> IResult<&str, &str> {
+    let (inside, _) = char('\'').parse(input)?;
+    let mut escaped = false;
+    for (at, byte) in inside.bytes().enumerate() {
+        match byte {
+            b'\\' => escaped = !escaped,
+            _ if escaped => break,
+            b'\'' => return Ok((&inside[at + 1..], &inside[..at])),
+            b' '..=b'~' => {}
+            _ => break,
+        }
+    }
+    Err(nom::Err::Error(nom::error::Error::new(
+        input,
+        nom::error::ErrorKind::Char,
+    )))
+}

@@ -1,0 +1,113 @@
+//! Where schema files come from: the disk, or memory in tests and macros.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// A source of schema files.
+///
+/// The compiler asks for each file once, with the path of the root as given, or the folder of the
+/// including file joined with the text of the directive (`..` is not resolved).
+pub trait Loader {
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the file from being read; it becomes a diagnostic at the include directive.
+    fn load(&self, path: &Path) -> io::Result<Vec<u8>>;
+}
+
+/// Reads from the file system and remembers what it was asked for.
+#[derive(Debug, Default)]
+pub struct FsLoader {
+    opened: RefCell<Vec<PathBuf>>,
+}
+
+impl FsLoader {
+    /// A loader that has read nothing yet.
+    pub fn new() -> FsLoader {
+        FsLoader::default()
+    }
+
+    /// Every path that was asked for, in order, those that could not be read included: a build
+    /// script is to run again when one of them changes or appears.
+    pub fn opened(&self) -> Vec<PathBuf> {
+        self.opened.borrow().clone()
+    }
+}
+
+impl Loader for FsLoader {
+    fn load(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.opened.borrow_mut().push(path.to_owned());
+        std::fs::read(path)
+    }
+}
+
+/// Files held in memory, found by their normalised path.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryLoader {
+    files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl MemoryLoader {
+    /// A loader without files.
+    pub fn new() -> MemoryLoader {
+        MemoryLoader::default()
+    }
+
+    /// Adds a file, in the place of one of the same path.
+    #[must_use]
+    pub fn file(mut self, path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> MemoryLoader {
+        self.files.insert(normalize(path.as_ref()), bytes.into());
+        self
+    }
+}
+
+impl Loader for MemoryLoader {
+    fn load(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let found = self.files.get(&normalize(path));
+        found.cloned().ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                "No such file or directory (in memory)",
+            )
+        })
+    }
+}
+
+/// The path without `.` and with `..` taken literally, as text: two paths of the same file are
+/// taken for the same unless links are in play.
+pub(crate) fn normalize(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => match out.components().next_back() {
+                Some(Component::Normal(_)) => {
+                    out.pop();
+                }
+                Some(Component::RootDir | Component::Prefix(_)) => {}
+                _ => out.push(".."),
+            },
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// `path` as seen from the folder `base`, with forward slashes.
+pub(crate) fn relative(path: &Path, base: &Path) -> String {
+    let (path, base) = (normalize(path), normalize(base));
+    let shared = path
+        .components()
+        .zip(base.components())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let ups = base.components().skip(shared).map(|_| "..".to_owned());
+    let rest = path
+        .components()
+        .skip(shared)
+        .map(|part| part.as_os_str().to_string_lossy().into());
+    ups.chain(rest).collect::<Vec<String>>().join("/")
+}

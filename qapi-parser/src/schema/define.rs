@@ -1,0 +1,209 @@
+//! From definitions to drafts, with the implicit entities that they cause in front of them.
+
+use crate::diagnostic::{Code, Context, Diagnostic, Label};
+use crate::source::Span;
+
+use super::ast::{Data, Definition, DefinitionKind, RawMember, TypeRef};
+use super::draft::{Draft, DraftKind, Drafts};
+use super::model::{Cond, ModuleId};
+
+/// What the implicit entities of a definition take over from it.
+struct Cause {
+    module: ModuleId,
+    span: Span,
+    context: Context,
+}
+
+impl Drafts {
+    /// Adds a definition and what it implies.
+    pub(super) fn define(&mut self, definition: Definition, module: ModuleId) {
+        let Definition {
+            name,
+            span,
+            cond,
+            features,
+            doc,
+            kind,
+        } = definition;
+        let keyword = match &kind {
+            DefinitionKind::Enum(_) => "enum",
+            DefinitionKind::Struct { .. } => "struct",
+            DefinitionKind::Union { .. } => "union",
+            DefinitionKind::Alternate { .. } => "alternate",
+            DefinitionKind::Command { .. } => "command",
+            DefinitionKind::Event { .. } => "event",
+        };
+        let context = Context {
+            kind: keyword,
+            name: name.clone(),
+        };
+        let cause = Cause {
+            module,
+            span,
+            context,
+        };
+        let kind = self.kind(kind, &cond, &cause);
+        let context = Some(cause.context);
+        let span = Some(span);
+        let draft = Draft {
+            name,
+            module,
+            span,
+            context,
+            implicit: false,
+            cond,
+            features,
+            doc,
+            kind,
+        };
+        if let Some(other) = self.index.get(&draft.name) {
+            let problem = redefined(&draft, &self.list[other.0 as usize]);
+            self.problems.push(problem);
+        } else {
+            self.push(draft);
+        }
+    }
+
+    /// The kind with its types by name; adds the implicit types it needs.
+    fn kind(&mut self, kind: DefinitionKind, cond: &Cond, cause: &Cause) -> DraftKind {
+        match kind {
+            DefinitionKind::Enum(kind) => DraftKind::Enum(kind),
+            DefinitionKind::Struct { base, members } => {
+                self.member_arrays(&members, cause);
+                DraftKind::Object {
+                    base,
+                    members,
+                    variants: None,
+                }
+            }
+            DefinitionKind::Union { base, variants } => {
+                let base = self.data(Some(base), "base", cond, cause);
+                DraftKind::Object {
+                    base,
+                    members: Vec::new(),
+                    variants: Some(variants),
+                }
+            }
+            DefinitionKind::Alternate { branches } => {
+                for branch in &branches {
+                    self.define_array(&branch.ty, cause);
+                }
+                DraftKind::Alternate { branches }
+            }
+            DefinitionKind::Command {
+                data,
+                returns,
+                flags,
+            } => {
+                let data = self.data(data, "arg", cond, cause);
+                if let Some(returns) = &returns {
+                    self.define_array(returns, cause);
+                }
+                DraftKind::Command {
+                    data,
+                    returns,
+                    flags,
+                }
+            }
+            DefinitionKind::Event { data, boxed } => DraftKind::Event {
+                data: self.data(data, "arg", cond, cause),
+                boxed,
+            },
+        }
+    }
+
+    fn implied(&mut self, name: String, cond: Cond, kind: DraftKind, cause: &Cause) {
+        self.push(Draft {
+            name,
+            module: cause.module,
+            span: Some(cause.span),
+            context: Some(cause.context.clone()),
+            implicit: true,
+            cond,
+            features: Vec::new(),
+            doc: None,
+            kind,
+        });
+    }
+
+    fn member_arrays(&mut self, members: &[RawMember], cause: &Cause) {
+        for member in members {
+            self.define_array(&member.ty, cause);
+        }
+    }
+
+    /// Defines the array type, if it is one and has not been defined.
+    fn define_array(&mut self, ty: &TypeRef, cause: &Cause) {
+        if !ty.array {
+            return;
+        }
+        let name = format!("{}List", ty.name);
+        if !self.index.contains_key(&name) {
+            let element = TypeRef {
+                array: false,
+                ..ty.clone()
+            };
+            self.implied(name, Cond::Always, DraftKind::Array { element }, cause);
+        }
+    }
+
+    /// The type of arguments or of a base; written in place, it becomes an implicit one.
+    fn data(
+        &mut self,
+        data: Option<Data>,
+        role: &str,
+        cond: &Cond,
+        cause: &Cause,
+    ) -> Option<TypeRef> {
+        let members = match data? {
+            Data::Named(ty) => return Some(ty),
+            Data::Inline(members) => members,
+        };
+        self.member_arrays(&members, cause);
+        if members.is_empty() {
+            return None;
+        }
+        let name = format!("q_obj_{}-{role}", cause.context.name);
+        // A second one belongs to a second definition of the same name, which is refused anyway.
+        if !self.index.contains_key(&name) {
+            let kind = DraftKind::Object {
+                base: None,
+                members,
+                variants: None,
+            };
+            self.implied(name.clone(), cond.clone(), kind, cause);
+        }
+        Some(TypeRef {
+            name,
+            array: false,
+            span: cause.span,
+        })
+    }
+}
+
+fn redefined(draft: &Draft, other: &Draft) -> Diagnostic {
+    let span = draft.span.unwrap_or(Span {
+        file: 0,
+        start: 0,
+        end: 0,
+    });
+    let mut problem = match other.span {
+        None => {
+            let message = format!("{} is already defined", other.describe());
+            Diagnostic::error(Code::Redefined, message, span)
+        }
+        Some(first) => {
+            let message = format!("'{}' is already defined", draft.name);
+            let mut problem = Diagnostic::error(Code::Redefined, message, span);
+            let text = "previous definition".to_owned();
+            problem.labels.push(Label {
+                span: first,
+                text,
+                context: other.context.clone(),
+            });
+            problem
+        }
+    };
+    problem.context = draft.context.clone();
+    problem
+}

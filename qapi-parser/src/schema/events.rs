@@ -1,0 +1,29 @@
+//! Events.
+
+use crate::expr::{Entry, Node};
+
+use super::ast::DefinitionKind;
+use super::commands::is_flag;
+use super::lower::Lower;
+
+impl Lower<'_> {
+    pub(super) fn event(
+        &mut self,
+        node: &Node,
+        entries: &[Entry],
+        name: &str,
+    ) -> Option<DefinitionKind> {
+        self.keys(
+            entries,
+            node.span,
+            "event",
+            &["event"],
+            &["data", "boxed", "if", "features"],
+        );
+        let data = self.arguments(node, name);
+        Some(DefinitionKind::Event {
+            data,
+            boxed: is_flag(node, "boxed", true),
+        })
+    }
+}

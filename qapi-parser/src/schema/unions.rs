@@ -1,0 +1,229 @@
+//! Unions: the discriminator and the branches.
+
+use std::collections::HashSet;
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::expr::{Entry, Node};
+
+use super::ast::{DefinitionKind, RawBranch, RawVariants};
+use super::draft::DraftKind;
+use super::lower::Lower;
+use super::model::{Branch, Cond, EntityId, EntityKind, EnumMember, Union};
+use super::names::c_name;
+use super::resolve::Resolver;
+use super::structs::Members;
+
+impl Lower<'_> {
+    pub(super) fn union(
+        &mut self,
+        node: &Node,
+        entries: &[Entry],
+        name: &str,
+    ) -> Option<DefinitionKind> {
+        let required = ["union", "base", "discriminator", "data"];
+        if !self.keys(entries, node.span, "union", &required, &["if", "features"]) {
+            return None;
+        }
+        let base = self.data(node.get("base")?, "'base'", name);
+        let discriminator = node.get("discriminator")?;
+        let tag = discriminator.as_str();
+        if tag.is_none() {
+            let message = "'discriminator' requires a string name";
+            self.error(Code::BadValue, message, discriminator.span);
+        }
+        let branches = self.branches(node.get("data")?, false);
+        let variants = RawVariants {
+            tag: tag?.to_owned(),
+            tag_span: discriminator.span,
+            branches: branches?,
+        };
+        Some(DefinitionKind::Union {
+            base: base?,
+            variants,
+        })
+    }
+}
+
+impl<'d> Resolver<'d> {
+    /// Resolves the discriminator and the branches of the union at hand.
+    pub(super) fn variants(
+        &mut self,
+        base: Option<EntityId>,
+        variants: &'d RawVariants,
+        common: &Members,
+    ) -> Option<EntityKind> {
+        let tag = self.tag(variants, common)?;
+        let tag_type = common.list[tag].ty;
+        let drafts = self.drafts;
+        let DraftKind::Enum(values) = &drafts[tag_type.0 as usize].kind else {
+            return None;
+        };
+        let mut branches = self.branches(variants, &values.members, tag_type);
+        if variants.branches.is_empty() && values.members.is_empty() {
+            let message = "union has no branches";
+            self.report(Diagnostic::error(
+                Code::NoBranches,
+                message,
+                variants.tag_span,
+            ));
+        }
+        let written: HashSet<&str> = variants
+            .branches
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        let empty = *self.index.get("q_empty")?;
+        let implied = values
+            .members
+            .iter()
+            .filter(|value| !written.contains(value.name.as_str()));
+        branches.extend(implied.map(|value| Branch {
+            case: value.name.clone(),
+            ty: empty,
+            cond: value.cond.clone(),
+            span: None,
+        }));
+        self.branch_clashes(&branches, common);
+        let members = common.list.clone();
+        Some(EntityKind::Union(Union {
+            base: base?,
+            members,
+            tag,
+            tag_type,
+            branches,
+        }))
+    }
+
+    /// The index of the discriminator among the members.
+    fn tag(&mut self, variants: &RawVariants, common: &Members) -> Option<usize> {
+        let RawVariants { tag, tag_span, .. } = variants;
+        let found = common.seen.get(&c_name(tag)).copied();
+        let Some(index) = found.filter(|&index| common.list[index].name == *tag) else {
+            let message = format!("discriminator '{tag}' is not a member of 'base'");
+            let mut problem = Diagnostic::error(Code::BadDiscriminator, message, *tag_span);
+            if let Some(index) = found {
+                problem = problem.help(format!("there is '{}'", common.list[index].name));
+            }
+            self.report(problem);
+            return None;
+        };
+        let member = &common.list[index];
+        let drafts = self.drafts;
+        let owner = &drafts[common.owners[index].0 as usize];
+        let base = match owner.implicit {
+            true => "'base'".to_owned(),
+            false => format!("base type '{}'", owner.name),
+        };
+        let rule = if !matches!(drafts[member.ty.0 as usize].kind, DraftKind::Enum(_)) {
+            "be of enum type"
+        } else if member.optional {
+            "not be optional"
+        } else if member.cond != Cond::Always {
+            "not be conditional"
+        } else {
+            return Some(index);
+        };
+        let message = format!("discriminator member '{tag}' of {base} must {rule}");
+        let problem = Diagnostic::error(Code::BadDiscriminator, message, *tag_span);
+        self.report(match member.span {
+            Some(span) => problem.label(span, "this member"),
+            None => problem,
+        });
+        None
+    }
+
+    /// The branches that are written.
+    fn branches(
+        &mut self,
+        variants: &RawVariants,
+        values: &[EnumMember],
+        tag_type: EntityId,
+    ) -> Vec<Branch> {
+        let known: HashSet<&str> = values.iter().map(|value| value.name.as_str()).collect();
+        let branch = |branch: &RawBranch| {
+            let ty = self.branch(branch, &known, tag_type)?;
+            let (case, cond) = (branch.name.clone(), branch.cond.clone());
+            Some(Branch {
+                case,
+                ty,
+                cond,
+                span: Some(branch.span),
+            })
+        };
+        variants.branches.iter().filter_map(branch).collect()
+    }
+
+    fn branch(
+        &mut self,
+        branch: &RawBranch,
+        known: &HashSet<&str>,
+        tag_type: EntityId,
+    ) -> Option<EntityId> {
+        let what = format!("branch '{}'", branch.name);
+        let ty = self.lookup(&branch.ty, &what)?;
+        let drafts = self.drafts;
+        if !known.contains(branch.name.as_str()) {
+            let values = drafts[tag_type.0 as usize].describe();
+            let message = format!("{what} is not a value of {values}");
+            self.report(Diagnostic::error(Code::UnknownBranch, message, branch.span));
+            return None;
+        }
+        let draft = &drafts[ty.0 as usize];
+        if !matches!(draft.kind, DraftKind::Object { .. }) {
+            let message = format!("{what} cannot use {}", draft.describe());
+            self.report(Diagnostic::error(Code::WrongType, message, branch.ty.span));
+            return None;
+        }
+        self.object(ty).then_some(ty)
+    }
+
+    /// Refuses members of branches that have the name of a common member. What a branch that is a
+    /// union has in its own branches counts too; each type is looked at once.
+    fn branch_clashes(&mut self, branches: &[Branch], common: &Members) {
+        let mut visited = HashSet::new();
+        for branch in branches {
+            let mut stack = vec![branch.ty];
+            while let Some(id) = stack.pop() {
+                if visited.insert(id) {
+                    self.common_clash(id, common, branch);
+                    if let Some(EntityKind::Union(inner)) = &self.kinds[id.0 as usize] {
+                        stack.extend(inner.branches.iter().rev().map(|branch| branch.ty));
+                    }
+                }
+            }
+        }
+    }
+
+    fn common_clash(&mut self, id: EntityId, common: &Members, branch: &Branch) {
+        let Some(members) = self.members.get(&id) else {
+            return;
+        };
+        let find = |(index, member): (usize, &super::model::Member)| {
+            common
+                .seen
+                .get(&c_name(&member.name))
+                .map(|&other| (index, other))
+        };
+        let Some((index, other)) = members.list.iter().enumerate().find_map(find) else {
+            return;
+        };
+        let (mine, theirs) = (&members.list[index], &common.list[other]);
+        let message = format!(
+            "{} collides with {}",
+            self.describe_member(&mine.name, members.owners[index]),
+            self.describe_member(&theirs.name, common.owners[other])
+        );
+        let place = branch.span.or(mine.span).or(theirs.span);
+        let Some(place) = place else { return };
+        let mut problem = Diagnostic::error(Code::Collision, message, place);
+        for (span, text) in [
+            (mine.span, "the member"),
+            (theirs.span, "the common member"),
+        ] {
+            if let Some(span) = span {
+                problem = problem.label(span, text);
+            }
+        }
+        self.report(problem);
+    }
+}

@@ -1,0 +1,160 @@
+//! Source files by id, byte spans, and lines and columns on demand.
+//!
+//! Invariant: a [`Span`] always lies inside the text of its file, because only the lexer makes
+//! spans. Offsets fit 32 bits because no file is larger than [`MAX_FILE_SIZE`].
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The largest schema file that is read, in bytes.
+pub const MAX_FILE_SIZE: usize = 16 << 20;
+
+/// A stretch of one source file: byte offsets, the end is exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file, an index into [`SourceMap::files`].
+    pub file: u32,
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Offset behind the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// From the start of this span to the end of `last`, which lies in the same file.
+    #[must_use]
+    pub fn to(self, last: Span) -> Span {
+        Span {
+            end: last.end.max(self.end),
+            ..self
+        }
+    }
+
+    /// The empty span where this one starts.
+    #[must_use]
+    pub fn at_start(self) -> Span {
+        Span {
+            end: self.start,
+            ..self
+        }
+    }
+
+    /// The byte range in the text of the file.
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Where a span starts, for people: both count from one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location<'a> {
+    /// The path as it was opened.
+    pub path: &'a Path,
+    /// The line.
+    pub line: u32,
+    /// The column, in characters; a tab is one.
+    pub column: u32,
+}
+
+/// One file of schema text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    path: PathBuf,
+    text: Arc<str>,
+    included_from: Option<Span>,
+    line_starts: Vec<u32>,
+}
+
+impl SourceFile {
+    /// The path as it was opened: that of the root, or the folder of the including file joined with
+    /// what the directive says.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The text; bytes that are not UTF-8 have become U+FFFD (and an error).
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// The directive that included this file first; none for the root.
+    pub fn included_from(&self) -> Option<Span> {
+        self.included_from
+    }
+
+    /// The line that holds this byte offset, counted from one.
+    pub fn line(&self, offset: u32) -> u32 {
+        self.line_index(offset) + 1
+    }
+
+    fn line_index(&self, offset: u32) -> u32 {
+        let after = self.line_starts.partition_point(|&start| start <= offset);
+        u32::try_from(after.saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// The text of the line up to this byte offset.
+    pub fn line_before(&self, offset: u32) -> &str {
+        let start = self
+            .line_starts
+            .get(self.line_index(offset) as usize)
+            .copied()
+            .unwrap_or(0);
+        self.text.get(start as usize..offset as usize).unwrap_or("")
+    }
+}
+
+/// All files that were read for one schema; the root is the first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceMap {
+    files: Vec<SourceFile>,
+}
+
+impl SourceMap {
+    /// The files, in the order in which they were read.
+    pub fn files(&self) -> &[SourceFile] {
+        &self.files
+    }
+
+    /// The file with this id, if there is one.
+    pub fn file(&self, id: u32) -> Option<&SourceFile> {
+        self.files.get(id as usize)
+    }
+
+    /// Where `span` starts; none for a span of another map.
+    pub fn locate(&self, span: Span) -> Option<Location<'_>> {
+        let file = self.file(span.file)?;
+        let column = file.line_before(span.start).chars().count() + 1;
+        Some(Location {
+            path: &file.path,
+            line: file.line(span.start),
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// The include directives that led to the file of `span`, innermost first.
+    pub fn include_chain(&self, span: Span) -> Vec<Span> {
+        let mut chain = Vec::new();
+        let mut file = self.file(span.file);
+        while let Some(from) = file.and_then(SourceFile::included_from) {
+            chain.push(from);
+            file = self.file(from.file);
+        }
+        chain
+    }
+
+    /// Adds a file and returns its id.
+    pub(crate) fn add(&mut self, path: PathBuf, text: Arc<str>, from: Option<Span>) -> u32 {
+        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let line_starts = std::iter::once(0)
+            .chain(starts.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)))
+            .collect();
+        self.files.push(SourceFile {
+            path,
+            text,
+            included_from: from,
+            line_starts,
+        });
+        u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
+    }
+}

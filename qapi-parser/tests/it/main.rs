@@ -1,0 +1,17 @@
+//! Tests of the whole crate.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod corpus;
+mod dialects;
+mod dump;
+mod errors;
+mod loaders;
+mod oracle;
+mod qemu_tests;
+mod rendering;
+mod robust;

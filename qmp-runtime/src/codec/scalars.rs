@@ -1,0 +1,132 @@
+//! The predefined types of the schema language.
+
+use super::{Decoder, Json};
+use crate::error::QmpError;
+use crate::json::{Map, NodeId, Value, Writer};
+
+/// The JSON value `null`, which is not the same as an absent member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Null;
+
+macro_rules! scalar {
+    ($type:ty, $blank:expr, |$decoder:ident, $at:ident| $decode:expr, |$value:ident, $out:ident| $encode:expr) => {
+        impl Json for $type {
+            fn blank() -> Self {
+                $blank
+            }
+
+            fn decode(&mut self, $decoder: &mut Decoder<'_>, $at: NodeId) -> Result<(), QmpError> {
+                *self = $decode?;
+                Ok(())
+            }
+
+            fn encode(&self, $out: &mut Writer) {
+                let $value = self;
+                $encode
+            }
+        }
+    };
+}
+
+scalar!(
+    String,
+    String::new(),
+    |d, at| d.document.str(at).map(std::borrow::Cow::into_owned).ok_or_else(|| d.wrong_type("string")),
+    |value, out| out.str(value)
+);
+scalar!(
+    bool,
+    false,
+    |d, at| d.document.bool(at).ok_or_else(|| d.wrong_type("boolean")),
+    |value, out| out.bool(*value)
+);
+scalar!(
+    f64,
+    0.0,
+    |d, at| d.document.f64(at).filter(|value| value.is_finite()).ok_or_else(|| d.wrong_type("number")),
+    |value, out| out.f64(*value)
+);
+scalar!(
+    Null,
+    Null,
+    |d, at| match d.kind(at) {
+        crate::json::Kind::Null => Ok(Null),
+        _ => Err(d.wrong_type("null")),
+    },
+    |_value, out| out.null()
+);
+scalar!(Value, Value::Null, |d, at| d.document.value(at).ok_or_else(|| d.wrong_type("number")), |value, out| out
+    .value(value));
+scalar!(
+    i64,
+    0,
+    |d, at| d.document.i64(at).ok_or_else(|| d.wrong_type("integer")),
+    |value, out| out.i64(*value)
+);
+// Negative numbers wrap, as QEMU has always let them.
+scalar!(
+    u64,
+    0,
+    |d, at| d.document.u64(at).or_else(|| d.document.i64(at).map(i64::cast_unsigned)).ok_or_else(|| d.not_unsigned()),
+    |value, out| out.u64(*value)
+);
+
+macro_rules! narrow {
+    ($($type:ty: $wide:ty = $c_type:literal, $write:ident;)*) => {$(
+        scalar!(
+            $type,
+            0,
+            |d, at| {
+                let mut wide: $wide = 0;
+                wide.decode(d, at)?;
+                <$type>::try_from(wide).map_err(|_| d.out_of_range($c_type))
+            },
+            |value, out| out.$write((*value).into())
+        );
+    )*};
+}
+
+narrow! {
+    i8: i64 = "int8_t", i64;
+    i16: i64 = "int16_t", i64;
+    i32: i64 = "int32_t", i64;
+    u8: u64 = "uint8_t", u64;
+    u16: u64 = "uint16_t", u64;
+    u32: u64 = "uint32_t", u64;
+}
+
+/// What a command without a result returns.
+impl Json for () {
+    fn blank() -> Self {}
+
+    fn decode(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+        decoder.object(at).map(drop)
+    }
+}
+
+/// The arguments of a command that takes them as they come (`gen: false`).
+impl Json for Map<String, Value> {
+    fn blank() -> Self {
+        Map::new()
+    }
+
+    fn decode(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+        let mut object = decoder.object(at)?;
+        self.decode_members(decoder, &mut object)
+    }
+
+    fn decode_members(&mut self, decoder: &mut Decoder<'_>, object: &mut super::Object) -> Result<(), QmpError> {
+        for (key, at) in object.take_all() {
+            let value = decoder.document.value(at).ok_or_else(|| decoder.wrong_type("number"))?;
+            self.insert(decoder.document.str(key).unwrap_or_default().into_owned(), value);
+        }
+        Ok(())
+    }
+
+    fn encode_members(&self, out: &mut Writer) {
+        for (key, value) in self {
+            out.key(key);
+            out.value(value);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What a handler may do besides returning a value.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
+
+use crate::command::Event;
+use crate::events::EventSink;
+use crate::json::Value;
+use crate::router::Catalog;
+
+/// Identifies a monitor, that is a place where clients connect, for as long as the server lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MonitorId(pub u32);
+
+/// The surroundings of a running command.
+#[derive(Debug)]
+pub struct Context<'a> {
+    pub(crate) events: &'a EventSink,
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) monitor: MonitorId,
+    pub(crate) out_of_band: bool,
+    pub(crate) fds: &'a Mutex<Vec<OwnedFd>>,
+    pub(crate) quit: bool,
+}
+
+impl Context<'_> {
+    /// Sends an event to all clients; it precedes the reply to this command.
+    pub fn emit<E: Event>(&self, event: &E) {
+        self.events.emit(event);
+    }
+
+    /// A handle for sending events later and from other threads.
+    pub fn events(&self) -> &EventSink {
+        self.events
+    }
+
+    /// Takes the file descriptor that came with the request, or with an earlier one that left it.
+    pub fn take_fd(&self) -> Option<OwnedFd> {
+        let waiting = std::mem::take(&mut *self.fds.lock().unwrap_or_else(PoisonError::into_inner));
+        // Of several, the first counts; the others are closed.
+        waiting.into_iter().next()
+    }
+
+    /// The monitor over which the command came.
+    pub fn monitor(&self) -> MonitorId {
+        self.monitor
+    }
+
+    /// Whether the command runs out of band.
+    pub fn is_out_of_band(&self) -> bool {
+        self.out_of_band
+    }
+
+    /// The names of the commands that can be called.
+    pub fn command_names(&self) -> impl Iterator<Item = &str> {
+        self.catalog.command_names()
+    }
+
+    /// The introspection data of what can be called, as `query-qmp-schema` returns it.
+    pub fn introspection(&self) -> Value {
+        self.catalog.introspection().clone()
+    }
+
+    /// Lets commands through that wait for the machine to be initialised.
+    pub fn leave_preconfig(&self) {
+        self.catalog.set_preconfig(false);
+    }
+
+    /// Ends the session behind the reply to this command, and the server's [`wait`] with it.
+    ///
+    /// [`wait`]: crate::server::Server::wait
+    pub fn quit(&mut self) {
+        self.quit = true;
+    }
+}

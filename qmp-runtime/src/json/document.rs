@@ -1,0 +1,151 @@
+//! A parsed message: its bytes and a flat list of nodes.
+
+use std::borrow::Cow;
+
+use super::text;
+
+/// The JSON type of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number written without fraction and exponent.
+    Integer,
+    /// A number written with a fraction or an exponent.
+    Float,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+/// Index of a node in its [`Document`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeId(pub(super) u32);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node {
+    pub(super) kind: Kind,
+    /// For strings: whether the text differs from the bytes between the quotes.
+    pub(super) escaped: bool,
+    /// The node's text, quotes included.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// The node behind this one and all that is in it.
+    pub(super) next: u32,
+}
+
+/// A complete, well-formed message.
+///
+/// The nodes stand in text order; a container is followed by what it holds, an object by its keys
+/// and values in turn. No object has a key twice.
+#[derive(Debug)]
+pub struct Document {
+    pub(super) bytes: Vec<u8>,
+    pub(super) nodes: Vec<Node>,
+}
+
+impl Document {
+    /// The value itself.
+    pub fn root(&self) -> NodeId {
+        NodeId(0)
+    }
+
+    fn node(&self, id: NodeId) -> Node {
+        self.nodes[id.0 as usize]
+    }
+
+    /// The JSON type of a node.
+    pub fn kind(&self, id: NodeId) -> Kind {
+        self.node(id).kind
+    }
+
+    /// The text of a number or keyword; of a string, with its quotes.
+    pub(crate) fn raw(&self, id: NodeId) -> &[u8] {
+        let node = self.node(id);
+        &self.bytes[node.start as usize..node.end as usize]
+    }
+
+    /// The value of a string; `None` for anything else.
+    pub fn str(&self, id: NodeId) -> Option<Cow<'_, str>> {
+        let node = self.node(id);
+        if node.kind != Kind::String {
+            return None;
+        }
+        let text = &self.bytes[node.start as usize + 1..node.end as usize - 1];
+        Some(if node.escaped { Cow::Owned(text::unescape(text)) } else { text::plain(text) })
+    }
+
+    /// Whether a string node has this value.
+    pub(crate) fn str_is(&self, id: NodeId, value: &str) -> bool {
+        let node = self.node(id);
+        if node.escaped {
+            return self.str(id).is_some_and(|text| text == value);
+        }
+        node.kind == Kind::String && &self.bytes[node.start as usize + 1..node.end as usize - 1] == value.as_bytes()
+    }
+
+    /// The value of a keyword; `None` for anything else.
+    pub fn bool(&self, id: NodeId) -> Option<bool> {
+        (self.kind(id) == Kind::Bool).then(|| self.raw(id) == b"true")
+    }
+
+    /// An integer in the range of `i64`; `None` for anything else.
+    pub fn i64(&self, id: NodeId) -> Option<i64> {
+        self.integer(id)
+    }
+
+    /// An integer in the range of `u64`; `None` for anything else.
+    pub fn u64(&self, id: NodeId) -> Option<u64> {
+        self.integer(id)
+    }
+
+    fn integer<T: std::str::FromStr>(&self, id: NodeId) -> Option<T> {
+        if self.kind(id) != Kind::Integer {
+            return None;
+        }
+        std::str::from_utf8(self.raw(id)).ok()?.parse().ok()
+    }
+
+    /// A number; `None` for anything else. What lies beyond the range is infinite.
+    pub fn f64(&self, id: NodeId) -> Option<f64> {
+        if !matches!(self.kind(id), Kind::Integer | Kind::Float) {
+            return None;
+        }
+        std::str::from_utf8(self.raw(id)).ok()?.parse().ok()
+    }
+
+    /// The elements of an array; nothing for anything else.
+    pub fn elements(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let is_array = self.kind(id) == Kind::Array;
+        self.children(id).filter(move |_| is_array)
+    }
+
+    /// The members of an object, in the order of the text; nothing for anything else.
+    pub fn members(&self, id: NodeId) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
+        let is_object = self.kind(id) == Kind::Object;
+        let mut children = self.children(id).filter(move |_| is_object);
+        std::iter::from_fn(move || Some((children.next()?, children.next()?)))
+    }
+
+    fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        let end = self.node(id).next;
+        let mut at = id.0 + 1;
+        std::iter::from_fn(move || {
+            (at < end).then(|| {
+                let child = NodeId(at);
+                at = self.node(child).next;
+                child
+            })
+        })
+    }
+
+    /// The member of an object with this key.
+    pub fn get(&self, object: NodeId, key: &str) -> Option<NodeId> {
+        self.members(object).find(|&(name, _)| self.str_is(name, key)).map(|(_, value)| value)
+    }
+}

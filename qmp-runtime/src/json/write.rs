@@ -1,0 +1,235 @@
+//! Writing JSON as QEMU lays it out: ASCII only, a blank behind `:` and `,`.
+
+use serde_json::Value;
+
+use super::document::{Document, Kind, NodeId};
+
+/// How output is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Style {
+    /// One line.
+    #[default]
+    Line,
+    /// One member or element a line, indented by four blanks.
+    Pretty,
+}
+
+/// Writes one JSON value after another into a buffer.
+#[derive(Debug, Default)]
+pub struct Writer {
+    out: Vec<u8>,
+    style: Style,
+    depth: usize,
+    /// Whether the next member or element is the first of its container.
+    first: bool,
+}
+
+impl Writer {
+    /// An empty buffer.
+    pub fn new(style: Style) -> Self {
+        Writer { out: Vec::new(), style, depth: 0, first: true }
+    }
+
+    /// What was written.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.out
+    }
+
+    /// Starts an object.
+    pub fn begin_object(&mut self) {
+        self.open(b'{');
+    }
+
+    /// Ends an object.
+    pub fn end_object(&mut self) {
+        self.close(b'}');
+    }
+
+    /// Starts an array.
+    pub fn begin_array(&mut self) {
+        self.open(b'[');
+    }
+
+    /// Ends an array.
+    pub fn end_array(&mut self) {
+        self.close(b']');
+    }
+
+    /// Writes the key of the next member.
+    pub fn key(&mut self, key: &str) {
+        self.separate();
+        self.str(key);
+        self.out.extend_from_slice(b": ");
+    }
+
+    /// Makes room for the next element of an array.
+    pub fn element(&mut self) {
+        self.separate();
+    }
+
+    fn open(&mut self, brace: u8) {
+        self.out.push(brace);
+        self.depth += 1;
+        self.first = true;
+    }
+
+    fn close(&mut self, brace: u8) {
+        self.depth = self.depth.saturating_sub(1);
+        if self.style == Style::Pretty {
+            self.new_line();
+        }
+        self.out.push(brace);
+        self.first = false;
+    }
+
+    fn separate(&mut self) {
+        if !self.first {
+            self.out.push(b',');
+            if self.style == Style::Line {
+                self.out.push(b' ');
+            }
+        }
+        self.first = false;
+        if self.style == Style::Pretty {
+            self.new_line();
+        }
+    }
+
+    fn new_line(&mut self) {
+        self.out.push(b'\n');
+        self.out.resize(self.out.len() + 4 * self.depth, b' ');
+    }
+
+    /// Writes `null`.
+    pub fn null(&mut self) {
+        self.out.extend_from_slice(b"null");
+    }
+
+    /// Writes a boolean.
+    pub fn bool(&mut self, value: bool) {
+        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// Writes a signed integer.
+    pub fn i64(&mut self, value: i64) {
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// Writes an unsigned integer.
+    pub fn u64(&mut self, value: u64) {
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// Writes a number in its shortest form; what is not finite, which JSON cannot say, as `null`.
+    pub fn f64(&mut self, value: f64) {
+        if value.is_finite() {
+            self.out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+        } else {
+            self.null();
+        }
+    }
+
+    /// Writes a string, everything beyond printable ASCII escaped.
+    pub fn str(&mut self, value: &str) {
+        self.out.push(b'"');
+        let mut rest = value;
+        while !rest.is_empty() {
+            let plain = rest.bytes().position(needs_escape).unwrap_or(rest.len());
+            self.out.extend_from_slice(&rest.as_bytes()[..plain]);
+            rest = &rest[plain..];
+            if let Some(ch) = rest.chars().next() {
+                self.escape(ch);
+                rest = &rest[ch.len_utf8()..];
+            }
+        }
+        self.out.push(b'"');
+    }
+
+    fn escape(&mut self, ch: char) {
+        let short: &[u8] = match ch {
+            '"' => b"\\\"",
+            '\\' => b"\\\\",
+            '\u{8}' => b"\\b",
+            '\u{c}' => b"\\f",
+            '\n' => b"\\n",
+            '\r' => b"\\r",
+            '\t' => b"\\t",
+            _ => {
+                for unit in ch.encode_utf16(&mut [0; 2]) {
+                    self.out.extend_from_slice(format!("\\u{unit:04X}").as_bytes());
+                }
+                return;
+            }
+        };
+        self.out.extend_from_slice(short);
+    }
+
+    /// Writes a value of type `any`.
+    pub fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.null(),
+            Value::Bool(value) => self.bool(*value),
+            Value::Number(number) => self.number(number),
+            Value::String(text) => self.str(text),
+            Value::Array(elements) => {
+                self.begin_array();
+                for element in elements {
+                    self.element();
+                    self.value(element);
+                }
+                self.end_array();
+            }
+            Value::Object(members) => {
+                self.begin_object();
+                for (key, member) in members {
+                    self.key(key);
+                    self.value(member);
+                }
+                self.end_object();
+            }
+        }
+    }
+
+    fn number(&mut self, number: &serde_json::Number) {
+        if let Some(value) = number.as_i64() {
+            self.i64(value);
+        } else if let Some(value) = number.as_u64() {
+            self.u64(value);
+        } else {
+            self.f64(number.as_f64().unwrap_or(f64::NAN));
+        }
+    }
+
+    /// Writes a value as it came in; numbers to the letter.
+    pub fn node(&mut self, document: &Document, id: NodeId) {
+        match document.kind(id) {
+            Kind::String => self.str(&document.str(id).unwrap_or_default()),
+            Kind::Array => {
+                self.begin_array();
+                for element in document.elements(id) {
+                    self.element();
+                    self.node(document, element);
+                }
+                self.end_array();
+            }
+            Kind::Object => {
+                self.begin_object();
+                for (key, value) in document.members(id) {
+                    self.key(&document.str(key).unwrap_or_default());
+                    self.node(document, value);
+                }
+                self.end_object();
+            }
+            _ => self.out.extend_from_slice(document.raw(id)),
+        }
+    }
+
+    /// Writes text that is JSON already.
+    pub fn raw(&mut self, json: &str) {
+        self.out.extend_from_slice(json.as_bytes());
+    }
+}
+
+fn needs_escape(byte: u8) -> bool {
+    !(0x20..0x7F).contains(&byte) || byte == b'"' || byte == b'\\'
+}

@@ -1,0 +1,4 @@
+//! Tests of the bindings.
+
+mod examples;
+mod real_qemu;

@@ -1,0 +1,64 @@
+//! Runs one of the built-in guests on this terminal, or writes it to a file.
+//!
+//! ```text
+//! cargo run -p vmm-core --example guest -- hello
+//! cargo run -p vmm-core --example guest -- smp --cpus 4
+//! cargo run -p vmm-core --example guest -- heartbeat --elf heartbeat.elf
+//! ```
+
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use vmm_core::accel::AccelKind;
+use vmm_core::char::{BackendConfig, Registry};
+use vmm_core::guests::{self, Guest, ResetBy};
+use vmm_core::machine::{Machine, MachineConfig, MachineEvent, MachineKind};
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let guest = guest(args.first().map(String::as_str))?;
+    let option = |name: &str| {
+        let at = args.iter().position(|arg| arg == name)?;
+        args.get(at + 1)
+    };
+    if let Some(path) = option("--elf") {
+        std::fs::write(path, guest.elf())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let cpus = option("--cpus").map_or(Ok(1), |count| count.parse())?;
+    run(&guest, cpus)
+}
+
+fn guest(name: Option<&str>) -> Result<Guest, Box<dyn Error>> {
+    Ok(match name {
+        Some("hello") => guests::hello()?,
+        Some("heartbeat") => guests::heartbeat()?,
+        Some("echo") => guests::echo()?,
+        Some("smp") => guests::smp()?,
+        Some("panic") => guests::panic()?,
+        Some("suspend") => guests::suspend()?,
+        Some("spin") => guests::spin()?,
+        Some("reset") => guests::reset(ResetBy::KeyboardController)?,
+        _ => return Err("name a guest: hello heartbeat echo smp panic suspend spin reset".into()),
+    })
+}
+
+fn run(guest: &Guest, cpus: u32) -> Result<ExitCode, Box<dyn Error>> {
+    let chardevs = Registry::new();
+    chardevs.add("serial0", &BackendConfig::Stdio)?;
+    let config = MachineConfig {
+        kind: MachineKind::QMin,
+        accel: AccelKind::Kvm,
+        ram_size: 64 << 20,
+        cpus,
+        boot: Some(guest.boot()),
+        serial: vec!["serial0".to_owned()],
+        ..MachineConfig::default()
+    };
+    let report = |event: &MachineEvent| eprintln!("{}", event.name());
+    let machine = Machine::new(config, chardevs, Arc::new(report))?;
+    machine.start()?;
+    let code = machine.wait().exit_code;
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+}

@@ -1,0 +1,124 @@
+//! The state in which vCPUs start.
+//!
+//! The first one starts as the PVH protocol has it, for flat binaries too:
+//! 32-bit protected mode, paging and interrupts off, flat 4 GiB segments,
+//! `ebx` = address of `hvm_start_info`. The others wait for INIT and SIPI.
+
+use kvm_bindings::{CpuId, kvm_lapic_state, kvm_regs, kvm_segment};
+use kvm_ioctls::VcpuFd;
+
+use super::super::AccelError;
+use crate::boot::Entry;
+
+/// Selectors that the first vCPU starts with; a guest brings its own table.
+const CODE_SELECTOR: u16 = 0x08;
+const DATA_SELECTOR: u16 = 0x10;
+const TSS_SELECTOR: u16 = 0x18;
+
+const CR0_PE: u64 = 1 << 0;
+const CR0_ET: u64 = 1 << 4;
+
+/// Registers of the local APIC (offset into its page) and the values that
+/// firmware leaves in them: 8259 interrupts on LINT0, NMI on LINT1.
+const APIC_LVT_LINT0: usize = 0x350;
+const APIC_LVT_LINT1: usize = 0x360;
+const DELIVERY_EXTINT: u32 = 0x700;
+const DELIVERY_NMI: u32 = 0x400;
+
+/// Puts vCPU `index` of `count` into power-on state; `entry` is where it starts.
+pub(super) fn apply(
+    vcpu: &VcpuFd,
+    supported: &CpuId,
+    index: u32,
+    count: u32,
+    entry: Option<Entry>,
+) -> Result<(), AccelError> {
+    vcpu.set_cpuid2(&cpuid(supported, index, count))
+        .map_err(AccelError::call("set a vCPU's CPUID table"))?;
+    local_apic(vcpu)?;
+    if let Some(entry) = entry {
+        protected_mode(vcpu, entry)?;
+    }
+    Ok(())
+}
+
+/// The host's table with this CPU's APIC id in it.
+fn cpuid(supported: &CpuId, index: u32, count: u32) -> CpuId {
+    let mut table = supported.clone();
+    for leaf in table.as_mut_slice() {
+        match leaf.function {
+            1 => leaf.ebx = (leaf.ebx & 0x0000_ffff) | (count.min(255) << 16) | (index << 24),
+            0xb | 0x1f => leaf.edx = index,
+            _ => {}
+        }
+    }
+    table
+}
+
+fn local_apic(vcpu: &VcpuFd) -> Result<(), AccelError> {
+    let mut apic = vcpu
+        .get_lapic()
+        .map_err(AccelError::call("read a local APIC"))?;
+    set_register(&mut apic, APIC_LVT_LINT0, DELIVERY_EXTINT);
+    set_register(&mut apic, APIC_LVT_LINT1, DELIVERY_NMI);
+    vcpu.set_lapic(&apic)
+        .map_err(AccelError::call("write a local APIC"))
+}
+
+fn set_register(apic: &mut kvm_lapic_state, offset: usize, value: u32) {
+    for (slot, byte) in apic.regs.iter_mut().skip(offset).zip(value.to_le_bytes()) {
+        *slot = i8::from_le_bytes([byte]);
+    }
+}
+
+fn protected_mode(vcpu: &VcpuFd, entry: Entry) -> Result<(), AccelError> {
+    let mut sregs = vcpu
+        .get_sregs()
+        .map_err(AccelError::call("read a vCPU's registers"))?;
+    let data = flat_segment(DATA_SELECTOR, 0x3);
+    sregs.cs = flat_segment(CODE_SELECTOR, 0xb);
+    sregs.ds = data;
+    sregs.es = data;
+    sregs.fs = data;
+    sregs.gs = data;
+    sregs.ss = data;
+    sregs.tr = kvm_segment {
+        selector: TSS_SELECTOR,
+        limit: 0x67,
+        type_: 0xb,
+        present: 1,
+        ..Default::default()
+    };
+    sregs.cr0 = CR0_PE | CR0_ET;
+    sregs.cr3 = 0;
+    sregs.cr4 = 0;
+    sregs.efer = 0;
+    vcpu.set_sregs(&sregs)
+        .map_err(AccelError::call("write a vCPU's registers"))?;
+    let regs = kvm_regs {
+        rip: entry.address,
+        rbx: entry.start_info,
+        rflags: 0x2, // bit 1 is always set
+        ..Default::default()
+    };
+    vcpu.set_regs(&regs)
+        .map_err(AccelError::call("write a vCPU's registers"))
+}
+
+fn flat_segment(selector: u16, type_: u8) -> kvm_segment {
+    kvm_segment {
+        base: 0,
+        limit: 0xffff_ffff,
+        selector,
+        type_,
+        present: 1,
+        dpl: 0,
+        db: 1,
+        s: 1,
+        l: 0,
+        g: 1,
+        avl: 0,
+        unusable: 0,
+        padding: 0,
+    }
+}

@@ -1,0 +1,121 @@
+//! The only `unsafe` code of the crate: handing guest memory to KVM, reading
+//! unions that KVM fills, and the signal handler that ends a `KVM_RUN`.
+
+use std::cell::Cell;
+use std::os::raw::{c_int, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering, compiler_fence};
+use std::thread::JoinHandle;
+
+use kvm_bindings::{kvm_irqchip, kvm_userspace_memory_region};
+use kvm_ioctls::{VcpuFd, VmFd};
+use vm_memory::{GuestMemoryBackend, GuestMemoryRegion};
+use vmm_sys_util::errno;
+use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler, unblock_signal};
+
+use crate::machine::GuestRam;
+
+/// Maps all of `ram` into `vm`, one slot per region.
+pub(super) fn register_memory(vm: &VmFd, ram: &GuestRam) -> errno::Result<()> {
+    let Some(mmap) = ram.mmap() else {
+        return Ok(());
+    };
+    for (slot, region) in (0u32..).zip(mmap.iter()) {
+        let memory = kvm_userspace_memory_region {
+            slot,
+            flags: 0,
+            guest_phys_addr: region.start_addr().0,
+            memory_size: region.len(),
+            userspace_addr: region.as_ptr() as u64,
+        };
+        // SAFETY: the region is one mapping of exactly that length, and the
+        // caller keeps `ram` alive for as long as `vm`. Other users reach the
+        // same bytes through volatile accesses of vm-memory only.
+        unsafe { vm.set_user_memory_region(memory)? };
+    }
+    Ok(())
+}
+
+/// Sets all mask bits of an 8259 image.
+pub(super) fn mask_pic(chip: &mut kvm_irqchip) {
+    // Writing a variant is safe; the caller read the image of a PIC, so it is
+    // the live one.
+    chip.chip.pic.imr = 0xff;
+}
+
+/// KVM's description of its last internal error: suberror and up to two of the
+/// data words that came with it.
+pub(super) fn internal_error(vcpu: &mut VcpuFd) -> (u32, Vec<u64>) {
+    // SAFETY: the caller saw KVM_EXIT_INTERNAL_ERROR, so `internal` is the live
+    // variant; it holds plain integers.
+    let internal = unsafe { vcpu.get_kvm_run().__bindgen_anon_1.internal };
+    let words = (internal.ndata as usize).min(internal.data.len()).min(4);
+    (internal.suberror, internal.data[..words].to_vec())
+}
+
+thread_local! {
+    /// `immediate_exit` of the vCPU that this thread runs, or null. Constant
+    /// initialiser and no destructor: reading it in a signal handler is sound.
+    static IMMEDIATE_EXIT: Cell<*mut u8> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// Ties kick signals of this thread to one vCPU until it is dropped.
+///
+/// Declare it before the `VcpuFd` in a struct so that it is dropped first.
+#[derive(Debug)]
+pub(super) struct KickGuard(());
+
+impl KickGuard {
+    /// For the thread that will run `vcpu`, and that drops both.
+    pub(super) fn new(vcpu: &mut VcpuFd) -> Self {
+        let flag = &raw mut vcpu.get_kvm_run().immediate_exit;
+        IMMEDIATE_EXIT.with(|cell| cell.set(flag));
+        Self(())
+    }
+}
+
+impl Drop for KickGuard {
+    fn drop(&mut self) {
+        IMMEDIATE_EXIT.with(|cell| cell.set(ptr::null_mut()));
+    }
+}
+
+/// Interrupts the `KVM_RUN` that `thread` is in, or the next one that it
+/// starts after its last `arm`.
+pub(crate) fn kick(thread: &JoinHandle<()>) {
+    // A thread that has ended needs no kick, and no other failure is possible.
+    let _ = thread.kill(signal_number());
+}
+
+/// Installs the handler once per process.
+pub(super) fn install_kick_handler() -> errno::Result<()> {
+    static RESULT: OnceLock<errno::Result<()>> = OnceLock::new();
+    *RESULT.get_or_init(|| register_signal_handler(signal_number(), on_kick))
+}
+
+/// Lets kicks reach this thread, whatever mask it has inherited.
+pub(crate) fn accept_kicks() {
+    // A valid signal number of the thread's own cannot be refused.
+    let _ = unblock_signal(signal_number());
+}
+
+fn signal_number() -> c_int {
+    SIGRTMIN() + 3
+}
+
+/// Runs on the kicked thread, between two of its instructions or inside
+/// `KVM_RUN`; `immediate_exit` covers the gap before the next one.
+///
+/// Generic over the type that the handler's second parameter points to, which
+/// only libc names and nobody here reads.
+extern "C" fn on_kick<Info>(_signal: c_int, _info: *mut Info, _context: *mut c_void) {
+    let flag = IMMEDIATE_EXIT.with(Cell::get);
+    if !flag.is_null() {
+        // SAFETY: `flag` was set by this very thread and is cleared before the
+        // mapping that it points into goes (see `KickGuard`). The kernel and
+        // this thread are the only other users of the byte.
+        unsafe { AtomicU8::from_ptr(flag) }.store(1, Ordering::Relaxed);
+    }
+    compiler_fence(Ordering::SeqCst);
+}

@@ -1,0 +1,196 @@
+//! One vCPU: the `KVM_RUN` loop and its exits.
+
+use std::fmt;
+
+use kvm_bindings::{
+    KVM_MP_STATE_HALTED, KVM_MP_STATE_INIT_RECEIVED, KVM_MP_STATE_UNINITIALIZED,
+    KVM_SYSTEM_EVENT_CRASH, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN,
+};
+use kvm_ioctls::{VcpuExit, VcpuFd};
+
+use super::super::{AccelError, Core, Exit};
+use super::sys::{self, KickGuard};
+use crate::devices::{Buses, GuestRequest};
+
+const EINTR: i32 = 4;
+const EAGAIN: i32 = 11;
+
+/// A vCPU of a [`KvmVm`](super::KvmVm).
+pub(crate) struct KvmCore {
+    kick: Option<KickGuard>, // before `fd`: it points into its mapping
+    fd: VcpuFd,
+    executes: bool,
+    /// The last exit was an access that the next `KVM_RUN` completes.
+    unsettled: bool,
+}
+
+/// What one exit asks of the loop.
+enum Step {
+    Again,
+    Leave(Exit),
+}
+
+impl fmt::Debug for KvmCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KvmCore")
+            .field("executes", &self.executes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl KvmCore {
+    pub(super) fn new(fd: VcpuFd, executes: bool) -> Self {
+        Self {
+            kick: None,
+            fd,
+            executes,
+            unsettled: false,
+        }
+    }
+
+    fn step(&mut self, buses: &Buses) -> Step {
+        self.unsettled = false;
+        let exit = match self.fd.run() {
+            Ok(exit) => exit,
+            Err(error) => return on_error(error),
+        };
+        match exit {
+            VcpuExit::IoIn(port, data) => {
+                self.unsettled = true;
+                buses.pio.read(u64::from(port), data);
+                Step::Again
+            }
+            VcpuExit::IoOut(port, data) => {
+                self.unsettled = true;
+                request(buses.pio.write(u64::from(port), data))
+            }
+            VcpuExit::MmioRead(address, data) => {
+                self.unsettled = true;
+                buses.mmio.read(address, data);
+                Step::Again
+            }
+            VcpuExit::MmioWrite(address, data) => {
+                self.unsettled = true;
+                request(buses.mmio.write(address, data))
+            }
+            VcpuExit::Intr | VcpuExit::IrqWindowOpen => Step::Leave(Exit::Kicked),
+            // KVM reports a triple fault so
+            VcpuExit::Shutdown => request(Some(GuestRequest::Reset)),
+            VcpuExit::SystemEvent(kind, _) => request(Some(system_event(kind))),
+            VcpuExit::InternalError => {
+                let (suberror, data) = sys::internal_error(&mut self.fd);
+                let text = format!("KVM internal error, suberror {suberror}, data {data:x?}");
+                self.broken(&text)
+            }
+            VcpuExit::FailEntry(reason, cpu) => {
+                let text = format!("KVM cannot enter the guest on CPU {cpu}: reason {reason:#x}");
+                self.broken(&text)
+            }
+            other => {
+                let text = format!("unexpected exit from the guest: {other:?}");
+                self.broken(&text)
+            }
+        }
+    }
+
+    /// A state that the guest cannot run on from; `text` says why.
+    fn broken(&self, text: &str) -> Step {
+        let place = match (self.fd.get_regs(), self.fd.get_sregs()) {
+            (Ok(regs), Ok(sregs)) => format!(
+                " at {:x}:{:x} (flags {:x}, cr0 {:x})",
+                sregs.cs.selector, regs.rip, regs.rflags, sregs.cr0
+            ),
+            _ => String::new(),
+        };
+        request(Some(GuestRequest::InternalError(format!("{text}{place}"))))
+    }
+}
+
+fn on_error(error: kvm_ioctls::Error) -> Step {
+    match error.errno() {
+        EINTR => Step::Leave(Exit::Kicked),
+        // a waiting CPU has just got its INIT or SIPI
+        EAGAIN => Step::Again,
+        errno => {
+            let error = std::io::Error::from_raw_os_error(errno);
+            request(Some(GuestRequest::InternalError(format!(
+                "KVM cannot run a vCPU: {error}"
+            ))))
+        }
+    }
+}
+
+fn system_event(kind: u32) -> GuestRequest {
+    match kind {
+        KVM_SYSTEM_EVENT_SHUTDOWN => GuestRequest::Shutdown { exit_code: None },
+        KVM_SYSTEM_EVENT_RESET => GuestRequest::Reset,
+        KVM_SYSTEM_EVENT_CRASH => GuestRequest::Panic,
+        other => GuestRequest::InternalError(format!("unexpected system event {other} from KVM")),
+    }
+}
+
+fn request(request: Option<GuestRequest>) -> Step {
+    request.map_or(Step::Again, |request| Step::Leave(Exit::Request(request)))
+}
+
+impl Core for KvmCore {
+    fn attach(&mut self) {
+        self.kick = Some(KickGuard::new(&mut self.fd));
+    }
+
+    fn executes(&self) -> bool {
+        self.executes
+    }
+
+    fn arm(&mut self) {
+        self.fd.set_kvm_immediate_exit(0);
+    }
+
+    fn run(&mut self, buses: &Buses) -> Exit {
+        loop {
+            if let Step::Leave(exit) = self.step(buses) {
+                return exit;
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.unsettled {
+            self.unsettled = false;
+            self.fd.set_kvm_immediate_exit(1);
+            // completes the access, then returns EINTR before any instruction
+            let _ = self.fd.run();
+        }
+    }
+
+    fn nmi(&mut self) -> Result<(), AccelError> {
+        let state = self
+            .fd
+            .get_mp_state()
+            .map_err(AccelError::call("tell a vCPU's state"))?;
+        if matches!(
+            state.mp_state,
+            KVM_MP_STATE_UNINITIALIZED | KVM_MP_STATE_INIT_RECEIVED
+        ) {
+            return Ok(()); // a CPU that waits for SIPI has no handler yet
+        }
+        self.fd.nmi().map_err(AccelError::call("inject an NMI"))
+    }
+
+    fn translate(&self, address: u64) -> Result<Option<u64>, AccelError> {
+        let found = self
+            .fd
+            .translate_gva(address)
+            .map_err(AccelError::call("translate a guest address"))?;
+        Ok((found.valid != 0).then_some(found.physical_address))
+    }
+
+    fn halted(&self) -> bool {
+        self.fd.get_mp_state().is_ok_and(|state| {
+            matches!(
+                state.mp_state,
+                KVM_MP_STATE_HALTED | KVM_MP_STATE_UNINITIALIZED | KVM_MP_STATE_INIT_RECEIVED
+            )
+        })
+    }
+}

@@ -1,0 +1,359 @@
+//! From options to a machine.
+
+use std::net::ToSocketAddrs;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+
+use qmp_runtime::server::Address;
+
+use super::params::{Params, ParamsError, parse_size};
+use super::table;
+use super::{MonitorOptions, Options, UsageError};
+use crate::accel::AccelKind;
+use crate::char::BackendConfig;
+use crate::machine::{BootConfig, Image, MachineKind};
+
+/// Memory when none is asked for, as with QEMU.
+const DEFAULT_RAM: u64 = 128 << 20;
+
+impl From<ParamsError> for UsageError {
+    fn from(error: ParamsError) -> Self {
+        UsageError(error.0)
+    }
+}
+
+/// A character device that was declared.
+#[derive(Debug)]
+enum Chardev {
+    Backend(BackendConfig),
+    /// For a monitor: where it listens, and whether to wait for the first client.
+    Listener(Address, bool),
+}
+
+/// The options so far.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    options: Options,
+    kind: Option<MachineKind>,
+    accel: Option<AccelKind>,
+    ram: Option<u64>,
+    cpus: Option<u32>,
+    kernel: Option<PathBuf>,
+    cmdline: Option<String>,
+    initrd: Option<PathBuf>,
+    chardevs: Vec<(String, Chardev)>,
+    /// Character device and layout of each `-mon`.
+    mons: Vec<(String, bool)>,
+    nographic: bool,
+}
+
+impl Builder {
+    /// Applies one option; a text when that is all that is asked for.
+    pub(super) fn apply(&mut self, name: &str, value: &str) -> Result<Option<String>, UsageError> {
+        match name {
+            "help" => return Ok(Some(table::help())),
+            "version" => return Ok(Some(format!("vmm {}\n", env!("CARGO_PKG_VERSION")))),
+            "machine" => return self.machine(value),
+            "accel" => self.accel = Some(parse_accel(value.split(',').next().unwrap_or_default())?),
+            "smp" => self.smp(value)?,
+            "m" => {
+                let mut params = Params::parse(value, Some("size"));
+                let (slots, max) = (params.take("slots"), params.take("maxmem"));
+                if slots.is_some() || max.is_some() {
+                    return Err(UsageError::new("memory cannot be added later; leave slots and maxmem out"));
+                }
+                self.ram = Some(parse_size(params.first().unwrap_or_default())?);
+                params.finish()?;
+            }
+            "kernel" => self.kernel = Some(value.into()),
+            "append" => self.cmdline = Some(value.to_owned()),
+            "initrd" => self.initrd = Some(value.into()),
+            "serial" => self.serial(value)?,
+            "chardev" => self.chardev(value)?,
+            "qmp" | "qmp-pretty" => self.qmp(value, name == "qmp-pretty")?,
+            "mon" => self.mon(value)?,
+            "S" => self.options.machine.paused = true,
+            "preconfig" => self.options.machine.preconfig = true,
+            "no-reboot" => self.action("reboot=shutdown")?,
+            "no-shutdown" => self.action("shutdown=pause")?,
+            "action" => self.action(value)?,
+            "name" => {
+                let mut params = Params::parse(value, Some("guest"));
+                self.options.name = params.first().map(str::to_owned);
+                params.take("debug-threads");
+                params.finish()?;
+            }
+            "uuid" => self.options.uuid = Some(parse_uuid(value)?),
+            "pidfile" => self.options.pidfile = Some(value.into()),
+            "nographic" => self.nographic = true,
+            "monitor" | "display" if value != "none" => {
+                return Err(UsageError::new(format!("'{value}' is not there; leave the option out or say none")));
+            }
+            _ => {} // accepted for QEMU's sake
+        }
+        Ok(None)
+    }
+
+    fn machine(&mut self, value: &str) -> Result<Option<String>, UsageError> {
+        let mut params = Params::parse(value, Some("type"));
+        match params.first() {
+            Some("help" | "?") => {
+                return Ok(Some("Supported machines are:\nnone                 no board at all\nq-min                a small PC (default)\n".into()));
+            }
+            Some(kind) => self.kind = Some(kind.parse().map_err(|error| UsageError::new(format!("{error}")))?),
+            None => {}
+        }
+        if let Some(accel) = params.take("accel") {
+            // A list in the order of preference.
+            let known = accel.split(':').find_map(|name| name.parse().ok());
+            self.accel = Some(known.map_or_else(|| parse_accel(&accel), Ok)?);
+        }
+        params.finish()?;
+        Ok(None)
+    }
+
+    fn smp(&mut self, value: &str) -> Result<(), UsageError> {
+        let mut params = Params::parse(value, Some("cpus"));
+        let number = |text: Option<&str>| match text {
+            None => Ok(None),
+            Some(text) => match text.parse::<u32>() {
+                Ok(count) if count > 0 => Ok(Some(count)),
+                _ => Err(UsageError::new(format!("'{text}' is no number of CPUs"))),
+            },
+        };
+        self.cpus = number(params.first())?;
+        if let Some(max) = number(params.take("maxcpus").as_deref())? {
+            self.options.machine.max_cpus = max;
+        }
+        for key in ["sockets", "dies", "clusters", "cores", "threads"] {
+            params.take(key);
+        }
+        Ok(params.finish()?)
+    }
+
+    fn serial(&mut self, value: &str) -> Result<(), UsageError> {
+        if value == "none" {
+            return Ok(());
+        }
+        let label = match value.strip_prefix("chardev:") {
+            Some(label) => label.to_owned(),
+            None => {
+                let label = format!("serial{}", self.options.machine.serial.len());
+                let backend = match value.split_once(':') {
+                    None if value == "stdio" => BackendConfig::Stdio,
+                    None if value == "null" => BackendConfig::Null,
+                    Some(("mon", "stdio")) => BackendConfig::Stdio,
+                    Some(("file", path)) => BackendConfig::File { path: path.into(), input: None, append: false },
+                    _ => {
+                        return Err(UsageError::new(format!(
+                            "'{value}': use stdio, null, none, file:PATH or chardev:ID"
+                        )));
+                    }
+                };
+                self.chardevs.push((label.clone(), Chardev::Backend(backend)));
+                label
+            }
+        };
+        self.options.machine.serial.push(label);
+        Ok(())
+    }
+
+    fn chardev(&mut self, value: &str) -> Result<(), UsageError> {
+        let mut params = Params::parse(value, Some("backend"));
+        let id = params.take("id").ok_or_else(|| UsageError::new("needs a label: add id=LABEL"))?;
+        if self.chardevs.iter().any(|(label, _)| *label == id) {
+            return Err(UsageError::new(format!("there is a character device '{id}' already")));
+        }
+        let chardev = match params.first().unwrap_or_default() {
+            "null" => Chardev::Backend(BackendConfig::Null),
+            "stdio" => {
+                params.take("signal");
+                Chardev::Backend(BackendConfig::Stdio)
+            }
+            "file" => Chardev::Backend(BackendConfig::File {
+                path: required(&mut params, "path")?.into(),
+                input: params.take("input-path").map(PathBuf::from),
+                append: params.take_switch("append", false)?,
+            }),
+            "ringbuf" => {
+                let size = params.take("size").map_or(Ok(64 << 10), |size| parse_bytes(&size))?;
+                Chardev::Backend(BackendConfig::RingBuf { size })
+            }
+            "socket" => socket(&mut params)?,
+            other => {
+                return Err(UsageError::new(format!("'{other}': use null, stdio, file, ringbuf or socket")));
+            }
+        };
+        params.finish()?;
+        self.chardevs.push((id, chardev));
+        Ok(())
+    }
+
+    fn qmp(&mut self, value: &str, pretty: bool) -> Result<(), UsageError> {
+        if value == "none" {
+            return Ok(());
+        }
+        if let Some(id) = value.strip_prefix("chardev:") {
+            self.mons.push((id.to_owned(), pretty));
+            return Ok(());
+        }
+        let wait = !value.split(',').any(|part| matches!(part, "wait=off" | "nowait")) && value.contains(":");
+        let address = value.parse().map_err(|error| UsageError::new(format!("{error}")))?;
+        self.options.monitors.push(MonitorOptions { address, pretty, wait });
+        Ok(())
+    }
+
+    fn mon(&mut self, value: &str) -> Result<(), UsageError> {
+        let mut params = Params::parse(value, Some("chardev"));
+        let id = params.first().map(str::to_owned);
+        let id = id.ok_or_else(|| UsageError::new("needs a character device: add chardev=ID"))?;
+        params.take("id");
+        let mode = params.take("mode");
+        if mode.as_deref() != Some("control") {
+            return Err(UsageError::new("there is no human monitor: add mode=control for QMP"));
+        }
+        let pretty = params.take_switch("pretty", false)?;
+        params.finish()?;
+        self.mons.push((id, pretty));
+        Ok(())
+    }
+
+    fn action(&mut self, value: &str) -> Result<(), UsageError> {
+        fn set<T: std::str::FromStr<Err: std::fmt::Display>>(
+            place: &mut T,
+            value: Option<String>,
+        ) -> Result<(), UsageError> {
+            if let Some(value) = value {
+                *place = value.parse().map_err(|error| UsageError::new(format!("{error}")))?;
+            }
+            Ok(())
+        }
+        let mut params = Params::parse(value, None);
+        let actions = &mut self.options.machine.actions;
+        set(&mut actions.reboot, params.take("reboot"))?;
+        set(&mut actions.shutdown, params.take("shutdown"))?;
+        set(&mut actions.panic, params.take("panic"))?;
+        set(&mut actions.watchdog, params.take("watchdog"))?;
+        Ok(params.finish()?)
+    }
+
+    /// Puts it all together, once every option is known.
+    pub(super) fn finish(mut self) -> Result<Options, UsageError> {
+        if self.nographic && self.options.machine.serial.is_empty() {
+            self.serial("stdio")?;
+        }
+        self.connect_monitors()?;
+        self.connect_serial()?;
+        let machine = &mut self.options.machine;
+        machine.kind = self.kind.unwrap_or(MachineKind::QMin);
+        let has_board = machine.kind != MachineKind::None;
+        machine.accel = self.accel.unwrap_or(if has_board { AccelKind::Kvm } else { AccelKind::None });
+        machine.ram_size = self.ram.unwrap_or(if has_board { DEFAULT_RAM } else { 0 });
+        machine.cpus = self.cpus.unwrap_or(u32::from(has_board));
+        match self.kernel {
+            Some(kernel) => {
+                machine.boot = Some(BootConfig {
+                    kernel: Image::File(kernel),
+                    cmdline: self.cmdline.unwrap_or_default(),
+                    initrd: self.initrd.map(Image::File),
+                });
+            }
+            None if self.cmdline.is_some() => return Err(UsageError::new("-append: needs a kernel: add -kernel FILE")),
+            None if self.initrd.is_some() => return Err(UsageError::new("-initrd: needs a kernel: add -kernel FILE")),
+            None => {}
+        }
+        Ok(self.options)
+    }
+
+    fn connect_monitors(&mut self) -> Result<(), UsageError> {
+        for (id, pretty) in std::mem::take(&mut self.mons) {
+            let at = self.chardevs.iter().position(|(label, _)| *label == id);
+            let at = at.ok_or_else(|| UsageError::new(format!("-mon: there is no character device '{id}'")))?;
+            let (address, wait) = match self.chardevs.remove(at).1 {
+                Chardev::Listener(address, wait) => (address, wait),
+                Chardev::Backend(BackendConfig::Stdio) => (Address::Stdio, false),
+                Chardev::Backend(_) => {
+                    return Err(UsageError::new(format!("-mon: '{id}' must be a socket or stdio")));
+                }
+            };
+            self.options.monitors.push(MonitorOptions { address, pretty, wait });
+        }
+        Ok(())
+    }
+
+    fn connect_serial(&mut self) -> Result<(), UsageError> {
+        for (label, chardev) in std::mem::take(&mut self.chardevs) {
+            match chardev {
+                Chardev::Backend(backend) => self.options.chardevs.push((label, backend)),
+                Chardev::Listener(..) => {
+                    return Err(UsageError::new(format!("-chardev: the socket '{label}' can serve a monitor only (-mon)")));
+                }
+            }
+        }
+        for label in &self.options.machine.serial {
+            if !self.options.chardevs.iter().any(|(known, _)| known == label) {
+                return Err(UsageError::new(format!("-serial: there is no character device '{label}'")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn parse_accel(name: &str) -> Result<AccelKind, UsageError> {
+    name.parse().map_err(|error| UsageError::new(format!("{error}")))
+}
+
+fn required(params: &mut Params, key: &str) -> Result<String, UsageError> {
+    params.take(key).ok_or_else(|| UsageError::new(format!("needs {key}=…")))
+}
+
+/// A plain number is bytes here, not MiB.
+fn parse_bytes(text: &str) -> Result<usize, UsageError> {
+    let text = if text.ends_with(|ch: char| ch.is_ascii_digit()) { format!("{text}b") } else { text.to_owned() };
+    usize::try_from(parse_size(&text)?).map_err(|_| UsageError::new(format!("'{text}' is too large")))
+}
+
+fn socket(params: &mut Params) -> Result<Chardev, UsageError> {
+    if !params.take_switch("server", false)? {
+        return Err(UsageError::new("a monitor listens: add server=on"));
+    }
+    let wait = params.take_switch("wait", true)?;
+    let address = if let Some(path) = params.take("path") {
+        Address::Unix(path.into())
+    } else if let Some(fd) = params.take("fd") {
+        inherited(&fd)?
+    } else {
+        let port = required(params, "port")?;
+        let host = params.take("host").unwrap_or_default();
+        let address = format!("{host}:{port}");
+        if !host.is_empty() && address.to_socket_addrs().is_err() {
+            return Err(UsageError::new(format!("'{address}' is no address of this host")));
+        }
+        Address::Tcp(address)
+    };
+    Ok(Chardev::Listener(address, wait))
+}
+
+/// Takes over a listening socket that the parent process has opened.
+#[expect(unsafe_code, reason = "only the parent process knows that the number is ours")]
+fn inherited(text: &str) -> Result<Address, UsageError> {
+    let number: RawFd = text.parse().map_err(|_| UsageError::new(format!("'{text}' is no descriptor number")))?;
+    // Standard streams belong to the standard library; what is not open cannot be owned.
+    let exists = number > 2 && std::fs::exists(format!("/proc/self/fd/{number}")).unwrap_or(false);
+    if !exists {
+        return Err(UsageError::new(format!("descriptor {number} is not open")));
+    }
+    // SAFETY: the descriptor is open, and by QEMU's convention for `fd=` it is handed over with the
+    // option; nothing has been opened in this process before the command line is read.
+    Ok(Address::Inherited(unsafe { OwnedFd::from_raw_fd(number) }))
+}
+
+fn parse_uuid(text: &str) -> Result<String, UsageError> {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    let is_hex = groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if lengths != [8, 4, 4, 4, 12] || !is_hex {
+        return Err(UsageError::new(format!("'{text}' is no UUID; example: 550e8400-e29b-41d4-a716-446655440000")));
+    }
+    Ok(text.to_ascii_lowercase())
+}

@@ -1,0 +1,107 @@
+//! The command line, with QEMU's options.
+//!
+//! [`table`] declares the options once: the parser, `--help` and `query-command-line-options` all go
+//! by it.
+
+mod apply;
+mod params;
+mod table;
+
+use std::path::PathBuf;
+
+use crate::char::BackendConfig;
+use crate::machine::MachineConfig;
+use qmp_runtime::server::Address;
+
+pub use params::{Params, ParamsError, parse_size};
+pub use table::{OPTIONS, OptionSpec, ParamKind, ParamSpec, help};
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Request {
+    /// Run a machine.
+    Run(Box<Options>),
+    /// Print this text and end.
+    Print(String),
+}
+
+/// A machine and its surroundings.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The machine.
+    pub machine: MachineConfig,
+    /// The guest's name.
+    pub name: Option<String>,
+    /// The guest's UUID, in its usual text form.
+    pub uuid: Option<String>,
+    /// Character devices that a serial port may use, with their labels.
+    pub chardevs: Vec<(String, BackendConfig)>,
+    /// Where QMP clients connect.
+    pub monitors: Vec<MonitorOptions>,
+    /// Where to write the process id.
+    pub pidfile: Option<PathBuf>,
+}
+
+/// A place where QMP clients connect.
+#[derive(Debug)]
+pub struct MonitorOptions {
+    /// The address.
+    pub address: Address,
+    /// Whether output is indented.
+    pub pretty: bool,
+    /// Whether the machine waits for the first client.
+    pub wait: bool,
+}
+
+/// A command line that cannot be followed; the text says which option and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);
+
+impl UsageError {
+    fn new(text: impl Into<String>) -> Self {
+        UsageError(text.into())
+    }
+}
+
+/// Reads a command line, without the program's own name.
+///
+/// # Errors
+/// An option is unknown, lacks its argument, or has one that means nothing.
+pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Request, UsageError> {
+    let mut arguments = arguments.into_iter();
+    let mut builder = apply::Builder::default();
+    while let Some(argument) = arguments.next() {
+        let Some(name) = option_name(&argument) else {
+            return Err(UsageError::new(format!("'{argument}': a disk image cannot be given; options start with '-'")));
+        };
+        let spec = table::find(name).ok_or_else(|| unknown(&argument, name))?;
+        let value = match spec.argument {
+            None => String::new(),
+            Some(what) => arguments
+                .next()
+                .ok_or_else(|| UsageError::new(format!("{argument}: needs an argument, {what}; see vmm --help")))?,
+        };
+        if let Some(text) = builder.apply(spec.name, &value).map_err(|error| error.at(&argument))? {
+            return Ok(Request::Print(text));
+        }
+    }
+    builder.finish().map(|options| Request::Run(Box::new(options)))
+}
+
+/// One dash or two, as with QEMU.
+fn option_name(argument: &str) -> Option<&str> {
+    argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')).filter(|name| !name.is_empty())
+}
+
+fn unknown(argument: &str, name: &str) -> UsageError {
+    let close = table::closest(name).map(|close| format!("did you mean -{close}? ")).unwrap_or_default();
+    UsageError::new(format!("{argument}: unknown option; {close}see vmm --help"))
+}
+
+impl UsageError {
+    /// Puts the option in front of the text.
+    fn at(self, option: &str) -> Self {
+        UsageError(format!("{option}: {}", self.0))
+    }
+}

@@ -1,0 +1,199 @@
+//! The options, declared once.
+
+use std::fmt::Write;
+
+/// The kind of a parameter's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParamKind {
+    /// Text.
+    String,
+    /// `on` or `off`.
+    Boolean,
+    /// A number.
+    Number,
+    /// A number of bytes with an optional suffix.
+    Size,
+}
+
+/// A parameter of an option, as `query-command-line-options` tells of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ParamSpec {
+    /// Its key.
+    pub name: &'static str,
+    /// The kind of its value.
+    pub kind: ParamKind,
+    /// What it is, if the name does not say it.
+    pub help: Option<&'static str>,
+}
+
+/// An option.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// Its name, without dashes.
+    pub name: &'static str,
+    /// Another name for it.
+    pub alias: Option<&'static str>,
+    /// What its argument looks like, if it has one.
+    pub argument: Option<&'static str>,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// The name under which QMP tells of its parameters; QEMU has names of its own for some.
+    pub group: Option<&'static str>,
+    /// Its parameters.
+    pub params: &'static [ParamSpec],
+}
+
+const fn param(name: &'static str, kind: ParamKind) -> ParamSpec {
+    ParamSpec { name, kind, help: None }
+}
+
+const fn flag(name: &'static str, help: &'static str) -> OptionSpec {
+    OptionSpec { name, alias: None, argument: None, help, group: None, params: &[] }
+}
+
+const fn option(name: &'static str, argument: &'static str, help: &'static str) -> OptionSpec {
+    OptionSpec { name, alias: None, argument: Some(argument), help, group: None, params: &[] }
+}
+
+impl OptionSpec {
+    const fn or(self, alias: &'static str) -> Self {
+        OptionSpec { alias: Some(alias), ..self }
+    }
+
+    const fn group(self, group: &'static str, params: &'static [ParamSpec]) -> Self {
+        OptionSpec { group: Some(group), params, ..self }
+    }
+}
+
+use ParamKind::{Boolean, Number, Size, String as Text};
+
+/// All options, in the order of `--help`.
+pub const OPTIONS: &[OptionSpec] = &[
+    flag("help", "print this help and exit").or("h"),
+    flag("version", "print the version and exit"),
+    option("machine", "TYPE", "the board: q-min (default) or none")
+        .or("M")
+        .group("machine", &[param("type", Text), param("accel", Text)]),
+    option("accel", "kvm|none", "what runs guest code; 'none' runs no guest code, all else works")
+        .group("accel", &[param("accel", Text)]),
+    option("cpu", "MODEL", "accepted for QEMU's sake: the guest sees the host's CPU"),
+    option("smp", "N[,maxcpus=N]", "CPUs at power-on")
+        .group("smp-opts", &[param("cpus", Number), param("maxcpus", Number)]),
+    option("m", "SIZE", "memory, in MiB or with a suffix: 128, 64M, 2G").group("memory", &[param("size", Size)]),
+    option("kernel", "FILE", "an ELF image with a PVH entry, or a flat binary for 1 MiB"),
+    option("append", "STRING", "the kernel's command line"),
+    option("initrd", "FILE", "the initial RAM disk"),
+    option("serial", "DEVICE", "the next serial port: stdio, null, none, file:PATH or chardev:ID"),
+    option("chardev", "BACKEND,id=ID", "a character device: null, stdio, file, ringbuf; or socket, for -mon").group(
+        "chardev",
+        &[
+            param("backend", Text),
+            param("path", Text),
+            param("host", Text),
+            param("port", Text),
+            param("fd", Text),
+            param("server", Boolean),
+            param("wait", Boolean),
+            param("size", Size),
+            param("append", Boolean),
+            param("input-path", Text),
+        ],
+    ),
+    option("qmp", "ADDRESS", "a QMP monitor: unix:PATH, tcp:HOST:PORT or stdio, with ,server=on,wait=off"),
+    option("qmp-pretty", "ADDRESS", "the same, with indented output"),
+    option("mon", "chardev=ID,mode=control", "a QMP monitor on a character device")
+        .group("mon", &[param("mode", Text), param("chardev", Text), param("pretty", Boolean)]),
+    option("monitor", "none", "accepted for QEMU's sake: there is no human monitor"),
+    flag("S", "start with the guest paused; 'cont' lets it go"),
+    flag("preconfig", "wait for 'x-exit-preconfig' before the machine is made ready"),
+    flag("no-reboot", "the same as -action reboot=shutdown"),
+    flag("no-shutdown", "the same as -action shutdown=pause"),
+    option("action", "EVENT=ACTION", "reboot=reset|shutdown, shutdown=poweroff|pause, panic=…, watchdog=…").group(
+        "action",
+        &[param("reboot", Text), param("shutdown", Text), param("panic", Text), param("watchdog", Text)],
+    ),
+    option("name", "NAME", "the guest's name").group("name", &[param("guest", Text), param("debug-threads", Boolean)]),
+    option("uuid", "UUID", "the guest's UUID"),
+    option("pidfile", "FILE", "write the process id to a file"),
+    option("display", "none", "accepted for QEMU's sake: there is no display"),
+    flag("nographic", "the first serial port is on the terminal unless -serial says otherwise"),
+    flag("nodefaults", "accepted for QEMU's sake: there are no default devices"),
+    flag("no-user-config", "accepted for QEMU's sake: there are no configuration files"),
+];
+
+/// The option with this name.
+pub(super) fn find(name: &str) -> Option<&'static OptionSpec> {
+    OPTIONS.iter().find(|spec| spec.name == name || spec.alias == Some(name))
+}
+
+/// An option whose name is almost this one.
+pub(super) fn closest(name: &str) -> Option<&'static str> {
+    let names = OPTIONS.iter().map(|spec| spec.name).filter(|known| known.len() > 2);
+    names.map(|known| (distance(name, known), known)).filter(|&(distance, _)| distance <= 2).min().map(|(_, known)| known)
+}
+
+/// How many letters to change, add or leave out.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, ch) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &other) in right.iter().enumerate() {
+            let change = diagonal + usize::from(ch != other);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+/// The text of `--help`.
+pub fn help() -> String {
+    let mut text = String::from(
+        "vmm: a small virtual machine monitor over KVM that speaks QMP\n\n\
+         usage: vmm [options]\n\n\
+         Options are QEMU's; one dash or two.\n\n",
+    );
+    for spec in OPTIONS {
+        let mut left = format!("-{}", spec.name);
+        if let Some(alias) = spec.alias {
+            left = format!("-{alias}, {left}");
+        }
+        if let Some(argument) = spec.argument {
+            left = format!("{left} {argument}");
+        }
+        // Writing to a string does not fail.
+        let _ = if left.len() <= 28 {
+            writeln!(text, "  {left:<28}  {}", spec.help)
+        } else {
+            writeln!(text, "  {left}\n  {:<28}  {}", "", spec.help)
+        };
+    }
+    text.push_str(
+        "\nExit codes: 0 the machine was shut down; 1 it could not start, or the guest panicked\n\
+         with -action panic=exit-failure; 2 the command line is wrong.\n\n\
+         Example: vmm -kernel guest.elf -m 128 -serial stdio -qmp unix:/tmp/qmp,server=on,wait=off\n",
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn option_names_are_unique() {
+        let mut names: Vec<_> = OPTIONS.iter().flat_map(|spec| [Some(spec.name), spec.alias]).flatten().collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn slip_of_the_pen_is_recognised() {
+        assert_eq!(closest("kernle"), Some("kernel"));
+        assert_eq!(closest("frobnicate"), None);
+    }
+}

@@ -1,0 +1,159 @@
+//! An address space with devices in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Device, GuestRequest};
+
+/// Why a device cannot be placed on a bus.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum BusError {
+    /// The range is empty or wraps around.
+    #[error("a device cannot take {length:#x} addresses from {base:#x}")]
+    BadRange {
+        /// First address.
+        base: u64,
+        /// Number of addresses.
+        length: u64,
+    },
+    /// Another device is there.
+    #[error("address {base:#x} is taken already")]
+    Taken {
+        /// First address asked for.
+        base: u64,
+    },
+}
+
+/// Devices by address range. An access that starts in no device's range reads
+/// as ones and is lost when written, as on a bus that nobody answers on.
+#[derive(Debug, Default)]
+pub struct Bus {
+    slots: BTreeMap<u64, Slot>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    last: u64,
+    device: Arc<dyn Device>,
+}
+
+impl Bus {
+    /// Places `device` at `base`, `length` addresses long.
+    ///
+    /// # Errors
+    /// The range is not one, or overlaps another device's.
+    pub fn insert(
+        &mut self,
+        base: u64,
+        length: u64,
+        device: Arc<dyn Device>,
+    ) -> Result<(), BusError> {
+        let last = length
+            .checked_sub(1)
+            .and_then(|span| base.checked_add(span))
+            .ok_or(BusError::BadRange { base, length })?;
+        let below = self.slots.range(..=last).next_back();
+        if below.is_some_and(|(_, slot)| slot.last >= base) {
+            return Err(BusError::Taken { base });
+        }
+        self.slots.insert(base, Slot { last, device });
+        Ok(())
+    }
+
+    fn find(&self, address: u64) -> Option<(u64, &dyn Device)> {
+        let (base, slot) = self.slots.range(..=address).next_back()?;
+        (address <= slot.last).then(|| (address - base, slot.device.as_ref()))
+    }
+
+    /// A guest's read.
+    pub fn read(&self, address: u64, data: &mut [u8]) {
+        match self.find(address) {
+            Some((offset, device)) => device.read(offset, data),
+            None => data.fill(0xff),
+        }
+    }
+
+    /// A guest's write.
+    pub fn write(&self, address: u64, data: &[u8]) -> Option<GuestRequest> {
+        self.find(address)
+            .and_then(|(offset, device)| device.write(offset, data))
+    }
+
+    /// Returns every device to power-on state.
+    pub fn reset(&self) {
+        for slot in self.slots.values() {
+            slot.device.reset();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Last(AtomicU64);
+
+    impl Device for Last {
+        fn read(&self, offset: u64, data: &mut [u8]) {
+            data.fill(offset as u8);
+        }
+
+        fn write(&self, offset: u64, _data: &[u8]) -> Option<GuestRequest> {
+            self.0.store(offset, Ordering::Relaxed);
+            (offset == 1).then_some(GuestRequest::Reset)
+        }
+
+        fn reset(&self) {
+            self.0.store(99, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn access_inside_a_range_gets_its_offset() {
+        let mut bus = Bus::default();
+        let device = Arc::new(Last::default());
+        bus.insert(0x3f8, 8, device.clone()).unwrap();
+        let mut byte = [0];
+        bus.read(0x3fd, &mut byte);
+        assert_eq!(byte, [5]);
+        assert_eq!(bus.write(0x3f9, &[0]), Some(GuestRequest::Reset));
+        assert_eq!(device.0.load(Ordering::Relaxed), 1);
+        bus.reset();
+        assert_eq!(device.0.load(Ordering::Relaxed), 99);
+    }
+
+    #[test]
+    fn access_outside_every_range_reads_ones_and_writes_nothing() {
+        let mut bus = Bus::default();
+        bus.insert(0x3f8, 8, Arc::new(Last::default())).unwrap();
+        for address in [0, 0x3f7, 0x400, u64::MAX] {
+            let mut word = [0; 4];
+            bus.read(address, &mut word);
+            assert_eq!(word, [0xff; 4]);
+            assert_eq!(bus.write(address, &word), None);
+        }
+    }
+
+    #[test]
+    fn overlap_or_bad_range_is_refused() {
+        let mut bus = Bus::default();
+        bus.insert(0x100, 0x10, Arc::new(Last::default())).unwrap();
+        for (base, length) in [(0x100, 1), (0xf8, 9), (0x10f, 1), (0xf0, 0x40)] {
+            let refused = bus.insert(base, length, Arc::new(Last::default()));
+            assert_eq!(
+                refused,
+                Err(BusError::Taken { base }),
+                "{base:#x}+{length:#x}"
+            );
+        }
+        for (base, length) in [(0, 0), (u64::MAX, 2)] {
+            let refused = bus.insert(base, length, Arc::new(Last::default()));
+            assert_eq!(refused, Err(BusError::BadRange { base, length }));
+        }
+        bus.insert(0x110, 1, Arc::new(Last::default())).unwrap();
+        bus.insert(0xff, 1, Arc::new(Last::default())).unwrap();
+    }
+}

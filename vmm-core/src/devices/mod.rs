@@ -1,0 +1,71 @@
+//! Devices of the board, and the buses that they sit on.
+//!
+//! A device is called from vCPU threads with its own lock inside. It never
+//! blocks, and never acts on the machine itself: what a guest asks of the whole
+//! machine goes back to the caller as a [`GuestRequest`].
+
+mod acpi;
+mod bus;
+mod debug_exit;
+mod i8042;
+mod pvpanic;
+mod reset_control;
+mod rtc;
+mod serial;
+
+pub use acpi::AcpiPm;
+pub use bus::{Bus, BusError};
+pub use debug_exit::DebugExit;
+pub use i8042::KeyboardController;
+pub use pvpanic::PvPanic;
+pub use reset_control::ResetControl;
+pub use rtc::Rtc;
+pub use serial::SerialPort;
+
+/// What a guest can ask of the whole machine by touching a device, or by the
+/// state it brings its CPU into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuestRequest {
+    /// Reset (reset register, keyboard controller, triple fault).
+    Reset,
+    /// Power off, with an exit code for the process when the guest chose one.
+    Shutdown {
+        /// Exit code of the process; `None` is success.
+        exit_code: Option<i32>,
+    },
+    /// The guest's kernel has panicked.
+    Panic,
+    /// Sleep until woken.
+    Suspend,
+    /// The vCPU cannot go on; the text says why.
+    InternalError(String),
+}
+
+/// A device on a bus. Offsets are relative to where it was placed.
+pub trait Device: Send + Sync + std::fmt::Debug {
+    /// Fills `data` with what the guest reads at `offset`.
+    fn read(&self, offset: u64, data: &mut [u8]);
+
+    /// Takes what the guest writes at `offset`.
+    fn write(&self, offset: u64, data: &[u8]) -> Option<GuestRequest>;
+
+    /// Returns to power-on state.
+    fn reset(&self) {}
+}
+
+/// The two address spaces that a vCPU reaches devices through.
+#[derive(Debug, Default)]
+pub struct Buses {
+    /// Port I/O.
+    pub pio: Bus,
+    /// Memory-mapped I/O.
+    pub mmio: Bus,
+}
+
+impl Buses {
+    /// Returns every device to power-on state.
+    pub fn reset(&self) {
+        self.pio.reset();
+        self.mmio.reset();
+    }
+}

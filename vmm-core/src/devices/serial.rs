@@ -1,0 +1,210 @@
+//! A 16550A serial port between the guest and a character device.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, Weak};
+
+use vm_superio::Serial;
+use vm_superio::serial::NoEvents;
+
+use super::{Device, GuestRequest};
+use crate::accel::IrqLine;
+use crate::char::{Chardev, Frontend, InputSink};
+use crate::sync::lock;
+
+type Uart = Serial<IrqLine, NoEvents, Output>;
+
+/// Bytes that wait for the guest beyond the chip's own queue. What comes while
+/// that many wait is lost, as on a wire without flow control.
+const BACKLOG: usize = 64 * 1024;
+
+/// One port; it holds its character device until it is dropped.
+#[derive(Debug)]
+pub struct SerialPort {
+    state: Arc<Mutex<State>>,
+    _frontend: Option<Frontend>,
+}
+
+struct State {
+    uart: Uart,
+    backlog: VecDeque<u8>,
+    irq: IrqLine,
+    chardev: Option<Arc<Chardev>>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("backlog", &self.backlog.len())
+            .field("chardev", &self.chardev)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The guest's output on its way to the character device.
+struct Output(Option<Arc<Chardev>>);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(chardev) = &self.0 {
+            // A broken back end loses output; the guest is not to blame.
+            let _ = chardev.backend().write(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl SerialPort {
+    /// Number of ports that the chip takes.
+    pub const PORTS: u64 = 8;
+
+    /// A port that interrupts through `irq` and talks to `frontend`'s device.
+    #[must_use]
+    pub fn new(irq: IrqLine, frontend: Option<Frontend>) -> Self {
+        let chardev = frontend.as_ref().map(Frontend::chardev);
+        let state = Arc::new(Mutex::new(State {
+            uart: Serial::new(irq.clone(), Output(chardev.clone())),
+            backlog: VecDeque::new(),
+            irq,
+            chardev,
+        }));
+        if let Some(frontend) = &frontend {
+            frontend.accept(input(Arc::downgrade(&state)));
+        }
+        Self {
+            state,
+            _frontend: frontend,
+        }
+    }
+}
+
+fn input(state: Weak<Mutex<State>>) -> InputSink {
+    Arc::new(move |bytes| {
+        if let Some(state) = state.upgrade() {
+            lock(&state).receive(bytes);
+        }
+    })
+}
+
+impl State {
+    fn receive(&mut self, bytes: &[u8]) {
+        let room = BACKLOG - self.backlog.len().min(BACKLOG);
+        self.backlog.extend(bytes.iter().take(room));
+        self.feed();
+    }
+
+    /// Moves waiting bytes into the chip, as many as it takes.
+    fn feed(&mut self) {
+        while !self.backlog.is_empty() && self.uart.fifo_capacity() > 0 {
+            let (head, _) = self.backlog.as_slices();
+            match self.uart.enqueue_raw_bytes(head) {
+                Ok(taken @ 1..) => drop(self.backlog.drain(..taken)),
+                _ => return, // in loop-back mode the wire is cut off
+            }
+        }
+    }
+}
+
+impl Device for SerialPort {
+    fn read(&self, offset: u64, data: &mut [u8]) {
+        data.fill(0);
+        let (Ok(offset), Some(first)) = (u8::try_from(offset), data.first_mut()) else {
+            return;
+        };
+        let mut state = lock(&self.state);
+        *first = state.uart.read(offset);
+        if offset == 0 {
+            state.feed();
+        }
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Option<GuestRequest> {
+        let (Ok(offset), Some(&value)) = (u8::try_from(offset), data.first()) else {
+            return None;
+        };
+        // Its only failures are those of the line and of the output: neither fails.
+        let _ = lock(&self.state).uart.write(offset, value);
+        None
+    }
+
+    fn reset(&self) {
+        let mut state = lock(&self.state);
+        state.uart = Serial::new(state.irq.clone(), Output(state.chardev.clone()));
+        state.backlog.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::char::{BackendConfig, Registry};
+
+    fn port() -> (SerialPort, Arc<Chardev>) {
+        let registry = Registry::new();
+        let chardev = registry
+            .add("serial0", &BackendConfig::RingBuf { size: 64 })
+            .unwrap();
+        let frontend = registry.open("serial0").unwrap();
+        (
+            SerialPort::new(IrqLine::new(4).unwrap(), Some(frontend)),
+            chardev,
+        )
+    }
+
+    fn read(port: &SerialPort, offset: u64) -> u8 {
+        let mut data = [0];
+        port.read(offset, &mut data);
+        data[0]
+    }
+
+    #[test]
+    fn guest_output_reaches_the_backend() {
+        let (port, chardev) = port();
+        for byte in b"hi\n" {
+            port.write(0, &[*byte]);
+        }
+        assert_eq!(chardev.backend().ring().unwrap().read(64), b"hi\n");
+    }
+
+    #[test]
+    fn input_beyond_the_fifo_waits_for_the_guest() {
+        let (port, _chardev) = port();
+        let sent: Vec<u8> = (0..200).collect();
+        lock(&port.state).receive(&sent);
+        let mut got = Vec::new();
+        while read(&port, 5) & 1 != 0 {
+            got.push(read(&port, 0));
+        }
+        assert_eq!(got, sent);
+    }
+
+    #[test]
+    fn input_interrupts_when_the_guest_wants_it() {
+        let (port, _chardev) = port();
+        port.write(1, &[1]); // receiver interrupt
+        lock(&port.state).receive(b"x");
+        assert!(lock(&port.state).irq.event().read().is_ok());
+        assert_eq!(read(&port, 2) & 0xf, 4);
+    }
+
+    #[test]
+    fn backlog_is_bounded() {
+        let (port, _chardev) = port();
+        lock(&port.state).receive(&vec![0; 3 * BACKLOG]);
+        assert!(lock(&port.state).backlog.len() <= BACKLOG);
+    }
+
+    #[test]
+    fn reset_forgets_input_and_settings() {
+        let (port, _chardev) = port();
+        port.write(7, &[0x5a]);
+        lock(&port.state).receive(b"stale");
+        port.reset();
+        assert_eq!(read(&port, 7), 0);
+        assert_eq!(read(&port, 5) & 1, 0);
+    }
+}

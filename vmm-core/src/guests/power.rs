@@ -1,0 +1,90 @@
+//! Guests that end, one way or another.
+
+use iced_x86::code_asm as x;
+
+use super::program::{Program, Result as Step, assemble};
+use super::{AssembleError, BOOT_MAGIC, BOOTS, Guest};
+
+/// A way to reset a PC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetBy {
+    /// Command 0xfe to the keyboard controller.
+    KeyboardController,
+    /// 0x06 to the reset control register.
+    ResetControl,
+    /// An exception without a handler for it or for those that follow.
+    TripleFault,
+}
+
+/// Prints `first start` and resets; when started again with memory kept,
+/// prints `second start` and powers off. Counts starts in [`BOOTS`].
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn reset(by: ResetBy) -> Result<Guest, AssembleError> {
+    assemble(|p| {
+        let mut again = p.label();
+        p.asm.mov(x::eax, x::dword_ptr(BOOTS))?;
+        p.asm.cmp(x::eax, BOOT_MAGIC + 1)?;
+        p.asm.je(again)?;
+        p.asm.mov(x::dword_ptr(BOOTS), BOOT_MAGIC + 1)?;
+        p.print("first start\n")?;
+        reset_now(p, by)?;
+        p.park()?;
+        p.asm.set_label(&mut again)?;
+        p.asm.inc(x::dword_ptr(BOOTS))?;
+        p.print("second start\n")?;
+        p.power_off()
+    })
+}
+
+fn reset_now(p: &mut Program, by: ResetBy) -> Step {
+    match by {
+        ResetBy::KeyboardController => p.out8(0x64, 0xfe),
+        ResetBy::ResetControl => p.out8(0xcf9, 0x06),
+        ResetBy::TripleFault => {
+            let table = p.data(&[0; 10]); // limit 0, base 0
+            p.asm.lidt(x::ptr(table))?;
+            p.asm.ud2()
+        }
+    }
+}
+
+/// Prints `panic`, reports a panic, and should it run on, prints `alive` and
+/// powers off.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn panic() -> Result<Guest, AssembleError> {
+    assemble(|p| {
+        p.print("panic\n")?;
+        p.out8(0x505, 1)?;
+        p.print("alive\n")?;
+        p.power_off()
+    })
+}
+
+/// Prints `good night`, sleeps, and once woken prints `good morning` and
+/// powers off.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn suspend() -> Result<Guest, AssembleError> {
+    assemble(|p| {
+        p.print("good night\n")?;
+        p.out16(0x604, 0x2400)?;
+        p.print("good morning\n")?;
+        p.power_off()
+    })
+}
+
+/// Writes `value` to the test exit: the exit code is `value * 2 + 1`.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn debug_exit(value: u8) -> Result<Guest, AssembleError> {
+    assemble(|p| {
+        p.out8(0x501, value.into())?;
+        p.park()
+    })
+}

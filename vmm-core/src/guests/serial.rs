@@ -1,0 +1,51 @@
+//! Guests that talk over the first serial port.
+
+use iced_x86::code_asm as x;
+
+use super::program::{COM1, SERIAL_VECTOR, assemble};
+use super::{AssembleError, Guest};
+
+/// Prints `hello from q-min` and a newline, then powers off.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn hello() -> Result<Guest, AssembleError> {
+    assemble(|p| {
+        p.print("hello from q-min\n")?;
+        p.power_off()
+    })
+}
+
+/// Prints `echo` and a newline, then sends back each byte it receives, by
+/// interrupt; byte 0x04 powers off.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn echo() -> Result<Guest, AssembleError> {
+    assemble(|p| {
+        let received = p.label();
+        p.handlers(&[(SERIAL_VECTOR, received)])?;
+        p.interrupts(1 << 4)?;
+        p.out8(COM1 + 4, 0x0b)?; // DTR, RTS, OUT2: the interrupt gate of a PC
+        p.print("echo\n")?;
+        p.out8(COM1 + 1, 1)?; // interrupt on received data
+        p.idle()?;
+        p.handler(received, |p| {
+            let (mut next, mut done, mut send) = (p.label(), p.label(), p.label());
+            p.in8(COM1 + 2)?;
+            p.asm.set_label(&mut next)?;
+            p.in8(COM1 + 5)?;
+            p.asm.test(x::al, 1)?;
+            p.asm.jz(done)?;
+            p.in8(COM1)?;
+            p.asm.cmp(x::al, 4)?;
+            p.asm.jne(send)?;
+            p.power_off()?;
+            p.asm.set_label(&mut send)?;
+            p.asm.out(x::dx, x::al)?;
+            p.asm.jmp(next)?;
+            p.asm.set_label(&mut done)?;
+            p.end_of_interrupt()
+        })
+    })
+}

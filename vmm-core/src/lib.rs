@@ -1,0 +1,23 @@
+//! A small virtual machine monitor over KVM that speaks QMP.
+//!
+//! [`machine::Machine`] is the whole control surface: it owns the guest's
+//! memory, its vCPU threads and its board, and every method is synchronous.
+//! [`char`] has the character backends that serial ports talk to, [`accel`]
+//! what runs guest code, and `guests` (a feature) the guests that the tests
+//! and the demo boot.
+
+pub mod accel;
+pub mod boot;
+pub mod char;
+pub mod cli;
+pub mod devices;
+#[cfg(feature = "guests")]
+pub mod guests;
+pub mod machine;
+pub mod qmp;
+mod run;
+
+mod sync;
+
+
+pub use run::{RunError, run};

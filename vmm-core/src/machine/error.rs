@@ -1,0 +1,87 @@
+//! Why an operation on a machine fails.
+
+use std::path::PathBuf;
+
+use super::{RamError, RunState};
+use crate::accel::AccelError;
+use crate::boot::BootError;
+use crate::char::CharError;
+use crate::devices::BusError;
+
+/// The text of each is fit for a user: it says what and, where there is one,
+/// the remedy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MachineError {
+    /// The accelerator.
+    #[error(transparent)]
+    Accel(#[from] AccelError),
+    /// Loading the guest.
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    /// Guest memory.
+    #[error(transparent)]
+    Ram(#[from] RamError),
+    /// A character device.
+    #[error(transparent)]
+    Char(#[from] CharError),
+    /// Placing a device.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// An image file cannot be read.
+    #[error("could not load '{path}': {error}")]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        error: std::io::Error,
+    },
+    /// A configuration that makes no machine.
+    #[error("{0}")]
+    Config(String),
+    /// The host refused a thread or a descriptor.
+    #[error("the host cannot provide {what}: {error}")]
+    Host {
+        /// What was asked for.
+        what: &'static str,
+        /// The cause.
+        error: std::io::Error,
+    },
+    /// The guest cannot run on before a reset.
+    #[error("Resetting the Virtual Machine is required")]
+    NeedsReset,
+    /// Only a suspended guest can be woken.
+    #[error("Unable to wake up: guest is not in suspended state")]
+    NotSuspended,
+    /// The operation belongs to a machine that is configured already.
+    #[error("The command is permitted only after machine initialization has completed")]
+    Preconfig,
+    /// The operation belongs to a machine that is not yet configured.
+    #[error("The command is permitted only before machine initialization")]
+    NotPreconfig,
+    /// The machine has ended.
+    #[error("the machine has been shut down")]
+    Finished,
+    /// The run state does not allow it.
+    #[error("invalid runstate transition: '{}' -> '{}'", from.as_str(), to.as_str())]
+    Transition {
+        /// The state.
+        from: RunState,
+        /// The state asked for.
+        to: RunState,
+    },
+    /// There is no such CPU.
+    #[error("no CPU with index {0}")]
+    NoCpu(u32),
+    /// A guest address range is not all memory.
+    #[error("Invalid addr 0x{address:016x}/size {size} specified")]
+    BadAddress {
+        /// The first address.
+        address: u64,
+        /// Number of bytes.
+        size: u64,
+    },
+    /// What was read from the guest cannot be put where it belongs.
+    #[error("writing memory to file failed: {0}")]
+    Output(std::io::Error),
+}

@@ -1,0 +1,156 @@
+//! What a machine tells those who watch it.
+
+/// Why a machine was reset or shut down; the names are those of QMP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// No reason was given.
+    None,
+    /// An error of the host.
+    HostError,
+    /// The `quit` command.
+    HostQmpQuit,
+    /// The `system_reset` command.
+    HostQmpSystemReset,
+    /// A signal such as SIGTERM.
+    HostSignal,
+    /// The user interface.
+    HostUi,
+    /// The guest powered off.
+    GuestShutdown,
+    /// The guest reset itself, or a CPU met a triple fault.
+    GuestReset,
+    /// The guest's kernel panicked.
+    GuestPanic,
+    /// A part of the guest was reset.
+    SubsystemReset,
+    /// A snapshot is being loaded.
+    SnapshotLoad,
+}
+
+impl Cause {
+    /// The name in events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::HostError => "host-error",
+            Self::HostQmpQuit => "host-qmp-quit",
+            Self::HostQmpSystemReset => "host-qmp-system-reset",
+            Self::HostSignal => "host-signal",
+            Self::HostUi => "host-ui",
+            Self::GuestShutdown => "guest-shutdown",
+            Self::GuestReset => "guest-reset",
+            Self::GuestPanic => "guest-panic",
+            Self::SubsystemReset => "subsystem-reset",
+            Self::SnapshotLoad => "snapshot-load",
+        }
+    }
+
+    /// Whether the guest is the cause.
+    #[must_use]
+    pub fn by_guest(self) -> bool {
+        matches!(
+            self,
+            Self::GuestShutdown
+                | Self::GuestReset
+                | Self::GuestPanic
+                | Self::SubsystemReset
+                | Self::SnapshotLoad
+        )
+    }
+}
+
+/// What follows a panic of the guest's kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GuestPanicAction {
+    /// The machine stops.
+    Pause,
+    /// The machine is shut down.
+    Poweroff,
+    /// The guest runs on.
+    Run,
+}
+
+impl GuestPanicAction {
+    /// The name in events.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Poweroff => "poweroff",
+            Self::Run => "run",
+        }
+    }
+}
+
+/// Something that happened to the machine as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MachineEvent {
+    /// The guest stopped running.
+    Stop,
+    /// The guest runs (on).
+    Resume,
+    /// The machine was reset.
+    Reset {
+        /// Whether the guest is the cause.
+        guest: bool,
+        /// Why.
+        reason: Cause,
+    },
+    /// The machine shuts down.
+    Shutdown {
+        /// Whether the guest is the cause.
+        guest: bool,
+        /// Why.
+        reason: Cause,
+    },
+    /// The power button was pressed from outside.
+    Powerdown,
+    /// The guest's kernel reported a panic.
+    GuestPanicked {
+        /// What follows.
+        action: GuestPanicAction,
+    },
+    /// The guest went to sleep.
+    Suspend,
+    /// The guest was woken.
+    Wakeup,
+}
+
+impl MachineEvent {
+    /// The event's name in QMP.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Stop => "STOP",
+            Self::Resume => "RESUME",
+            Self::Reset { .. } => "RESET",
+            Self::Shutdown { .. } => "SHUTDOWN",
+            Self::Powerdown => "POWERDOWN",
+            Self::GuestPanicked { .. } => "GUEST_PANICKED",
+            Self::Suspend => "SUSPEND",
+            Self::Wakeup => "WAKEUP",
+        }
+    }
+}
+
+/// Someone who watches a machine. Closures over `&MachineEvent` are observers.
+///
+/// It is called in the middle of an operation, with the machine locked: it must
+/// hand over what it hears and return. Calling the machine from here deadlocks.
+pub trait Observer: Send + Sync {
+    /// Something happened; calls come in order, one at a time.
+    fn event(&self, event: &MachineEvent);
+
+    /// Trouble that has no event, in words for the operator.
+    fn diagnostic(&self, text: &str) {
+        eprintln!("{text}");
+    }
+}
+
+impl<F: Fn(&MachineEvent) + Send + Sync> Observer for F {
+    fn event(&self, event: &MachineEvent) {
+        self(event);
+    }
+}

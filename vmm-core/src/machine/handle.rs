@@ -1,0 +1,336 @@
+//! The handle that a machine is controlled by.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+
+use super::board::Board;
+use super::control::{self, Message};
+use super::inspect;
+use super::lifecycle::{self, Lifecycle, Parts};
+use super::vcpus::Vcpus;
+use super::{
+    AccelInfo, Actions, Cause, CpuInfo, GuestRam, MachineConfig, MachineError, MachineKind,
+    Observer, RunState,
+};
+use crate::accel::{AccelKind, kvm};
+use crate::boot::Loader;
+use crate::char::Registry;
+
+/// The least memory of a board that starts something: low memory for tables
+/// and a megabyte for the program.
+const MIN_RAM: u64 = 2 << 20;
+
+/// How a machine ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finish {
+    /// Why.
+    pub cause: Cause,
+    /// What the process should exit with.
+    pub exit_code: i32,
+}
+
+/// A machine. Every method may be called from any thread and is synchronous:
+/// when it returns, its effect is complete and its events have been told.
+///
+/// Dropping it ends the guest and joins all threads.
+pub struct Machine {
+    inner: Arc<Lifecycle>,
+    chardevs: Registry,
+    messages: Sender<Message>,
+    control: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Machine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Machine")
+            .field("config", &self.inner.config)
+            .field("state", &*self.inner.lock())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Machine {
+    /// Makes a machine in state `prelaunch`, with its image loaded.
+    ///
+    /// # Errors
+    /// The configuration makes no machine, an image cannot be loaded, or the
+    /// host (KVM, memory, threads) refuses; the text says what to do.
+    pub fn new(
+        mut config: MachineConfig,
+        chardevs: Registry,
+        observer: Arc<dyn Observer>,
+    ) -> Result<Self, MachineError> {
+        check(&config)?;
+        config.max_cpus = config.max_cpus.max(config.cpus);
+        if config.accel == AccelKind::Kvm {
+            kvm::probe()?; // also where no CPU will need it
+        }
+        let loader = config.boot.as_ref().map(Loader::new).transpose()?;
+        let ram = GuestRam::new(config.ram_size)?;
+        config.ram_size = ram.size();
+        let board = Board::new(&config, ram.size(), &chardevs)?;
+        let (vm, cores) = lifecycle::power_on(&config, &ram, &board, loader.as_ref())?;
+        let (messages, receiver) = mpsc::channel();
+        let vcpus = Vcpus::spawn(cores, &board.buses, &messages)?;
+        let parts = Parts {
+            config,
+            ram,
+            vcpus,
+            board,
+            loader,
+            observer,
+            vm,
+        };
+        let inner = Arc::new(Lifecycle::new(parts));
+        let control = control::spawn(Arc::clone(&inner), receiver)?;
+        Ok(Self {
+            inner,
+            chardevs,
+            messages,
+            control: Some(control),
+        })
+    }
+
+    /// Starts the guest, once, unless the configuration says to wait.
+    ///
+    /// # Errors
+    /// None that a caller can cause.
+    pub fn start(&self) -> Result<(), MachineError> {
+        self.inner.start()
+    }
+
+    /// Ends the preconfiguration phase and goes on as [`start`](Self::start).
+    ///
+    /// # Errors
+    /// The machine is not in that phase.
+    pub fn exit_preconfig(&self) -> Result<(), MachineError> {
+        self.inner.exit_preconfig()
+    }
+
+    /// Stops the guest. False if it did not run.
+    ///
+    /// # Errors
+    /// The machine has ended or is not configured.
+    pub fn stop(&self) -> Result<bool, MachineError> {
+        self.inner.stop()
+    }
+
+    /// Lets the guest run on. False if it ran already.
+    ///
+    /// # Errors
+    /// Only a reset leads out of the state, or the machine has ended or is not
+    /// configured.
+    pub fn cont(&self) -> Result<bool, MachineError> {
+        self.inner.cont()
+    }
+
+    /// Resets the machine: devices, interrupt controllers and CPUs return to
+    /// power-on state and the image is loaded anew; memory outside of the image
+    /// keeps what it holds. A stopped machine stays stopped, as `prelaunch`.
+    ///
+    /// # Errors
+    /// The machine has ended or is not configured, or the host refused.
+    pub fn reset(&self, cause: Cause) -> Result<(), MachineError> {
+        self.inner.reset(cause)
+    }
+
+    /// Presses the guest's power button.
+    ///
+    /// # Errors
+    /// The machine has ended or is not configured.
+    pub fn powerdown(&self) -> Result<(), MachineError> {
+        self.inner.powerdown()
+    }
+
+    /// Wakes a sleeping guest.
+    ///
+    /// # Errors
+    /// It does not sleep.
+    pub fn wakeup(&self) -> Result<(), MachineError> {
+        self.inner.wakeup()
+    }
+
+    /// Ends the machine, whatever the actions say.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn quit(&self) -> Result<(), MachineError> {
+        self.inner.quit()
+    }
+
+    /// Shuts the machine down for `cause`; what follows is the shutdown action.
+    ///
+    /// # Errors
+    /// It has ended already.
+    pub fn shutdown(&self, cause: Cause) -> Result<(), MachineError> {
+        self.inner.shutdown(cause)
+    }
+
+    /// Blocks until the machine has ended, and its output is out.
+    pub fn wait(&self) -> Finish {
+        let finish = self.inner.wait();
+        self.chardevs.flush();
+        finish
+    }
+
+    /// How the machine ended, if it has.
+    #[must_use]
+    pub fn finished(&self) -> Option<Finish> {
+        self.inner.lock().finish()
+    }
+
+    /// What the machine is doing.
+    #[must_use]
+    pub fn run_state(&self) -> RunState {
+        self.inner.lock().run()
+    }
+
+    /// What follows when the guest ends.
+    #[must_use]
+    pub fn actions(&self) -> Actions {
+        self.inner.lock().actions()
+    }
+
+    /// Changes what follows when the guest ends.
+    pub fn set_actions(&self, actions: Actions) {
+        self.inner.lock().set_actions(actions);
+    }
+
+    /// The machine's CPUs, by index.
+    ///
+    /// # Errors
+    /// A vCPU thread has failed.
+    pub fn cpus(&self) -> Result<Vec<CpuInfo>, MachineError> {
+        inspect::cpus(&self.inner)
+    }
+
+    /// Sends a non-maskable interrupt to every CPU that has been started.
+    ///
+    /// # Errors
+    /// The machine has ended or is not configured, or KVM refused.
+    pub fn inject_nmi(&self) -> Result<(), MachineError> {
+        inspect::inject_nmi(&self.inner)
+    }
+
+    /// `len` bytes from the virtual address `address` of CPU `cpu`.
+    ///
+    /// # Errors
+    /// There is no such CPU, or the range is not all mapped memory.
+    pub fn read_virtual(
+        &self,
+        cpu: u32,
+        address: u64,
+        len: usize,
+    ) -> Result<Vec<u8>, MachineError> {
+        inspect::read_virtual(&self.inner, cpu, address, len)
+    }
+
+    /// `len` bytes from the physical address `address`.
+    ///
+    /// # Errors
+    /// The range is not all memory.
+    pub fn read_physical(&self, address: u64, len: usize) -> Result<Vec<u8>, MachineError> {
+        inspect::read_physical(&self.inner, address, len)
+    }
+
+    /// Puts `bytes` at the physical address `address`.
+    ///
+    /// # Errors
+    /// The range is not all memory.
+    pub fn write_physical(&self, address: u64, bytes: &[u8]) -> Result<(), MachineError> {
+        inspect::write_physical(&self.inner, address, bytes)
+    }
+
+    /// Writes `size` bytes from the virtual address `address` of CPU `cpu` to
+    /// `out`, as they are at one moment: the guest stands still meanwhile.
+    ///
+    /// # Errors
+    /// As [`read_virtual`](Self::read_virtual), or `out` fails.
+    pub fn save_virtual(
+        &self,
+        cpu: u32,
+        address: u64,
+        size: u64,
+        out: &mut dyn Write,
+    ) -> Result<(), MachineError> {
+        inspect::save_virtual(&self.inner, cpu, address, size, out)
+    }
+
+    /// Writes `size` bytes from the physical address `address` to `out`, as
+    /// they are at one moment: the guest stands still meanwhile.
+    ///
+    /// # Errors
+    /// The range is not all memory, or `out` fails.
+    pub fn save_physical(
+        &self,
+        address: u64,
+        size: u64,
+        out: &mut dyn Write,
+    ) -> Result<(), MachineError> {
+        inspect::save_physical(&self.inner, address, size, out)
+    }
+
+    /// Bytes of guest memory.
+    #[must_use]
+    pub fn ram_size(&self) -> u64 {
+        self.inner.ram.size()
+    }
+
+    /// What runs the guest, and what could.
+    #[must_use]
+    pub fn accel(&self) -> AccelInfo {
+        inspect::accel(&self.inner)
+    }
+
+    /// The character devices of the process.
+    #[must_use]
+    pub fn chardevs(&self) -> &Registry {
+        &self.chardevs
+    }
+
+    /// What the machine was made from.
+    #[must_use]
+    pub fn config(&self) -> &MachineConfig {
+        &self.inner.config
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.messages.send(Message::End);
+        if let Some(control) = self.control.take() {
+            let _ = control.join(); // its panic was reported when it happened
+        }
+    }
+}
+
+/// Refuses a configuration that makes no machine.
+fn check(config: &MachineConfig) -> Result<(), MachineError> {
+    let refuse = |text: String| Err(MachineError::Config(text));
+    let kind = config.kind.as_str();
+    let ports = Board::serial_ports(config.kind);
+    if config.serial.len() > ports {
+        return refuse(format!("machine {kind} has {ports} serial ports"));
+    }
+    if config.max_cpus != 0 && config.max_cpus < config.cpus {
+        let (cpus, max) = (config.cpus, config.max_cpus);
+        return refuse(format!(
+            "{cpus} CPUs are more than the {max} that the machine may have"
+        ));
+    }
+    match config.kind {
+        MachineKind::None if config.boot.is_some() => {
+            refuse("machine none starts no kernel: use -M q-min".to_owned())
+        }
+        MachineKind::QMin if config.cpus == 0 || config.cpus > 255 => {
+            refuse(format!("machine {kind} has 1 to 255 CPUs"))
+        }
+        MachineKind::QMin if config.ram_size < MIN_RAM => refuse(format!(
+            "machine {kind} needs at least {} MiB of memory",
+            MIN_RAM >> 20
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,441 @@
+//! The run state of a machine, and every operation that changes it.
+//!
+//! One lock covers the state; whoever changes it goes through
+//! [`Lifecycle::enter`], and reports it to the observer before the lock is
+//! released, so that events come in the order of what they tell.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::board::Board;
+use super::vcpus::Vcpus;
+use super::{
+    Actions, Cause, Finish, GuestPanicAction, GuestRam, MachineConfig, MachineError, MachineEvent,
+    Observer, PanicAction, RebootAction, RunState, ShutdownAction,
+};
+use crate::accel::kvm::KvmVm;
+use crate::accel::{AccelError, AccelKind, Core, IdleCore};
+use crate::boot::Loader;
+use crate::devices::GuestRequest;
+use crate::sync::lock;
+
+/// Everything of a machine that its threads share.
+pub(super) struct Lifecycle {
+    pub(super) config: MachineConfig,
+    pub(super) ram: GuestRam,
+    pub(super) vcpus: Vcpus,
+    pub(super) board: Board,
+    loader: Option<Loader>,
+    observer: Arc<dyn Observer>,
+    state: Mutex<State>,
+    finished: Condvar,
+}
+
+/// What the control lock covers.
+#[derive(Debug)]
+pub(super) struct State {
+    run: RunState,
+    /// A sleeping guest was stopped; continuing puts it back to sleep.
+    asleep: bool,
+    /// The guest wrote to its sleep register and has not been released since.
+    sleeper: Option<u32>,
+    actions: Actions,
+    finish: Option<Finish>,
+    /// The VM behind the vCPUs' cores.
+    vm: Option<KvmVm>,
+}
+
+/// The parts that a [`Lifecycle`] is put together from.
+pub(super) struct Parts {
+    pub(super) config: MachineConfig,
+    pub(super) ram: GuestRam,
+    pub(super) vcpus: Vcpus,
+    pub(super) board: Board,
+    pub(super) loader: Option<Loader>,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) vm: Option<KvmVm>,
+}
+
+/// The CPUs' insides, and the VM around them where KVM runs them.
+pub(super) type Cores = (Option<KvmVm>, Vec<Box<dyn Core>>);
+
+/// Puts the image into memory and makes CPUs in power-on state.
+pub(super) fn power_on(
+    config: &MachineConfig,
+    ram: &GuestRam,
+    board: &Board,
+    loader: Option<&Loader>,
+) -> Result<Cores, MachineError> {
+    let entry = loader.map(|loader| loader.load(ram)).transpose()?;
+    if config.accel == AccelKind::None || config.cpus == 0 {
+        let idle = (0..config.cpus).map(|_| Box::new(IdleCore) as _);
+        return Ok((None, idle.collect()));
+    }
+    let (vm, cores) = KvmVm::new(ram, &board.lines, config.cpus, entry)?;
+    Ok((
+        Some(vm),
+        cores.into_iter().map(|core| Box::new(core) as _).collect(),
+    ))
+}
+
+impl Lifecycle {
+    pub(super) fn new(parts: Parts) -> Self {
+        let run = if parts.config.preconfig {
+            RunState::Preconfig
+        } else {
+            RunState::Prelaunch
+        };
+        let state = State {
+            run,
+            asleep: false,
+            sleeper: None,
+            actions: parts.config.actions,
+            finish: None,
+            vm: parts.vm,
+        };
+        Self {
+            config: parts.config,
+            ram: parts.ram,
+            vcpus: parts.vcpus,
+            board: parts.board,
+            loader: parts.loader,
+            observer: parts.observer,
+            state: Mutex::new(state),
+            finished: Condvar::new(),
+        }
+    }
+
+    /// The control lock.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// The control lock of a machine that is configured and has not ended.
+    pub(super) fn operate(&self) -> Result<MutexGuard<'_, State>, MachineError> {
+        let state = self.lock();
+        if state.finish.is_some() {
+            return Err(MachineError::Finished);
+        }
+        if state.run == RunState::Preconfig {
+            return Err(MachineError::Preconfig);
+        }
+        Ok(state)
+    }
+
+    fn tell(&self, event: MachineEvent) {
+        self.observer.event(&event);
+    }
+
+    /// The one place where the run state changes.
+    fn enter(state: &mut State, to: RunState) -> Result<(), MachineError> {
+        let from = state.run;
+        if !from.successors().contains(&to) {
+            return Err(MachineError::Transition { from, to });
+        }
+        state.run = to;
+        Ok(())
+    }
+
+    pub(super) fn exit_preconfig(&self) -> Result<(), MachineError> {
+        let mut state = self.lock();
+        if state.run != RunState::Preconfig {
+            return Err(MachineError::NotPreconfig);
+        }
+        Self::enter(&mut state, RunState::Prelaunch)?;
+        self.launch(&mut state)
+    }
+
+    pub(super) fn start(&self) -> Result<(), MachineError> {
+        let mut state = self.lock();
+        match state.run {
+            RunState::Prelaunch if state.finish.is_none() => self.launch(&mut state),
+            _ => Ok(()), // `exit_preconfig` launches, or someone has continued already
+        }
+    }
+
+    fn launch(&self, state: &mut State) -> Result<(), MachineError> {
+        if self.config.paused {
+            Ok(())
+        } else {
+            self.resume(state)
+        }
+    }
+
+    pub(super) fn stop(&self) -> Result<bool, MachineError> {
+        let mut state = self.operate()?;
+        self.halt(&mut state, RunState::Paused, true)
+    }
+
+    /// Stops a live machine in state `to`; with `aloud`, it is an event.
+    fn halt(&self, state: &mut State, to: RunState, aloud: bool) -> Result<bool, MachineError> {
+        if !state.run.is_live() {
+            return Ok(false);
+        }
+        let asleep = state.run == RunState::Suspended;
+        Self::enter(state, to)?;
+        state.asleep = asleep;
+        self.vcpus.pause();
+        if aloud {
+            self.tell(MachineEvent::Stop);
+        }
+        Ok(true)
+    }
+
+    pub(super) fn cont(&self) -> Result<bool, MachineError> {
+        let mut state = self.operate()?;
+        if state.run.needs_reset() {
+            return Err(MachineError::NeedsReset);
+        }
+        if state.run.is_live() {
+            return Ok(false);
+        }
+        self.resume(&mut state)?;
+        Ok(true)
+    }
+
+    fn resume(&self, state: &mut State) -> Result<(), MachineError> {
+        let to = if state.asleep {
+            RunState::Suspended
+        } else {
+            RunState::Running
+        };
+        Self::enter(state, to)?;
+        state.asleep = false;
+        self.tell(MachineEvent::Resume);
+        if to.is_running() {
+            self.vcpus.resume();
+        }
+        Ok(())
+    }
+
+    pub(super) fn reset(&self, cause: Cause) -> Result<(), MachineError> {
+        let mut state = self.operate()?;
+        self.reset_or_shut_down(&mut state, cause)
+    }
+
+    fn reset_or_shut_down(&self, state: &mut State, cause: Cause) -> Result<(), MachineError> {
+        let counts = cause != Cause::SubsystemReset;
+        if state.actions.reboot == RebootAction::Shutdown && counts {
+            return self.shut_down(state, cause, None);
+        }
+        self.vcpus.pause();
+        let result = self.return_to_power_on(state);
+        self.tell(MachineEvent::Reset {
+            guest: cause.by_guest(),
+            reason: cause,
+        });
+        if let Err(error) = result {
+            return self
+                .fail(state, &format!("the machine cannot be reset: {error}"))
+                .and(Err(error));
+        }
+        if state.run.is_running() {
+            self.vcpus.resume();
+        } else if state.run != RunState::Prelaunch {
+            Self::enter(state, RunState::Prelaunch)?;
+        }
+        Ok(())
+    }
+
+    /// With all vCPUs at the barrier: devices, memory image, CPUs.
+    fn return_to_power_on(&self, state: &mut State) -> Result<(), MachineError> {
+        state.asleep = false;
+        state.sleeper = None;
+        self.board.buses.reset();
+        // The lines can serve one VM only, and a core's VM lives as long as it.
+        let idle = (0..self.vcpus.count())
+            .map(|_| Box::new(IdleCore) as _)
+            .collect();
+        self.vcpus.replace(idle);
+        if let Some(vm) = state.vm.take() {
+            vm.retire();
+        }
+        let (vm, cores) = power_on(&self.config, &self.ram, &self.board, self.loader.as_ref())?;
+        self.vcpus.replace(cores);
+        state.vm = vm;
+        Ok(())
+    }
+
+    pub(super) fn powerdown(&self) -> Result<(), MachineError> {
+        let _state = self.operate()?;
+        self.tell(MachineEvent::Powerdown);
+        self.board.press_power_button();
+        Ok(())
+    }
+
+    pub(super) fn wakeup(&self) -> Result<(), MachineError> {
+        let mut state = self.operate()?;
+        if state.run != RunState::Suspended {
+            return Err(MachineError::NotSuspended);
+        }
+        Self::enter(&mut state, RunState::Running)?;
+        if let Some(cpu) = state.sleeper.take() {
+            self.vcpus.release(cpu);
+        }
+        self.vcpus.resume();
+        self.tell(MachineEvent::Wakeup);
+        Ok(())
+    }
+
+    pub(super) fn quit(&self) -> Result<(), MachineError> {
+        let mut state = self.lock(); // allowed before configuration as well
+        if state.finish.is_some() {
+            return Err(MachineError::Finished);
+        }
+        state.actions.shutdown = ShutdownAction::Poweroff;
+        self.shut_down(&mut state, Cause::HostQmpQuit, None)
+    }
+
+    pub(super) fn shutdown(&self, cause: Cause) -> Result<(), MachineError> {
+        let mut state = self.lock();
+        if state.finish.is_some() {
+            return Err(MachineError::Finished);
+        }
+        self.shut_down(&mut state, cause, None)
+    }
+
+    fn shut_down(
+        &self,
+        state: &mut State,
+        cause: Cause,
+        exit_code: Option<i32>,
+    ) -> Result<(), MachineError> {
+        self.tell(MachineEvent::Shutdown {
+            guest: cause.by_guest(),
+            reason: cause,
+        });
+        if state.actions.shutdown == ShutdownAction::Pause {
+            return self.halt(state, RunState::Shutdown, true).map(drop);
+        }
+        let halted = self.halt(state, RunState::Shutdown, false).map(drop);
+        let code = exit_code.unwrap_or_default();
+        state.finish = Some(Finish {
+            cause,
+            exit_code: code,
+        });
+        self.finished.notify_all();
+        halted
+    }
+
+    /// Blocks until the machine has ended.
+    pub(super) fn wait(&self) -> Finish {
+        let mut state = self.lock();
+        loop {
+            if let Some(finish) = state.finish {
+                return finish;
+            }
+            state = self
+                .finished
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Does what CPU `cpu` asked for, and lets it go on where it may.
+    pub(super) fn guest_request(&self, cpu: u32, life: u64, request: GuestRequest) {
+        let mut state = self.lock();
+        if state.finish.is_some() || !self.vcpus.is_open(cpu, life) {
+            return; // a reset or the end came first
+        }
+        let result = match request {
+            GuestRequest::Reset => self.reset_or_shut_down(&mut state, Cause::GuestReset),
+            GuestRequest::Shutdown { exit_code } => {
+                self.shut_down(&mut state, Cause::GuestShutdown, exit_code)
+            }
+            GuestRequest::Panic => self.panicked(&mut state),
+            GuestRequest::Suspend => {
+                let result = self.suspend(&mut state, cpu);
+                if result.is_ok() {
+                    return; // waking releases the CPU
+                }
+                result
+            }
+            GuestRequest::InternalError(text) => self.fail(&mut state, &text),
+        };
+        if let Err(error) = result {
+            self.observer
+                .diagnostic(&format!("a request of the guest failed: {error}"));
+        }
+        self.vcpus.release(cpu);
+    }
+
+    fn panicked(&self, state: &mut State) -> Result<(), MachineError> {
+        let Actions {
+            panic, shutdown, ..
+        } = state.actions;
+        let action = match (panic, shutdown) {
+            (PanicAction::None, _) => GuestPanicAction::Run,
+            (PanicAction::Pause, _) | (PanicAction::Shutdown, ShutdownAction::Pause) => {
+                GuestPanicAction::Pause
+            }
+            (PanicAction::Shutdown | PanicAction::ExitFailure, _) => GuestPanicAction::Poweroff,
+        };
+        self.tell(MachineEvent::GuestPanicked { action });
+        if action == GuestPanicAction::Run {
+            return Ok(());
+        }
+        self.halt(state, RunState::GuestPanicked, true)?;
+        if action == GuestPanicAction::Poweroff {
+            let code = (panic == PanicAction::ExitFailure).then_some(1);
+            self.shut_down(state, Cause::GuestPanic, code)?;
+        }
+        Ok(())
+    }
+
+    fn suspend(&self, state: &mut State, cpu: u32) -> Result<(), MachineError> {
+        if state.run == RunState::Paused {
+            // stopped between the guest's write and now: it sleeps once continued
+            state.asleep = true;
+        } else {
+            Self::enter(state, RunState::Suspended)?;
+            self.vcpus.pause();
+        }
+        state.sleeper = Some(cpu);
+        self.tell(MachineEvent::Suspend);
+        Ok(())
+    }
+
+    /// A CPU cannot go on.
+    fn fail(&self, state: &mut State, text: &str) -> Result<(), MachineError> {
+        self.observer.diagnostic(text);
+        self.halt(state, RunState::InternalError, true).map(drop)
+    }
+
+    /// Stops guest code for the time of `look`, without a change of run state.
+    pub(super) fn quiesced<R>(&self, state: &State, look: impl FnOnce() -> R) -> R {
+        let running = state.run.is_running();
+        if running {
+            self.vcpus.pause();
+        }
+        let result = look();
+        if running {
+            self.vcpus.resume();
+        }
+        result
+    }
+
+    pub(super) fn cpu_job<R: Send + 'static>(
+        &self,
+        cpu: u32,
+        job: impl FnOnce(&mut dyn Core) -> Result<R, AccelError> + Send + 'static,
+    ) -> Result<R, MachineError> {
+        Ok(self.vcpus.on_cpu(cpu, job)??)
+    }
+}
+
+impl State {
+    pub(super) fn run(&self) -> RunState {
+        self.run
+    }
+
+    pub(super) fn actions(&self) -> Actions {
+        self.actions
+    }
+
+    pub(super) fn set_actions(&mut self, actions: Actions) {
+        self.actions = actions;
+    }
+
+    pub(super) fn finish(&self) -> Option<Finish> {
+        self.finish
+    }
+}

@@ -1,0 +1,30 @@
+//! The machine: configuration, run state, memory, vCPU threads, board.
+//!
+//! Who may touch what: control operations run under one lock, one at a time.
+//! vCPU threads never take it; they run guest code, call devices, and hand what
+//! the guest asks of the whole machine to the control thread, which takes the
+//! lock like any other caller. Before guest state is changed from outside, all
+//! vCPU threads stand at a barrier.
+
+mod board;
+mod config;
+mod control;
+mod error;
+mod event;
+mod handle;
+mod inspect;
+mod lifecycle;
+mod ram;
+mod run_state;
+mod vcpus;
+
+pub use config::{
+    Actions, BootConfig, Image, MachineConfig, MachineKind, PanicAction, RebootAction,
+    ShutdownAction, UnknownName, WatchdogAction,
+};
+pub use error::MachineError;
+pub use event::{Cause, GuestPanicAction, MachineEvent, Observer};
+pub use handle::{Finish, Machine};
+pub use inspect::{AccelInfo, CpuInfo};
+pub use ram::{GuestRam, RamError};
+pub use run_state::RunState;

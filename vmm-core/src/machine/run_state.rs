@@ -1,0 +1,165 @@
+//! The run states of a machine and the moves between them.
+
+/// What the machine as a whole is doing; the names are those of QMP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Not configured to the end; shown as `prelaunch`.
+    Preconfig,
+    /// Configured or reset, never run since.
+    Prelaunch,
+    /// The guest runs.
+    Running,
+    /// Stopped on request.
+    Paused,
+    /// Stopped for a debugger.
+    Debug,
+    /// A CPU cannot go on.
+    InternalError,
+    /// A device met an error of its medium and waits.
+    IoError,
+    /// The guest has shut down.
+    Shutdown,
+    /// The guest sleeps.
+    Suspended,
+    /// The watchdog stopped it.
+    Watchdog,
+    /// The guest's kernel panicked.
+    GuestPanicked,
+}
+
+impl RunState {
+    /// Every state.
+    pub const ALL: [Self; 11] = [
+        Self::Preconfig,
+        Self::Prelaunch,
+        Self::Running,
+        Self::Paused,
+        Self::Debug,
+        Self::InternalError,
+        Self::IoError,
+        Self::Shutdown,
+        Self::Suspended,
+        Self::Watchdog,
+        Self::GuestPanicked,
+    ];
+
+    /// The name that QMP shows.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preconfig | Self::Prelaunch => "prelaunch",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Debug => "debug",
+            Self::InternalError => "internal-error",
+            Self::IoError => "io-error",
+            Self::Shutdown => "shutdown",
+            Self::Suspended => "suspended",
+            Self::Watchdog => "watchdog",
+            Self::GuestPanicked => "guest-panicked",
+        }
+    }
+
+    /// Whether guest code may run.
+    #[must_use]
+    pub fn is_running(self) -> bool {
+        self == Self::Running
+    }
+
+    /// Whether the machine is up: what a stop stops.
+    #[must_use]
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Running | Self::Suspended)
+    }
+
+    /// Whether only a reset leads back to running.
+    #[must_use]
+    pub fn needs_reset(self) -> bool {
+        matches!(self, Self::InternalError | Self::Shutdown)
+    }
+
+    /// The states that may follow.
+    #[must_use]
+    pub fn successors(self) -> &'static [Self] {
+        use RunState::*;
+        match self {
+            Preconfig => &[Prelaunch],
+            Prelaunch => &[Running],
+            Running => &[
+                Debug,
+                InternalError,
+                IoError,
+                Paused,
+                Shutdown,
+                Suspended,
+                Watchdog,
+                GuestPanicked,
+            ],
+            // a stopped sleeper sleeps on when continued
+            Paused => &[Running, Suspended, Prelaunch],
+            Suspended => &[Running, Paused, Shutdown, Prelaunch, InternalError, IoError],
+            InternalError | Shutdown => &[Paused, Prelaunch],
+            Debug | IoError | Watchdog | GuestPanicked => &[Running, Suspended, Prelaunch],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_configured_state_is_left_by_a_reset() {
+        for state in RunState::ALL {
+            let resettable = !matches!(state, RunState::Prelaunch | RunState::Running);
+            assert_eq!(
+                state.successors().contains(&RunState::Prelaunch),
+                resettable,
+                "{state:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn states_that_need_a_reset_never_lead_to_running() {
+        for state in RunState::ALL
+            .into_iter()
+            .filter(|state| state.needs_reset())
+        {
+            assert!(
+                !state.successors().contains(&RunState::Running),
+                "{state:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_state_follows_itself_and_preconfig_follows_none() {
+        for state in RunState::ALL {
+            assert!(!state.successors().contains(&state), "{state:?}");
+            assert!(
+                !state.successors().contains(&RunState::Preconfig),
+                "{state:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn running_is_reached_only_from_stopped_states() {
+        let from: Vec<_> = RunState::ALL
+            .into_iter()
+            .filter(|state| state.successors().contains(&RunState::Running))
+            .map(RunState::as_str)
+            .collect();
+        let expected = [
+            "prelaunch",
+            "paused",
+            "debug",
+            "io-error",
+            "suspended",
+            "watchdog",
+            "guest-panicked",
+        ];
+        assert_eq!(from, expected);
+    }
+}

@@ -1,0 +1,344 @@
+//! vCPU threads and the barrier that they stop at.
+//!
+//! Everything that a vCPU thread is told goes through its [`Mailbox`], under
+//! the mailbox's lock, followed by a wake-up and a kick. The thread forgets
+//! kicks (`arm`) under the same lock and before it looks: an order that it did
+//! not see was placed later, so the kick that follows it ends the next run.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use super::MachineError;
+use super::control::Message;
+use crate::accel::{Core, Exit, kvm};
+use crate::devices::{Buses, GuestRequest};
+use crate::sync::lock;
+
+type Job = Box<dyn FnOnce(&mut dyn Core) + Send>;
+
+/// All vCPUs of a machine.
+#[derive(Debug)]
+pub(super) struct Vcpus(Vec<Vcpu>);
+
+#[derive(Debug)]
+struct Vcpu {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    thread_id: i32,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    mailbox: Mutex<Mailbox>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Mailbox {
+    /// The machine wants guest code to run.
+    run: bool,
+    /// This CPU made a request and waits until it is dealt with.
+    held: bool,
+    exit: bool,
+    /// Answer to `run`: no guest code runs and the state is settled.
+    parked: bool,
+    jobs: VecDeque<Job>,
+    replacement: Option<Box<dyn Core>>,
+    /// The thread has ended: nothing will be answered.
+    gone: bool,
+    /// Counts replacements, so that requests of an earlier life are told apart.
+    life: u64,
+}
+
+impl std::fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mailbox")
+            .field("run", &self.run)
+            .field("held", &self.held)
+            .field("parked", &self.parked)
+            .field("jobs", &self.jobs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn wait<'a>(&self, mailbox: MutexGuard<'a, Mailbox>) -> MutexGuard<'a, Mailbox> {
+        self.changed
+            .wait(mailbox)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Vcpus {
+    /// Starts a parked thread for each of `cores`.
+    pub(super) fn spawn(
+        cores: Vec<Box<dyn Core>>,
+        buses: &Arc<Buses>,
+        requests: &Sender<Message>,
+    ) -> Result<Self, MachineError> {
+        // Threads without a guest are kicked as well: the signal must be harmless.
+        kvm::install_kick_handler()?;
+        let mut vcpus = Self(Vec::new());
+        for (index, core) in (0u32..).zip(cores) {
+            vcpus.0.push(Vcpu::spawn(
+                index,
+                core,
+                Arc::clone(buses),
+                requests.clone(),
+            )?);
+        }
+        Ok(vcpus)
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn thread_id(&self, index: u32) -> Option<i32> {
+        self.get(index).map(|vcpu| vcpu.thread_id)
+    }
+
+    fn get(&self, index: u32) -> Option<&Vcpu> {
+        self.0.get(usize::try_from(index).ok()?)
+    }
+
+    /// Lets guest code run.
+    pub(super) fn resume(&self) {
+        for vcpu in &self.0 {
+            vcpu.tell(|mailbox| {
+                mailbox.run = true;
+                mailbox.parked = mailbox.gone;
+            });
+        }
+    }
+
+    /// Stops guest code; returns when every thread stands at the barrier.
+    pub(super) fn pause(&self) {
+        for vcpu in &self.0 {
+            vcpu.tell(|mailbox| mailbox.run = false);
+        }
+        for vcpu in &self.0 {
+            vcpu.await_parked();
+        }
+    }
+
+    /// Lets a CPU go on whose request has been dealt with.
+    pub(super) fn release(&self, index: u32) {
+        if let Some(vcpu) = self.get(index) {
+            vcpu.tell(|mailbox| mailbox.held = false);
+        }
+    }
+
+    /// Gives every thread a new core, all of them paused. The old ones are gone
+    /// on return.
+    pub(super) fn replace(&self, cores: Vec<Box<dyn Core>>) {
+        for (vcpu, core) in self.0.iter().zip(cores) {
+            vcpu.tell(|mailbox| {
+                mailbox.replacement = Some(core);
+                mailbox.parked = mailbox.gone;
+                mailbox.held = false;
+                mailbox.life += 1;
+            });
+        }
+        for vcpu in &self.0 {
+            vcpu.await_parked();
+        }
+    }
+
+    /// Whether a request made in `life` of CPU `index` is still open.
+    pub(super) fn is_open(&self, index: u32, life: u64) -> bool {
+        self.get(index)
+            .is_some_and(|vcpu| lock(&vcpu.shared.mailbox).life == life)
+    }
+
+    /// Has the thread of CPU `index` do `job` between two guest instructions,
+    /// and returns its result.
+    pub(super) fn on_cpu<R: Send + 'static>(
+        &self,
+        index: u32,
+        job: impl FnOnce(&mut dyn Core) -> R + Send + 'static,
+    ) -> Result<R, MachineError> {
+        let vcpu = self.get(index).ok_or(MachineError::NoCpu(index))?;
+        let (sender, result) = mpsc::sync_channel(1);
+        vcpu.tell(|mailbox| {
+            if !mailbox.gone {
+                mailbox.jobs.push_back(Box::new(move |core| {
+                    let _ = sender.send(job(core)); // the receiver waits below
+                }));
+            }
+        });
+        result.recv().map_err(|_| MachineError::NoCpu(index))
+    }
+}
+
+impl Drop for Vcpus {
+    fn drop(&mut self) {
+        for vcpu in &self.0 {
+            vcpu.tell(|mailbox| mailbox.exit = true);
+        }
+        for vcpu in &mut self.0 {
+            if let Some(thread) = vcpu.thread.take() {
+                let _ = thread.join(); // its panic was reported when it happened
+            }
+        }
+    }
+}
+
+impl Vcpu {
+    fn spawn(
+        index: u32,
+        core: Box<dyn Core>,
+        buses: Arc<Buses>,
+        requests: Sender<Message>,
+    ) -> Result<Self, MachineError> {
+        let shared = Arc::new(Shared::default());
+        let (sender, started) = mpsc::sync_channel(1);
+        let worker = Worker {
+            index,
+            shared: Arc::clone(&shared),
+            buses,
+            requests,
+        };
+        let thread = thread::Builder::new()
+            .name(format!("CPU {index}"))
+            .spawn(move || {
+                let _ = sender.send(rustix::thread::gettid().as_raw_nonzero().get());
+                worker.serve(core);
+            })
+            .map_err(|error| MachineError::Host {
+                what: "a vCPU thread",
+                error,
+            })?;
+        let thread_id = started.recv().unwrap_or_default();
+        let vcpu = Self {
+            shared,
+            thread: Some(thread),
+            thread_id,
+        };
+        vcpu.await_parked();
+        Ok(vcpu)
+    }
+
+    fn tell(&self, order: impl FnOnce(&mut Mailbox)) {
+        order(&mut lock(&self.shared.mailbox));
+        self.shared.changed.notify_all();
+        if let Some(thread) = &self.thread {
+            kvm::kick(thread);
+        }
+    }
+
+    fn await_parked(&self) {
+        let mut mailbox = lock(&self.shared.mailbox);
+        while !mailbox.parked {
+            mailbox = self.shared.wait(mailbox);
+        }
+    }
+}
+
+/// The thread's side.
+struct Worker {
+    index: u32,
+    shared: Arc<Shared>,
+    buses: Arc<Buses>,
+    requests: Sender<Message>,
+}
+
+enum Order {
+    Run,
+    Become(Box<dyn Core>),
+    Exit,
+}
+
+/// Lets nobody wait for a thread that has ended, even by a panic.
+struct Farewell<'a>(&'a Worker);
+
+impl Drop for Farewell<'_> {
+    fn drop(&mut self) {
+        let mut mailbox = lock(&self.0.shared.mailbox);
+        mailbox.gone = true;
+        mailbox.parked = true;
+        mailbox.jobs.clear();
+        let life = mailbox.life;
+        drop(mailbox);
+        self.0.shared.changed.notify_all();
+        if thread::panicking() {
+            let text = format!("the thread of CPU {} has failed", self.0.index);
+            self.0.request(life, GuestRequest::InternalError(text));
+        }
+    }
+}
+
+impl Worker {
+    fn serve(self, mut core: Box<dyn Core>) {
+        let _farewell = Farewell(&self);
+        kvm::accept_kicks();
+        core.attach();
+        loop {
+            match self.next(core.as_mut()) {
+                Order::Run => self.run(core.as_mut()),
+                Order::Become(next) => {
+                    drop(core); // before the new one attaches to this thread
+                    core = next;
+                    core.attach();
+                }
+                Order::Exit => return,
+            }
+        }
+    }
+
+    fn run(&self, core: &mut dyn Core) {
+        let Exit::Request(request) = core.run(&self.buses) else {
+            return;
+        };
+        let mut mailbox = lock(&self.shared.mailbox);
+        mailbox.held = true;
+        let life = mailbox.life;
+        drop(mailbox);
+        self.request(life, request);
+    }
+
+    fn request(&self, life: u64, request: GuestRequest) {
+        // The control thread outlives the vCPU threads.
+        let _ = self.requests.send(Message::Guest {
+            cpu: self.index,
+            life,
+            request,
+        });
+    }
+
+    /// Waits at the barrier until there is something to do.
+    fn next(&self, core: &mut dyn Core) -> Order {
+        let mut mailbox = lock(&self.shared.mailbox);
+        loop {
+            core.arm();
+            if mailbox.exit {
+                return Order::Exit;
+            }
+            if let Some(next) = mailbox.replacement.take() {
+                return Order::Become(next);
+            }
+            if let Some(job) = mailbox.jobs.pop_front() {
+                drop(mailbox);
+                core.settle();
+                job(core);
+                mailbox = lock(&self.shared.mailbox);
+                continue;
+            }
+            if mailbox.run && !mailbox.held && core.executes() {
+                mailbox.parked = false;
+                return Order::Run;
+            }
+            if !mailbox.parked {
+                core.settle();
+                mailbox.parked = true;
+                self.shared.changed.notify_all();
+            }
+            mailbox = self.shared.wait(mailbox);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! The machine's events as QMP sends them.
+
+use qmp_runtime::{Event, EventSink};
+use qmp_types::qmp::events;
+use qmp_types::qmp::types::{GuestPanicAction, ShutdownCause};
+
+use crate::machine::{Cause, MachineEvent, Observer};
+
+/// The events that a machine can send, by their names in the schema.
+pub(super) const EMITTED: [&str; 8] = [
+    events::GuestPanicked::INFO.name,
+    events::Powerdown::INFO.name,
+    events::Reset::INFO.name,
+    events::Resume::INFO.name,
+    events::Shutdown::INFO.name,
+    events::Stop::INFO.name,
+    events::Suspend::INFO.name,
+    events::Wakeup::INFO.name,
+];
+
+/// Passes what a machine reports on to all QMP clients.
+#[derive(Debug, Clone)]
+pub struct EventBridge(pub EventSink);
+
+impl Observer for EventBridge {
+    fn event(&self, event: &MachineEvent) {
+        let sink = &self.0;
+        match *event {
+            MachineEvent::Stop => sink.emit(&events::Stop {}),
+            MachineEvent::Resume => sink.emit(&events::Resume {}),
+            MachineEvent::Reset { guest, reason } => sink.emit(&events::Reset { guest, reason: cause(reason) }),
+            MachineEvent::Shutdown { guest, reason } => {
+                sink.emit(&events::Shutdown { guest, reason: cause(reason) });
+            }
+            MachineEvent::Powerdown => sink.emit(&events::Powerdown {}),
+            MachineEvent::GuestPanicked { action } => {
+                sink.emit(&events::GuestPanicked { action: panic_action(action), info: None });
+            }
+            MachineEvent::Suspend => sink.emit(&events::Suspend {}),
+            MachineEvent::Wakeup => sink.emit(&events::Wakeup {}),
+        }
+    }
+}
+
+fn cause(cause: Cause) -> ShutdownCause {
+    match cause {
+        Cause::None => ShutdownCause::None,
+        Cause::HostError => ShutdownCause::HostError,
+        Cause::HostQmpQuit => ShutdownCause::HostQmpQuit,
+        Cause::HostQmpSystemReset => ShutdownCause::HostQmpSystemReset,
+        Cause::HostSignal => ShutdownCause::HostSignal,
+        Cause::HostUi => ShutdownCause::HostUi,
+        Cause::GuestShutdown => ShutdownCause::GuestShutdown,
+        Cause::GuestReset => ShutdownCause::GuestReset,
+        Cause::GuestPanic => ShutdownCause::GuestPanic,
+        Cause::SubsystemReset => ShutdownCause::SubsystemReset,
+        Cause::SnapshotLoad => ShutdownCause::SnapshotLoad,
+    }
+}
+
+fn panic_action(action: crate::machine::GuestPanicAction) -> GuestPanicAction {
+    use crate::machine::GuestPanicAction as Action;
+    match action {
+        Action::Pause => GuestPanicAction::Pause,
+        Action::Poweroff => GuestPanicAction::Poweroff,
+        Action::Run => GuestPanicAction::Run,
+    }
+}

@@ -1,0 +1,69 @@
+//! The machine over QMP: one file per schema module, translation only.
+
+mod control;
+mod error;
+mod events;
+mod fds;
+mod hmp;
+mod job;
+mod machine;
+mod misc;
+mod run_state;
+
+use std::sync::Arc;
+
+use qmp_runtime::server::{Server, ServerBuilder};
+use qmp_runtime::{DuplicateCommand, Router};
+use qmp_types::qmp::{
+    ControlCommands, INTROSPECTION, JobCommands, MachineCommands, MiscCommands, RunStateCommands,
+};
+
+pub use events::EventBridge;
+
+use crate::machine::Machine;
+use fds::Fds;
+
+/// The version of QEMU whose protocol and schema this is.
+pub(crate) const QEMU_VERSION: (u32, u32, u32) = (10, 0, 2);
+
+/// What QEMU's packagers put behind the version; ours says who is speaking.
+pub(crate) const PACKAGE: &str = concat!(" (vmm ", env!("CARGO_PKG_VERSION"), ")");
+
+/// What the handlers know: the machine, and what belongs to the monitors rather than to it.
+#[derive(Debug)]
+pub struct Vmm {
+    machine: Arc<Machine>,
+    name: Option<String>,
+    uuid: Option<String>,
+    fds: Fds,
+}
+
+impl Vmm {
+    /// Handlers for a machine.
+    pub fn new(machine: Arc<Machine>, name: Option<String>, uuid: Option<String>) -> Self {
+        Vmm { machine, name, uuid, fds: Fds::default() }
+    }
+
+    /// A server for these handlers; `builder` has the event sink that the machine's observer uses.
+    ///
+    /// # Errors
+    /// Never: no command has two handlers.
+    pub fn serve(self, builder: ServerBuilder) -> Result<Server, DuplicateCommand> {
+        let (major, minor, micro) = QEMU_VERSION;
+        let preconfig = self.machine.config().preconfig;
+        let router = Router::new()
+            .mount(
+                self,
+                &[
+                    <Vmm as ControlCommands>::COMMANDS,
+                    <Vmm as JobCommands>::COMMANDS,
+                    <Vmm as MachineCommands>::COMMANDS,
+                    <Vmm as MiscCommands>::COMMANDS,
+                    <Vmm as RunStateCommands>::COMMANDS,
+                ],
+            )?
+            .schema(INTROSPECTION)
+            .emits(&events::EMITTED);
+        Ok(builder.version(major, minor, micro, PACKAGE).preconfig(preconfig).serve(router))
+    }
+}

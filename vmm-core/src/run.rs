@@ -1,0 +1,134 @@
+//! From a command line to a running machine and its end.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use qmp_runtime::EventSink;
+use qmp_runtime::json::Style;
+use qmp_runtime::server::Server;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::char::{CharError, Registry};
+use crate::cli::{MonitorOptions, Options};
+use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
+use crate::qmp::{EventBridge, Vmm};
+
+/// How long requests under way may hold up the end of the process.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Why a machine did not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The machine cannot be made or started.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// A character device cannot be opened.
+    #[error("-chardev {label}: {error}")]
+    Chardev {
+        /// Its label.
+        label: String,
+        /// The cause.
+        error: CharError,
+    },
+    /// A monitor cannot be opened.
+    #[error("-qmp {address}: {error}")]
+    Monitor {
+        /// Where it was to listen.
+        address: String,
+        /// The cause.
+        error: io::Error,
+    },
+    /// The process id cannot be written.
+    #[error("-pidfile {}: {error}", path.display())]
+    PidFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
+    /// The system refuses something that a process needs.
+    #[error("cannot set up the process: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs a machine until its end; the exit code of the process.
+///
+/// # Errors
+/// It cannot be made or started.
+pub fn run(options: Options) -> Result<i32, RunError> {
+    let events = EventSink::new();
+    let machine = Arc::new(make_machine(&options, &events)?);
+    let _pidfile = options.pidfile.map(PidFile::write).transpose()?;
+    end_on_signals(&machine)?;
+    let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid);
+    let server = vmm.serve(Server::builder().events(&events)).map_err(io::Error::other)?;
+    for monitor in options.monitors {
+        listen(&server, monitor)?;
+    }
+    machine.start()?;
+    let finish = machine.wait();
+    server.close(PATIENCE);
+    Ok(finish.exit_code)
+}
+
+fn make_machine(options: &Options, events: &EventSink) -> Result<Machine, RunError> {
+    let chardevs = Registry::new();
+    for (label, backend) in &options.chardevs {
+        chardevs.add(label, backend).map_err(|error| RunError::Chardev { label: label.clone(), error })?;
+    }
+    Ok(Machine::new(options.machine.clone(), chardevs, Arc::new(EventBridge(events.clone())))?)
+}
+
+fn listen(server: &Server, options: MonitorOptions) -> Result<(), RunError> {
+    let address = format!("{:?}", options.address);
+    let style = if options.pretty { Style::Pretty } else { Style::Line };
+    let monitor =
+        server.listen_with(options.address, style).map_err(|error| RunError::Monitor { address, error })?;
+    if options.wait {
+        monitor.wait_for_client();
+    }
+    Ok(())
+}
+
+/// The usual signals end the machine, whatever its shutdown action is.
+fn end_on_signals(machine: &Arc<Machine>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let machine = Arc::downgrade(machine);
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for _ in signals.forever() {
+            let Some(machine) = machine.upgrade() else { return };
+            let mut actions = machine.actions();
+            actions.shutdown = ShutdownAction::Poweroff;
+            machine.set_actions(actions);
+            if machine.shutdown(Cause::HostSignal).is_err() {
+                return; // it has ended already
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// A file with the process id, for as long as the process lives.
+struct PidFile(PathBuf);
+
+impl PidFile {
+    fn write(path: PathBuf) -> Result<Self, RunError> {
+        match fs::write(&path, format!("{}\n", std::process::id())) {
+            Ok(()) => Ok(PidFile(path)),
+            Err(error) => Err(RunError::PidFile { path, error }),
+        }
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Somebody may have removed it.
+        let _ = fs::remove_file(&self.0);
+    }
+}

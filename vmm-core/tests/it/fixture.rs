@@ -1,0 +1,172 @@
+//! A machine with a recorder for its events and its console in memory.
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use vmm_core::accel::{AccelKind, kvm};
+use vmm_core::char::{BackendConfig, Chardev, Registry};
+use vmm_core::machine::{BootConfig, Machine, MachineConfig, MachineEvent, MachineKind, Observer};
+
+/// Far beyond what anything here takes, for a host that is busy.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// Keeps what a machine tells.
+#[derive(Default)]
+pub(crate) struct Recorder {
+    told: Mutex<Told>,
+    grown: Condvar,
+}
+
+#[derive(Default)]
+struct Told {
+    events: Vec<MachineEvent>,
+    diagnostics: Vec<String>,
+}
+
+impl Observer for Recorder {
+    fn event(&self, event: &MachineEvent) {
+        self.told.lock().unwrap().events.push(*event);
+        self.grown.notify_all();
+    }
+
+    fn diagnostic(&self, text: &str) {
+        self.told.lock().unwrap().diagnostics.push(text.to_owned());
+    }
+}
+
+/// Whether guests can run here; says why not.
+pub(crate) fn kvm_works() -> bool {
+    kvm::probe()
+        .inspect_err(|error| println!("skipped: {error}"))
+        .is_ok()
+}
+
+/// A machine under test.
+pub(crate) struct Fixture {
+    pub(crate) machine: Machine,
+    recorder: Arc<Recorder>,
+    console: Arc<Chardev>,
+}
+
+impl Fixture {
+    /// A machine with one CPU and 4 MiB, as `change` has it.
+    pub(crate) fn new(change: impl FnOnce(&mut MachineConfig)) -> Self {
+        let chardevs = Registry::new();
+        chardevs
+            .add("serial0", &BackendConfig::RingBuf { size: 4096 })
+            .unwrap();
+        Self::on(chardevs, "serial0", change)
+    }
+
+    fn on(chardevs: Registry, label: &str, change: impl FnOnce(&mut MachineConfig)) -> Self {
+        let console = chardevs.get(label).unwrap();
+        let mut config = MachineConfig {
+            kind: MachineKind::QMin,
+            ram_size: 4 << 20,
+            cpus: 1,
+            serial: vec![label.to_owned()],
+            ..MachineConfig::default()
+        };
+        change(&mut config);
+        let recorder = Arc::new(Recorder::default());
+        let machine = Machine::new(config, chardevs, recorder.clone()).unwrap();
+        Self {
+            machine,
+            recorder,
+            console,
+        }
+    }
+
+    /// A started guest under KVM, or nothing (and the reason on stdout).
+    pub(crate) fn guest(boot: BootConfig, change: impl FnOnce(&mut MachineConfig)) -> Option<Self> {
+        if !kvm_works() {
+            return None;
+        }
+        let fixture = Self::new(|config| {
+            config.accel = AccelKind::Kvm;
+            config.boot = Some(boot);
+            change(config);
+        });
+        fixture.machine.start().unwrap();
+        Some(fixture)
+    }
+
+    /// The same with a console of the caller's.
+    pub(crate) fn guest_on(chardevs: Registry, label: &str, boot: BootConfig) -> Option<Self> {
+        if !kvm_works() {
+            return None;
+        }
+        let fixture = Self::on(chardevs, label, |config| {
+            config.accel = AccelKind::Kvm;
+            config.boot = Some(boot);
+        });
+        fixture.machine.start().unwrap();
+        Some(fixture)
+    }
+
+    /// Waits until the console has printed `text`.
+    pub(crate) fn expect(&self, text: &str) {
+        let ring = self.console.backend().ring().unwrap();
+        if !ring.wait_for(text.as_bytes(), LIMIT) {
+            let told = self.recorder.told.lock().unwrap();
+            panic!(
+                "console has {:?}, events {:?}, diagnostics {:?}",
+                String::from_utf8_lossy(&ring.read(4096)),
+                told.events,
+                told.diagnostics
+            );
+        }
+    }
+
+    /// Takes what the console has printed since the last call.
+    pub(crate) fn console(&self) -> String {
+        String::from_utf8(self.console.backend().ring().unwrap().read(4096)).unwrap()
+    }
+
+    /// Lets `time` pass; nothing may be printed meanwhile.
+    pub(crate) fn stay_silent(&self, time: Duration) {
+        let ring = self.console.backend().ring().unwrap();
+        assert!(ring.is_empty(), "printed {:?}", self.console());
+        assert!(!ring.wait_for(b"\n", time), "printed {:?}", self.console());
+    }
+
+    /// All events so far.
+    pub(crate) fn events(&self) -> Vec<MachineEvent> {
+        self.recorder.told.lock().unwrap().events.clone()
+    }
+
+    /// Waits until `event` has been told.
+    #[track_caller]
+    pub(crate) fn await_event(&self, event: MachineEvent) {
+        let end = Instant::now() + LIMIT;
+        let mut told = self.recorder.told.lock().unwrap();
+        while !told.events.contains(&event) {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "no {event:?} in {:?}", told.events);
+            told = self.recorder.grown.wait_timeout(told, left).unwrap().0;
+        }
+    }
+
+    pub(crate) fn diagnostics(&self) -> Vec<String> {
+        self.recorder.told.lock().unwrap().diagnostics.clone()
+    }
+
+    /// A 32-bit word of guest memory.
+    pub(crate) fn word(&self, address: u64) -> u32 {
+        let bytes = self.machine.read_physical(address, 4).unwrap();
+        u32::from_le_bytes(bytes.try_into().unwrap())
+    }
+
+    /// Waits until the word at `address` is at least `least`.
+    pub(crate) fn await_word(&self, address: u64, least: u32) {
+        let end = Instant::now() + LIMIT;
+        while self.word(address) < least {
+            assert!(
+                Instant::now() < end,
+                "{address:#x} stays at {}",
+                self.word(address)
+            );
+            std::thread::yield_now();
+        }
+    }
+}

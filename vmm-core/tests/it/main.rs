@@ -1,0 +1,17 @@
+//! The machine from outside: guests under KVM, events, actions, and what works
+//! without KVM.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod actions;
+mod boot;
+mod config;
+mod fixture;
+mod guests;
+mod lifecycle;
+mod memory;
+mod no_accel;

@@ -1,0 +1,106 @@
+//! Guest memory from outside.
+
+use std::io;
+
+use vmm_core::guests;
+use vmm_core::machine::MachineError;
+
+use crate::fixture::Fixture;
+
+#[test]
+fn virtual_addresses_go_through_the_guests_page_tables() {
+    let guest = guests::heartbeat().unwrap();
+    let Some(fixture) = Fixture::guest(guest.boot(), |config| config.ram_size = 64 << 20) else {
+        return;
+    };
+    fixture.expect("heartbeat: running\n");
+    let machine = &fixture.machine;
+    let size = usize::try_from(guests::PATTERN_SIZE).unwrap();
+    let physical = machine
+        .read_physical(guests::PATTERN_ADDRESS, size)
+        .unwrap();
+    // across a page boundary, with odd ends
+    let bytes = machine
+        .read_virtual(0, guests::PATTERN_ADDRESS + 1, size + 77)
+        .unwrap();
+    assert_eq!(bytes[..size - 1], physical[1..]);
+    // the guest maps 16 MiB, though there is more memory
+    machine.read_physical(16 << 20, 4096).unwrap();
+    machine.read_virtual(0, (16 << 20) - 4096, 4096).unwrap();
+    let unmapped = machine
+        .read_virtual(0, (16 << 20) - 4096, 4097)
+        .unwrap_err();
+    let text = "Invalid addr 0x0000000000fff000/size 4097 specified";
+    assert_eq!(unmapped.to_string(), text);
+    assert!(matches!(
+        machine.read_virtual(1, 0, 1),
+        Err(MachineError::NoCpu(1))
+    ));
+    // mapped, but no memory: the local APIC
+    assert!(machine.read_virtual(0, 0xfee0_0000, 4).is_err());
+    assert!(machine.read_virtual(0, u64::MAX - 1, 4).is_err());
+}
+
+#[test]
+fn saved_memory_is_one_moments() {
+    let guest = guests::heartbeat().unwrap();
+    let Some(fixture) = Fixture::guest(guest.boot(), |_| {}) else {
+        return;
+    };
+    fixture.expect("heartbeat: running\n");
+    let size = fixture.machine.ram_size();
+    let mut image = Vec::new();
+    fixture.machine.save_physical(0, size, &mut image).unwrap();
+    assert_eq!(image.len() as u64, size);
+    let pattern = usize::try_from(guests::PATTERN_ADDRESS).unwrap();
+    assert_eq!(
+        image[pattern..pattern + 4],
+        guests::pattern(0).to_le_bytes()
+    );
+    assert!(fixture.machine.run_state().is_running());
+    let ticks = fixture.word(guests::TICKS);
+    fixture.await_word(guests::TICKS, ticks + 2);
+}
+
+#[test]
+fn failing_output_is_an_error_and_the_guest_runs_on() {
+    struct Full;
+    impl io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let guest = guests::heartbeat().unwrap();
+    let Some(fixture) = Fixture::guest(guest.boot(), |_| {}) else {
+        return;
+    };
+    let failed = fixture
+        .machine
+        .save_physical(0, 4096, &mut Full)
+        .unwrap_err();
+    assert!(matches!(failed, MachineError::Output(_)));
+    fixture.await_word(guests::TICKS, 2);
+}
+
+#[test]
+fn range_outside_memory_is_refused() {
+    let fixture = Fixture::new(|_| {});
+    for (address, size) in [
+        (4 << 20, 1),
+        ((4 << 20) - 1, 2),
+        (u64::MAX, 1),
+        (0, u64::MAX),
+    ] {
+        let refused = fixture
+            .machine
+            .save_physical(address, size, &mut io::sink());
+        assert!(
+            matches!(refused, Err(MachineError::BadAddress { .. })),
+            "{address:#x}+{size}"
+        );
+    }
+    assert!(fixture.machine.write_physical(4 << 20, &[0]).is_err());
+}
