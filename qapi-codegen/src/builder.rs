@@ -15,7 +15,10 @@ use crate::rust;
 /// A builder with the defaults for build scripts: one file in `OUT_DIR`, everything generated.
 pub fn configure() -> Builder {
     Builder {
-        options: Options { layout: Layout::Single, ..Options::default() },
+        options: Options {
+            layout: Layout::Single,
+            ..Options::default()
+        },
         out_dir: None,
         emit_rerun_if_changed: env::var_os("CARGO").is_some(),
     }
@@ -59,7 +62,9 @@ impl Builder {
             Conditions::Evaluate(symbols) => {
                 symbols.insert(symbol.into());
             }
-            Conditions::Keep => self.options.conditions = Conditions::Evaluate([symbol.into()].into()),
+            Conditions::Keep => {
+                self.options.conditions = Conditions::Evaluate([symbol.into()].into())
+            }
         }
         self
     }
@@ -127,7 +132,11 @@ impl Builder {
                 Error::config("OUT_DIR is not set: call this from a build script, or say where with `out_dir`")
             })?,
         };
-        let (name, layout, emit) = (self.name_for(schema), self.options.layout, self.emit_rerun_if_changed);
+        let (name, layout, emit) = (
+            self.name_for(schema),
+            self.options.layout,
+            self.emit_rerun_if_changed,
+        );
         let (output, inputs) = self.run(schema);
         if emit {
             tell_cargo(&inputs, &output);
@@ -153,7 +162,11 @@ impl Builder {
     ///
     /// # Errors
     /// As for [`Builder::generate`].
-    pub fn generate_with(self, schema: impl AsRef<Path>, loader: &dyn Loader) -> Result<Output, Error> {
+    pub fn generate_with(
+        self,
+        schema: impl AsRef<Path>,
+        loader: &dyn Loader,
+    ) -> Result<Output, Error> {
         self.check_and_generate(schema.as_ref(), loader)
     }
 
@@ -162,22 +175,43 @@ impl Builder {
         let loader = FsLoader::new();
         let output = self.check_and_generate(schema, &loader);
         let inputs = loader.opened();
-        (output.map(|output| Output { inputs: inputs.clone(), ..output }), inputs)
+        (
+            output.map(|output| Output {
+                inputs: inputs.clone(),
+                ..output
+            }),
+            inputs,
+        )
     }
 
     fn check_and_generate(self, schema: &Path, loader: &dyn Loader) -> Result<Output, Error> {
         let outcome = qapi_parser::check(schema, loader, &qapi_parser::Options::new());
         let renderer = qapi_parser::Renderer::new(&outcome.sources, qapi_parser::Format::Short);
-        let known = outcome.diagnostics.iter().filter(|one| one.severity == Severity::Warning);
-        let warnings: Vec<String> = known.map(|one| renderer.render(one).trim_end().to_owned()).collect();
+        let known = outcome
+            .diagnostics
+            .iter()
+            .filter(|one| one.severity == Severity::Warning);
+        let warnings: Vec<String> = known
+            .map(|one| renderer.render(one).trim_end().to_owned())
+            .collect();
         let name = self.name_for(schema);
-        let generator = Generator::new(Options { name: Some(name), ..self.options });
+        let generator = Generator::new(Options {
+            name: Some(name),
+            ..self.options
+        });
         let files = generator.generate(&outcome.into_result()?.schema)?;
-        Ok(Output { files, warnings, inputs: Vec::new() })
+        Ok(Output {
+            files,
+            warnings,
+            inputs: Vec::new(),
+        })
     }
 
     fn name_for(&self, schema: &Path) -> String {
-        self.options.name.clone().unwrap_or_else(|| default_name(schema))
+        self.options
+            .name
+            .clone()
+            .unwrap_or_else(|| default_name(schema))
     }
 }
 
@@ -189,8 +223,14 @@ fn default_name(schema: &Path) -> String {
         return stem.to_owned();
     }
     let absolute = std::path::absolute(schema).ok();
-    let folder = absolute.as_deref().and_then(Path::parent).and_then(Path::file_name);
-    folder.map_or_else(|| stem.to_owned(), |folder| folder.to_string_lossy().into_owned())
+    let folder = absolute
+        .as_deref()
+        .and_then(Path::parent)
+        .and_then(Path::file_name);
+    folder.map_or_else(
+        || stem.to_owned(),
+        |folder| folder.to_string_lossy().into_owned(),
+    )
 }
 
 /// Cargo runs the script again when one of these files changes, or appears.

@@ -27,7 +27,11 @@ enum Cause {
     Schema(qapi_parser::Failure),
     Unsupported(String),
     Config(String),
-    Io { doing: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 impl Error {
@@ -58,7 +62,11 @@ impl Error {
     }
 
     pub(crate) fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Error(Box::new(Cause::Io { doing, path: path.to_owned(), source }))
+        Error(Box::new(Cause::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        }))
     }
 }
 

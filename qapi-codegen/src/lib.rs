@@ -10,6 +10,7 @@ mod generator;
 pub mod introspect;
 mod options;
 mod output;
+mod rest;
 mod rust;
 
 pub use builder::{Builder, compile, configure};

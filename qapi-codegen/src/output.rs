@@ -59,7 +59,11 @@ impl Output {
         }
         let mut leftovers = Vec::new();
         generated_in(folder, &mut leftovers)?;
-        stale.extend(leftovers.into_iter().filter(|path| !self.files.contains_key(&relative(path, folder))));
+        stale.extend(
+            leftovers
+                .into_iter()
+                .filter(|path| !self.files.contains_key(&relative(path, folder))),
+        );
         Ok(stale)
     }
 }
@@ -78,7 +82,9 @@ pub(crate) fn write_if_changed(path: &Path, text: &str) -> Result<(), Error> {
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
         Err(error) => Err(Error::io("read", path, error)),
     }
 }
@@ -93,7 +99,9 @@ fn generated_in(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
     let mut paths = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|error| Error::io("read the folder", folder, error))?;
-        let kind = entry.file_type().map_err(|error| Error::io("read", &entry.path(), error))?;
+        let kind = entry
+            .file_type()
+            .map_err(|error| Error::io("read", &entry.path(), error))?;
         paths.push((entry.path(), kind));
     }
     paths.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -110,6 +118,9 @@ fn generated_in(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Error> {
 
 fn relative(path: &Path, folder: &Path) -> String {
     let path = path.strip_prefix(folder).unwrap_or(path);
-    let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    let parts: Vec<_> = path
+        .components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .collect();
     parts.join("/")
 }

@@ -8,11 +8,11 @@
 //! assert!(outcome.schema.is_none());
 //! assert_eq!(
 //!     outcome.render(qapi_parser::Format::Short),
-//!     "demo.json:1:34: error[QAPI0040]: command's 'returns' uses unknown type 'Pong'\n",
+//!     "demo.json:1:33: error[QAPI0040]: command's 'returns' uses unknown type 'Pong'\n",
 //! );
 //! ```
 //!
-//! The stages are modules: [`source`] and [`loader`], [`lex`], [`expr`], [`include`], [`dialect`],
+//! The stages are modules: [`source`] and [`loader`], [`lex`], [`expr`], [`mod@include`], [`dialect`],
 //! [`doc`], [`schema`], and [`diagnostic`] beside them. No stage looks back.
 
 pub mod diagnostic;

@@ -1,7 +1,10 @@
 //! How long a guest takes from nothing to its first byte, and other waits that
 //! a user notices. Prints nothing and measures nothing where KVM is missing.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot run must say so")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot run must say so"
+)]
 #![allow(missing_docs, reason = "criterion's macros make a public function")]
 
 use std::hint::black_box;

@@ -2,7 +2,7 @@
 //!
 //! [`machine::Machine`] is the whole control surface: it owns the guest's
 //! memory, its vCPU threads and its board, and every method is synchronous.
-//! [`char`] has the character backends that serial ports talk to, [`accel`]
+//! [`mod@char`] has the character backends that serial ports talk to, [`accel`]
 //! what runs guest code, and `guests` (a feature) the guests that the tests
 //! and the demo boot.
 

@@ -30,8 +30,8 @@ impl Console {
         let text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = |text: &mut Text| !text.lines.iter().any(|line| line.contains(wanted));
         let waited = self.printed.wait_timeout_while(text, PATIENCE, missing);
-        let (_, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        anyhow::ensure!(!timeout.timed_out(), "the guest has not printed '{wanted}' within {PATIENCE:?}");
+        let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
+        anyhow::ensure!(!timed_out, "the guest has not printed '{wanted}' within {PATIENCE:?}");
         Ok(())
     }
 }

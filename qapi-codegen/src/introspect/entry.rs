@@ -35,8 +35,12 @@ pub(super) fn of_entity(list: &mut List<'_>, entity: &Entity) -> Option<Value> {
 /// The entry of a type; none when its condition leaves it out.
 pub(super) fn of_type(list: &mut List<'_>, ty: Type) -> Option<Value> {
     let id = match ty {
-        Type::Int => return Some(json!({"name": "int", "meta-type": "builtin", "json-type": "int"})),
-        Type::IntArray => return Some(json!({"name": "[int]", "meta-type": "array", "element-type": "int"})),
+        Type::Int => {
+            return Some(json!({"name": "int", "meta-type": "builtin", "json-type": "int"}));
+        }
+        Type::IntArray => {
+            return Some(json!({"name": "[int]", "meta-type": "array", "element-type": "int"}));
+        }
         Type::Entity(id) => id,
     };
     let schema = list.schema;
@@ -44,11 +48,23 @@ pub(super) fn of_type(list: &mut List<'_>, ty: Type) -> Option<Value> {
     let (meta, body) = match &entity.kind {
         EntityKind::Builtin(builtin) => {
             let name = entity.name.clone();
-            return finish(list, name, "builtin", object("json-type", json_type(*builtin)), entity);
+            return finish(
+                list,
+                name,
+                "builtin",
+                object("json-type", json_type(*builtin)),
+                entity,
+            );
         }
         EntityKind::Array { element } => {
             let element = list.reference(*element);
-            return finish(list, format!("[{element}]"), "array", object("element-type", element), entity);
+            return finish(
+                list,
+                format!("[{element}]"),
+                "array",
+                object("element-type", element),
+                entity,
+            );
         }
         EntityKind::Enum(of) => ("enum", enumeration(list, of)),
         EntityKind::Struct(of) => ("object", object("members", members(list, &of.members))),
@@ -61,7 +77,11 @@ pub(super) fn of_type(list: &mut List<'_>, ty: Type) -> Option<Value> {
 }
 
 fn enumeration(list: &List<'_>, of: &Enum) -> Object {
-    let kept: Vec<&EnumMember> = of.members.iter().filter(|value| holds(list, &value.cond)).collect();
+    let kept: Vec<&EnumMember> = of
+        .members
+        .iter()
+        .filter(|value| holds(list, &value.cond))
+        .collect();
     let members = kept.iter().map(|value| {
         let mut member = object("name", value.name.as_str());
         put_features(list, &mut member, &value.features);
@@ -69,15 +89,30 @@ fn enumeration(list: &List<'_>, of: &Enum) -> Object {
         Value::Object(member)
     });
     let mut body = object("members", members.collect::<Vec<_>>());
-    insert(&mut body, "values", kept.iter().map(|value| value.name.clone()).collect::<Vec<_>>());
-    put_conditions(list, &mut body, "values-if", kept.iter().map(|value| (value.name.as_str(), &value.cond)));
+    insert(
+        &mut body,
+        "values",
+        kept.iter()
+            .map(|value| value.name.clone())
+            .collect::<Vec<_>>(),
+    );
+    put_conditions(
+        list,
+        &mut body,
+        "values-if",
+        kept.iter().map(|value| (value.name.as_str(), &value.cond)),
+    );
     body
 }
 
 fn union(list: &mut List<'_>, of: &Union) -> Object {
     let mut body = object("members", members(list, &of.members));
     insert(&mut body, "tag", of.members[of.tag].name.as_str());
-    let variants: Vec<Value> = of.branches.iter().filter_map(|branch| variant(list, branch)).collect();
+    let variants: Vec<Value> = of
+        .branches
+        .iter()
+        .filter_map(|branch| variant(list, branch))
+        .collect();
     insert(&mut body, "variants", variants);
     body
 }
@@ -116,7 +151,13 @@ fn member(list: &mut List<'_>, of: &Member) -> Option<Value> {
     holds(list, &of.cond).then_some(Value::Object(member))
 }
 
-fn finish(list: &List<'_>, name: String, meta: &str, body: Object, entity: &Entity) -> Option<Value> {
+fn finish(
+    list: &List<'_>,
+    name: String,
+    meta: &str,
+    body: Object,
+    entity: &Entity,
+) -> Option<Value> {
     let mut entry = object("name", name);
     insert(&mut entry, "meta-type", meta);
     entry.extend(body);
@@ -126,10 +167,24 @@ fn finish(list: &List<'_>, name: String, meta: &str, body: Object, entity: &Enti
 }
 
 fn put_features(list: &List<'_>, object: &mut Object, features: &[Feature]) {
-    let kept: Vec<&Feature> = features.iter().filter(|feature| holds(list, &feature.cond)).collect();
+    let kept: Vec<&Feature> = features
+        .iter()
+        .filter(|feature| holds(list, &feature.cond))
+        .collect();
     if !kept.is_empty() {
-        insert(object, "features", kept.iter().map(|feature| feature.name.clone()).collect::<Vec<_>>());
-        put_conditions(list, object, "features-if", kept.iter().map(|one| (one.name.as_str(), &one.cond)));
+        insert(
+            object,
+            "features",
+            kept.iter()
+                .map(|feature| feature.name.clone())
+                .collect::<Vec<_>>(),
+        );
+        put_conditions(
+            list,
+            object,
+            "features-if",
+            kept.iter().map(|one| (one.name.as_str(), &one.cond)),
+        );
     }
 }
 
@@ -147,7 +202,9 @@ fn put_conditions<'c>(
     elements: impl Iterator<Item = (&'c str, &'c Cond)>,
 ) {
     let conditional = elements.filter(|(_, cond)| **cond != Cond::Always);
-    let conditions: Object = conditional.map(|(name, cond)| (name.to_owned(), condition(cond))).collect();
+    let conditions: Object = conditional
+        .map(|(name, cond)| (name.to_owned(), condition(cond)))
+        .collect();
     if list.options.with_conditions && !conditions.is_empty() {
         insert(object, key, conditions);
     }

@@ -35,13 +35,24 @@ pub(super) enum Type {
 
 impl<'s> List<'s> {
     pub(super) fn new(schema: &'s Schema, options: &'s Options) -> Self {
-        List { schema, options, used: Vec::new(), known: HashSet::new(), numbers: HashMap::new() }
+        List {
+            schema,
+            options,
+            used: Vec::new(),
+            known: HashSet::new(),
+            numbers: HashMap::new(),
+        }
     }
 
     pub(super) fn into_entries(mut self) -> Vec<Value> {
         let mut entries = Vec::new();
         // By module: what a file defines in front of an include directive comes before what it includes.
-        let mut heads: Vec<_> = self.schema.entities().iter().filter(|entity| is_head(&entity.kind)).collect();
+        let mut heads: Vec<_> = self
+            .schema
+            .entities()
+            .iter()
+            .filter(|entity| is_head(&entity.kind))
+            .collect();
         heads.sort_by_key(|entity| entity.module);
         for entity in heads {
             entries.extend(entry::of_entity(&mut self, entity));

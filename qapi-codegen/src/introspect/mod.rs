@@ -27,6 +27,13 @@ pub fn entries(schema: &Schema, options: &Options) -> Vec<Value> {
 
 /// The entries as a JSON array, one entry on a line.
 pub fn text(schema: &Schema, options: &Options) -> String {
-    let lines: Vec<String> = entries(schema, options).iter().map(Value::to_string).collect();
-    if lines.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", lines.join(",\n")) }
+    let lines: Vec<String> = entries(schema, options)
+        .iter()
+        .map(Value::to_string)
+        .collect();
+    if lines.is_empty() {
+        "[]\n".to_owned()
+    } else {
+        format!("[\n{}\n]\n", lines.join(",\n"))
+    }
 }

@@ -10,13 +10,24 @@ use super::names::{self, Scope};
 use super::{docs, features};
 
 /// An alternate as an enum, and its table.
-pub(crate) fn items(context: &Context<'_>, id: EntityId, alternate: &Alternate) -> Vec<TokenStream> {
+pub(crate) fn items(
+    context: &Context<'_>,
+    id: EntityId,
+    alternate: &Alternate,
+) -> Vec<TokenStream> {
     let entity = context.entity(id);
     let name = context.name(id);
     let wire = &entity.name;
-    let kept: Vec<(usize, &Alternative)> =
-        alternate.alternatives.iter().enumerate().filter(|(_, one)| context.keeps(&one.cond)).collect();
-    let wanted: Vec<String> = kept.iter().map(|(_, one)| names::camel(&one.name)).collect();
+    let kept: Vec<(usize, &Alternative)> = alternate
+        .alternatives
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| context.keeps(&one.cond))
+        .collect();
+    let wanted: Vec<String> = kept
+        .iter()
+        .map(|(_, one)| names::camel(&one.name))
+        .collect();
     let variants = Scope::default().claim(&wanted);
     let docs = docs::attributes(&docs::entity(context, id));
     let deprecated = features::deprecated(context, id, &entity.features);
@@ -26,8 +37,13 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, alternate: &Alternate) 
     for ((index, one), variant) in kept.into_iter().zip(&variants) {
         let ty = context.ty(one.ty, Place::Types);
         let boxed = context.boxes(id, one.ty, Hold::Alternative);
-        let ty = if boxed { quote!(::std::boxed::Box<#ty>) } else { ty };
-        let docs = docs::attributes(&docs::alternative(&one.name));
+        let ty = if boxed {
+            quote!(::std::boxed::Box<#ty>)
+        } else {
+            ty
+        };
+        let docs = docs::member(context, id, &one.name, false);
+        let docs = docs::attributes(&docs::remarks(context, docs, &[], &one.cond));
         definitions.push(quote!(#docs #variant(#ty)));
         let kind = kind(context, one.ty);
         rows.push(quote!(#kind => #variant));

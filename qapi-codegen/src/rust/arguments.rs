@@ -41,13 +41,22 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, payload: Payload) -> Ve
     let attributes = features::deprecated(context, id, &context.entity(id).features);
     match payload {
         Payload::None => Record::empty(name, docs, attributes).items(),
-        Payload::Members(ty) => Record::of(context, (ty, id), Place::Beside, name, docs, attributes).items(),
+        Payload::Members(ty) => {
+            Record::of(context, (ty, id), Place::Beside, name, docs, attributes).items()
+        }
         Payload::Named(ty) => {
             let default = context.has_default(ty);
-            wrapper(&name, &docs::attributes(&docs), &attributes, &context.ty(ty, Place::Beside), default)
+            wrapper(
+                &name,
+                &docs::attributes(&docs),
+                &attributes,
+                &context.ty(ty, Place::Beside),
+                default,
+            )
         }
         Payload::Anything => {
-            let map = quote!(::qmp_runtime::json::Map<::std::string::String, ::qmp_runtime::json::Value>);
+            let map =
+                quote!(::qmp_runtime::json::Map<::std::string::String, ::qmp_runtime::json::Value>);
             wrapper(&name, &docs::attributes(&docs), &attributes, &map, true)
         }
     }

@@ -24,12 +24,21 @@ impl Blanks {
     /// A type has no finite value.
     pub(crate) fn find(schema: &Schema, conditions: &Conditions) -> Result<Self, Error> {
         let mut blanks = Blanks::default();
-        let kept = (0_u32..).zip(schema.entities()).filter(|(_, entity)| conditions.hold(&entity.cond));
+        let kept = (0_u32..)
+            .zip(schema.entities())
+            .filter(|(_, entity)| conditions.hold(&entity.cond));
         let mut left: Vec<EntityId> = kept.map(|(index, _)| EntityId(index)).collect();
         // A round uses only what earlier rounds found, so that a choice never depends on itself.
         loop {
-            let finder = Finder { schema, conditions, known: &blanks };
-            let found: Vec<_> = left.iter().filter_map(|&id| Some((id, finder.find(id)?))).collect();
+            let finder = Finder {
+                schema,
+                conditions,
+                known: &blanks,
+            };
+            let found: Vec<_> = left
+                .iter()
+                .filter_map(|&id| Some((id, finder.find(id)?)))
+                .collect();
             if found.is_empty() {
                 break;
             }
@@ -62,15 +71,29 @@ impl Finder<'_> {
         match &self.schema.entity(id).kind {
             EntityKind::Struct(object) => Some((self.members(&object.members)? + 1, None)),
             EntityKind::Union(union) => {
-                let branches = union.branches.iter().map(|branch| (branch.ty, &branch.cond));
+                let branches = union
+                    .branches
+                    .iter()
+                    .map(|branch| (branch.ty, &branch.cond));
                 // Without a branch, the value is none that can be met.
                 let (depth, choice) = match self.shallowest(branches) {
                     Some((depth, choice)) => (depth, Some(choice)),
-                    None if union.branches.iter().any(|branch| self.conditions.hold(&branch.cond)) => return None,
+                    None if union
+                        .branches
+                        .iter()
+                        .any(|branch| self.conditions.hold(&branch.cond)) =>
+                    {
+                        return None;
+                    }
                     None => (0, None),
                 };
-                let common: Vec<&Member> =
-                    union.members.iter().enumerate().filter(|&(index, _)| index != union.tag).map(|(_, m)| m).collect();
+                let common: Vec<&Member> = union
+                    .members
+                    .iter()
+                    .enumerate()
+                    .filter(|&(index, _)| index != union.tag)
+                    .map(|(_, m)| m)
+                    .collect();
                 Some((depth.max(self.members(common)?) + 1, choice))
             }
             EntityKind::Alternate(alternate) => {
@@ -83,8 +106,12 @@ impl Finder<'_> {
     }
 
     fn members<'m>(&self, members: impl IntoIterator<Item = &'m Member>) -> Option<usize> {
-        let required = members.into_iter().filter(|member| !member.optional && self.conditions.hold(&member.cond));
-        required.map(|member| self.known.depth.get(&member.ty).copied()).try_fold(0, |max, depth| Some(max.max(depth?)))
+        let required = members
+            .into_iter()
+            .filter(|member| !member.optional && self.conditions.hold(&member.cond));
+        required
+            .map(|member| self.known.depth.get(&member.ty).copied())
+            .try_fold(0, |max, depth| Some(max.max(depth?)))
     }
 
     /// The first of those with the least depth.
@@ -92,7 +119,9 @@ impl Finder<'_> {
         &self,
         types: impl Iterator<Item = (EntityId, &'c qapi_parser::schema::Cond)>,
     ) -> Option<(usize, usize)> {
-        let kept = types.enumerate().filter(|(_, (_, cond))| self.conditions.hold(cond));
+        let kept = types
+            .enumerate()
+            .filter(|(_, (_, cond))| self.conditions.hold(cond));
         let known = kept.filter_map(|(index, (ty, _))| Some((*self.known.depth.get(&ty)?, index)));
         known.min()
     }

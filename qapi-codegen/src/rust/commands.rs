@@ -10,7 +10,11 @@ use super::features;
 
 /// A command's type and its `Command` implementation.
 pub(crate) fn items(context: &Context<'_>, id: EntityId, command: &Command) -> Vec<TokenStream> {
-    let payload = if command.generate { Payload::of(context, command.arg_type) } else { Payload::Anything };
+    let payload = if command.generate {
+        Payload::of(context, command.arg_type)
+    } else {
+        Payload::Anything
+    };
     let mut items = arguments::items(context, id, payload);
     let entity = context.entity(id);
     let name = context.name(id);
@@ -29,7 +33,9 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, command: &Command) -> V
 
 /// What a command returns, as its handler and its type name it.
 pub(crate) fn returns(context: &Context<'_>, command: &Command) -> TokenStream {
-    command.ret_type.map_or_else(|| quote!(()), |ty| context.ty(ty, Place::Beside))
+    command
+        .ret_type
+        .map_or_else(|| quote!(()), |ty| context.ty(ty, Place::Beside))
 }
 
 fn flags(command: &Command) -> TokenStream {

@@ -69,11 +69,21 @@ impl<'s> Context<'s> {
     /// The schema's own names come first: they are not to change for those that are derived.
     fn name_types(&mut self) {
         let types = self.select(is_type);
-        let unions: Vec<(EntityId, &Union)> = types.iter().filter_map(|&id| Some((id, self.union(id)?))).collect();
-        let mut wanted: Vec<String> = types.iter().map(|&id| names::camel(&self.entity(id).name)).collect();
+        let unions: Vec<(EntityId, &Union)> = types
+            .iter()
+            .filter_map(|&id| Some((id, self.union(id)?)))
+            .collect();
+        let mut wanted: Vec<String> = types
+            .iter()
+            .map(|&id| names::camel(&self.entity(id).name))
+            .collect();
         wanted.extend(unions.iter().map(|&(id, union)| {
             let tag = &union.members[union.tag].name;
-            format!("{}{}", names::camel(&self.entity(id).name), names::camel(tag).trim_start_matches('_'))
+            format!(
+                "{}{}",
+                names::camel(&self.entity(id).name),
+                names::camel(tag).trim_start_matches('_')
+            )
         }));
         let mut given = Scope::default().claim(&wanted).into_iter();
         let tags: Vec<EntityId> = unions.into_iter().map(|(id, _)| id).collect();
@@ -83,26 +93,39 @@ impl<'s> Context<'s> {
 
     fn name_all(&mut self, wanted: fn(&EntityKind) -> bool) {
         let ids = self.select(wanted);
-        let wanted: Vec<String> = ids.iter().map(|&id| names::camel(&self.entity(id).name)).collect();
-        self.names.extend(ids.into_iter().zip(Scope::default().claim(&wanted)));
+        let wanted: Vec<String> = ids
+            .iter()
+            .map(|&id| names::camel(&self.entity(id).name))
+            .collect();
+        self.names
+            .extend(ids.into_iter().zip(Scope::default().claim(&wanted)));
     }
 
     /// The traits have a constant for each method, and one, `COMMANDS`, beside them.
     fn name_methods(&mut self) {
         let ids = self.select(|kind| matches!(kind, EntityKind::Command(_)));
-        let wanted: Vec<String> = ids.iter().map(|&id| names::snake(&self.entity(id).name)).collect();
-        self.methods.extend(ids.into_iter().zip(Scope::reserving(&["commands"]).claim(&wanted)));
+        let wanted: Vec<String> = ids
+            .iter()
+            .map(|&id| names::snake(&self.entity(id).name))
+            .collect();
+        self.methods.extend(
+            ids.into_iter()
+                .zip(Scope::reserving(&["commands"]).claim(&wanted)),
+        );
     }
 
     fn select(&self, wanted: fn(&EntityKind) -> bool) -> Vec<EntityId> {
-        self.kept().filter(|&id| wanted(&self.entity(id).kind)).collect()
+        self.kept()
+            .filter(|&id| wanted(&self.entity(id).kind))
+            .collect()
     }
 
     /// The entities to be generated, in the schema's order.
     pub(crate) fn kept(&self) -> impl Iterator<Item = EntityId> + '_ {
         let all = (0_u32..).zip(self.schema.entities());
         let kept = all.filter(|(_, entity)| self.keeps(&entity.cond));
-        kept.map(|(index, _)| EntityId(index)).filter(|id| self.is_emitted(*id))
+        kept.map(|(index, _)| EntityId(index))
+            .filter(|id| self.is_emitted(*id))
     }
 
     /// Implicit types have no name of their own in Rust, and predefined ones are in the runtime but
@@ -130,22 +153,33 @@ impl<'s> Context<'s> {
 
     /// The name of a type, command or event in its namespace.
     pub(crate) fn name(&self, id: EntityId) -> Ident {
-        self.names.get(&id).cloned().unwrap_or_else(|| names::ident(&names::camel(&self.entity(id).name)))
+        self.names
+            .get(&id)
+            .cloned()
+            .unwrap_or_else(|| names::ident(&names::camel(&self.entity(id).name)))
     }
 
     /// The name of the enum that holds what depends on a union's tag.
     pub(crate) fn tag_name(&self, union: EntityId) -> Ident {
-        self.tags.get(&union).cloned().unwrap_or_else(|| self.name(union))
+        self.tags
+            .get(&union)
+            .cloned()
+            .unwrap_or_else(|| self.name(union))
     }
 
     /// The name of a command's method.
     pub(crate) fn method(&self, command: EntityId) -> Ident {
-        self.methods.get(&command).cloned().unwrap_or_else(|| self.name(command))
+        self.methods
+            .get(&command)
+            .cloned()
+            .unwrap_or_else(|| self.name(command))
     }
 
     /// The name of a QAPI module, fit for a Rust module.
     pub(crate) fn module(&self, module: ModuleId) -> &str {
-        self.modules.get(module.0 as usize).map_or("", String::as_str)
+        self.modules
+            .get(module.0 as usize)
+            .map_or("", String::as_str)
     }
 
     /// The index of the branch or alternative that a blank value has.
@@ -165,14 +199,26 @@ impl<'s> Context<'s> {
             EntityKind::Union(union) => &union.members,
             _ => &[],
         };
-        members.iter().filter(|member| self.keeps(&member.cond)).collect()
+        members
+            .iter()
+            .filter(|member| self.keeps(&member.cond))
+            .collect()
     }
 
     /// The values of an enumeration that are to be generated, with their Rust names.
     pub(crate) fn values(&self, of: &'s Enum) -> Vec<(&'s EnumMember, Ident)> {
-        let kept: Vec<&EnumMember> = of.members.iter().filter(|member| self.keeps(&member.cond)).collect();
-        let wanted: Vec<String> = kept.iter().map(|member| names::camel(&member.name)).collect();
-        kept.into_iter().zip(Scope::default().claim(&wanted)).collect()
+        let kept: Vec<&EnumMember> = of
+            .members
+            .iter()
+            .filter(|member| self.keeps(&member.cond))
+            .collect();
+        let wanted: Vec<String> = kept
+            .iter()
+            .map(|member| names::camel(&member.name))
+            .collect();
+        kept.into_iter()
+            .zip(Scope::default().claim(&wanted))
+            .collect()
     }
 
     /// The values of the enumeration with this id.
@@ -210,7 +256,13 @@ impl<'s> Context<'s> {
 
 /// Whether generated code has a type of its own for such an entity.
 pub(crate) fn is_type(kind: &EntityKind) -> bool {
-    matches!(kind, EntityKind::Enum(_) | EntityKind::Struct(_) | EntityKind::Union(_) | EntityKind::Alternate(_))
+    matches!(
+        kind,
+        EntityKind::Enum(_)
+            | EntityKind::Struct(_)
+            | EntityKind::Union(_)
+            | EntityKind::Alternate(_)
+    )
 }
 
 fn predefined(builtin: Builtin) -> TokenStream {

@@ -25,11 +25,15 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, of: &Enum) -> Vec<Token
     let deprecated = features::deprecated(context, id, &entity.features);
     let mut variants: Vec<TokenStream> = Vec::new();
     for (value, variant) in &values {
-        let docs = docs::attributes(&docs::member(context, id, &value.name, false));
+        let docs = docs::member(context, id, &value.name, false);
+        let docs = docs::attributes(&docs::remarks(context, docs, &value.features, &value.cond));
         let deprecated = features::deprecated(context, id, &value.features);
         variants.push(quote!(#docs #deprecated #variant));
     }
-    let mut wire: Vec<&str> = values.iter().map(|(value, _)| value.name.as_str()).collect();
+    let mut wire: Vec<&str> = values
+        .iter()
+        .map(|(value, _)| value.name.as_str())
+        .collect();
     let mut idents: Vec<Ident> = values.iter().map(|(_, variant)| variant.clone()).collect();
     let all = idents.clone();
     if of.members.is_empty() || idents.is_empty() {

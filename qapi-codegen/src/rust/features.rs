@@ -22,7 +22,11 @@ fn has(features: &[Feature], name: &str) -> bool {
 }
 
 /// The attribute for what is to go away, with the documentation's reason.
-pub(crate) fn deprecated(context: &Context<'_>, owner: EntityId, features: &[Feature]) -> TokenStream {
+pub(crate) fn deprecated(
+    context: &Context<'_>,
+    owner: EntityId,
+    features: &[Feature],
+) -> TokenStream {
     if !is_deprecated(features) {
         return TokenStream::new();
     }
@@ -34,13 +38,26 @@ pub(crate) fn deprecated(context: &Context<'_>, owner: EntityId, features: &[Fea
 
 /// The flags of a member in its table.
 pub(crate) fn flags(features: &[Feature]) -> Vec<Ident> {
-    let known = [("deprecated", is_deprecated(features)), ("unstable", is_unstable(features))];
-    known.iter().filter(|(_, set)| *set).map(|(name, _)| Ident::new(name, Span::call_site())).collect()
+    let known = [
+        ("deprecated", is_deprecated(features)),
+        ("unstable", is_unstable(features)),
+    ];
+    known
+        .iter()
+        .filter(|(_, set)| *set)
+        .map(|(name, _)| Ident::new(name, Span::call_site()))
+        .collect()
 }
 
 /// The call that puts the features into a command's or event's info.
 pub(crate) fn info(context: &Context<'_>, features: &[Feature]) -> TokenStream {
-    let kept = features.iter().filter(|feature| context.keeps(&feature.cond));
+    let kept = features
+        .iter()
+        .filter(|feature| context.keeps(&feature.cond));
     let names: Vec<&str> = kept.map(|feature| feature.name.as_str()).collect();
-    if names.is_empty() { TokenStream::new() } else { quote!(.features(&[#(#names),*])) }
+    if names.is_empty() {
+        TokenStream::new()
+    } else {
+        quote!(.features(&[#(#names),*]))
+    }
 }

@@ -18,22 +18,37 @@ pub(crate) fn render(root: &Module, options: &Options, header: &str) -> Result<F
     match options.layout {
         Layout::Folder => folder(root, "", options, header, &mut files)?,
         Layout::Single => {
-            let items = root.items.iter().cloned().chain(root.modules.iter().flat_map(inline));
-            files.insert("mod.rs".to_owned(), format!("{header}\n{}", text(items, options)?));
+            let items = root
+                .items
+                .iter()
+                .cloned()
+                .chain(root.modules.iter().flat_map(inline));
+            files.insert(
+                "mod.rs".to_owned(),
+                format!("{header}\n{}", text(items, options)?),
+            );
         }
     }
     Ok(files)
 }
 
 /// A module with submodules is a folder with `mod.rs`, one without is a file.
-fn folder(module: &Module, path: &str, options: &Options, header: &str, files: &mut Files) -> Result<(), Error> {
+fn folder(
+    module: &Module,
+    path: &str,
+    options: &Options,
+    header: &str,
+    files: &mut Files,
+) -> Result<(), Error> {
     let declared = module.modules.iter().map(|inner| {
         let name = names::ident(&inner.name);
         let attributes = &inner.attributes;
         let public = inner.is_public.then(|| quote!(pub));
         quote!(#attributes #public mod #name;)
     });
-    let items = declared.chain(exports(module)).chain(module.items.iter().cloned());
+    let items = declared
+        .chain(exports(module))
+        .chain(module.items.iter().cloned());
     let file = match (path, module.modules.is_empty()) {
         ("", _) => "mod.rs".to_owned(),
         (_, true) => format!("{path}.rs"),
@@ -41,17 +56,25 @@ fn folder(module: &Module, path: &str, options: &Options, header: &str, files: &
     };
     files.insert(file, format!("{header}\n{}", text(items, options)?));
     for inner in &module.modules {
-        let inner_path = if path.is_empty() { inner.name.clone() } else { format!("{path}/{}", inner.name) };
+        let inner_path = if path.is_empty() {
+            inner.name.clone()
+        } else {
+            format!("{path}/{}", inner.name)
+        };
         folder(inner, &inner_path, options, header, files)?;
     }
     Ok(())
 }
 
 fn exports(module: &Module) -> impl Iterator<Item = TokenStream> + '_ {
-    module.modules.iter().filter(|inner| !inner.is_public).map(|inner| {
-        let name = names::ident(&inner.name);
-        quote!(pub use self::#name::*;)
-    })
+    module
+        .modules
+        .iter()
+        .filter(|inner| !inner.is_public)
+        .map(|inner| {
+            let name = names::ident(&inner.name);
+            quote!(pub use self::#name::*;)
+        })
 }
 
 /// A module within the file of its parent, and what the parent exports of it.
@@ -74,12 +97,16 @@ fn text(items: impl Iterator<Item = TokenStream>, options: &Options) -> Result<S
     let mut text = String::new();
     let mut last_line_only = true;
     for item in items {
-        let file: syn::File = syn::parse2(item)
-            .map_err(|error| Error::unsupported(format!("the generator made something that is no Rust: {error}")))?;
+        let file: syn::File = syn::parse2(item).map_err(|error| {
+            Error::unsupported(format!(
+                "the generator made something that is no Rust: {error}"
+            ))
+        })?;
         let item = space_out(&prettyplease::unparse(&file));
         // Declarations of one line stand close together.
         let is_line = item.lines().count() == 1;
-        if !text.is_empty() && !(is_line && last_line_only) {
+        let close = is_line && last_line_only;
+        if !text.is_empty() && !close {
             text.push('\n');
         }
         last_line_only = is_line;

@@ -38,7 +38,12 @@ impl Boxes {
     pub(crate) fn find(schema: &Schema, conditions: &Conditions) -> Self {
         let mut edges = edges(schema, conditions);
         let mut places = HashSet::new();
-        for hold in [Hold::Alternative, Hold::Optional, Hold::Branch, Hold::Required] {
+        for hold in [
+            Hold::Alternative,
+            Hold::Optional,
+            Hold::Branch,
+            Hold::Required,
+        ] {
             let component = components(&edges);
             edges.retain(|edge| {
                 let cut = edge.hold == hold && component.in_cycle(edge);
@@ -63,25 +68,46 @@ fn edges(schema: &Schema, conditions: &Conditions) -> Vec<Edge> {
         let from = EntityId(index);
         let mut add = |to: EntityId, hold| {
             let kind = &schema.entity(to).kind;
-            if matches!(kind, EntityKind::Struct(_) | EntityKind::Union(_) | EntityKind::Alternate(_)) {
+            if matches!(
+                kind,
+                EntityKind::Struct(_) | EntityKind::Union(_) | EntityKind::Alternate(_)
+            ) {
                 edges.push(Edge { from, to, hold });
             }
         };
         let mut add_members = |members: &[Member]| {
-            for member in members.iter().filter(|member| conditions.hold(&member.cond)) {
-                add(member.ty, if member.optional { Hold::Optional } else { Hold::Required });
+            for member in members
+                .iter()
+                .filter(|member| conditions.hold(&member.cond))
+            {
+                add(
+                    member.ty,
+                    if member.optional {
+                        Hold::Optional
+                    } else {
+                        Hold::Required
+                    },
+                );
             }
         };
         match &entity.kind {
             EntityKind::Struct(object) => add_members(&object.members),
             EntityKind::Union(union) => {
                 add_members(&union.members);
-                for branch in union.branches.iter().filter(|branch| conditions.hold(&branch.cond)) {
+                for branch in union
+                    .branches
+                    .iter()
+                    .filter(|branch| conditions.hold(&branch.cond))
+                {
                     add(branch.ty, Hold::Branch);
                 }
             }
             EntityKind::Alternate(alternate) => {
-                for one in alternate.alternatives.iter().filter(|one| conditions.hold(&one.cond)) {
+                for one in alternate
+                    .alternatives
+                    .iter()
+                    .filter(|one| conditions.hold(&one.cond))
+                {
                     add(one.ty, Hold::Alternative);
                 }
             }

@@ -18,28 +18,53 @@ enum Band {
 }
 
 /// The traits of a module with these commands.
-pub(crate) fn items(context: &Context<'_>, module: &str, commands: &[(EntityId, &Command)]) -> Vec<TokenStream> {
+pub(crate) fn items(
+    context: &Context<'_>,
+    module: &str,
+    commands: &[(EntityId, &Command)],
+) -> Vec<TokenStream> {
     let of = |band| {
-        let chosen = commands.iter().filter(|(_, command)| command.allow_oob == (band == Band::Out));
+        let chosen = commands
+            .iter()
+            .filter(|(_, command)| command.allow_oob == (band == Band::Out));
         let chosen: Vec<_> = chosen.copied().collect();
         (!chosen.is_empty()).then(|| handler(context, module, band, &chosen))
     };
     [Band::In, Band::Out].into_iter().filter_map(of).collect()
 }
 
-fn handler(context: &Context<'_>, module: &str, band: Band, commands: &[(EntityId, &Command)]) -> TokenStream {
+fn handler(
+    context: &Context<'_>,
+    module: &str,
+    band: Band,
+    commands: &[(EntityId, &Command)],
+) -> TokenStream {
     let stem = names::camel(module);
     let (suffix, how, bounds, entry, attribute) = match band {
-        Band::In => ("Commands", "", quote!(Sized + 'static), quote!(Entry), "#[handlers]"),
-        Band::Out => {
-            ("OobCommands", " that run out of band", quote!(Sized + Sync + 'static), quote!(OobEntry), "#[handlers(oob)]")
-        }
+        Band::In => (
+            "Commands",
+            "",
+            quote!(Sized + 'static),
+            quote!(Entry),
+            "#[handlers]",
+        ),
+        Band::Out => (
+            "OobCommands",
+            " that run out of band",
+            quote!(Sized + Sync + 'static),
+            quote!(OobEntry),
+            "#[handlers(oob)]",
+        ),
     };
     let name = Ident::new(&format!("{stem}{suffix}"), Span::call_site());
     let summary = format!(" The commands of the module `{module}`{how}.");
     let list = format!(" The commands that are implemented; `{attribute}` writes this list.");
-    let constants = commands.iter().map(|&(id, _)| constant(context, &entry, id));
-    let methods = commands.iter().map(|&(id, command)| method(context, band, id, command));
+    let constants = commands
+        .iter()
+        .map(|&(id, _)| constant(context, &entry, id));
+    let methods = commands
+        .iter()
+        .map(|&(id, command)| method(context, band, id, command));
     quote! {
         #[doc = #summary]
         pub trait #name: #bounds {
@@ -54,7 +79,10 @@ fn handler(context: &Context<'_>, module: &str, band: Band, commands: &[(EntityI
 fn constant(context: &Context<'_>, entry: &TokenStream, id: EntityId) -> TokenStream {
     let method = context.method(id);
     let plain = method.to_string();
-    let constant = Ident::new(&plain.trim_start_matches("r#").to_uppercase(), Span::call_site());
+    let constant = Ident::new(
+        &plain.trim_start_matches("r#").to_uppercase(),
+        Span::call_site(),
+    );
     let arguments = context.name(id);
     let summary = format!(" The entry of `{}`.", context.entity(id).name);
     quote! {

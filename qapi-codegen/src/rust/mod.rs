@@ -45,21 +45,38 @@ pub(crate) fn generate(schema: &Schema, options: &Options) -> Result<Files, Erro
 }
 
 fn header(schema: &Schema) -> String {
-    let root = schema.modules().get(modules::ROOT.0 as usize).map_or("schema", |module| module.name.as_str());
-    format!("{}{} from {root}; do not edit\n", crate::output::MARK, env!("CARGO_PKG_VERSION"))
+    let root = schema
+        .modules()
+        .get(modules::ROOT.0 as usize)
+        .map_or("schema", |module| module.name.as_str());
+    format!(
+        "{}{} from {root}; do not edit\n",
+        crate::output::MARK,
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 /// The namespaces beside each other: names clash across them in QEMU's own schema.
 fn root(context: &Context<'_>) -> Result<Module, Error> {
     let namespaces = [
         namespace(context, "types", "The types of the schema.", type_items),
-        namespace(context, "commands", "The arguments of the commands.", command_items),
+        namespace(
+            context,
+            "commands",
+            "The arguments of the commands.",
+            command_items,
+        ),
         namespace(context, "events", "The data of the events.", event_items),
         handler_modules(context),
         introspection(context)?,
     ];
-    let modules = namespaces.into_iter().filter(|module| !module.items.is_empty() || !module.modules.is_empty());
-    Ok(Module { modules: modules.collect(), ..Module::default() })
+    let modules = namespaces
+        .into_iter()
+        .filter(|module| !module.items.is_empty() || !module.modules.is_empty());
+    Ok(Module {
+        modules: modules.collect(),
+        ..Module::default()
+    })
 }
 
 fn namespace(
@@ -68,7 +85,9 @@ fn namespace(
     summary: &str,
     items: fn(&Context<'_>, EntityId) -> Vec<TokenStream>,
 ) -> Module {
-    let modules = by_module(context, |ids| ids.iter().flat_map(|&id| items(context, id)).collect());
+    let modules = by_module(context, |ids| {
+        ids.iter().flat_map(|&id| items(context, id)).collect()
+    });
     let docs = docs::attributes(&vec![summary.to_owned()]);
     Module {
         name: name.to_owned(),
@@ -80,16 +99,26 @@ fn namespace(
 }
 
 /// A Rust module for each module of the schema, as far as there is anything in it.
-fn by_module(context: &Context<'_>, items: impl Fn(&[EntityId]) -> Vec<TokenStream>) -> Vec<Module> {
+fn by_module(
+    context: &Context<'_>,
+    items: impl Fn(&[EntityId]) -> Vec<TokenStream>,
+) -> Vec<Module> {
     let ids: Vec<EntityId> = context.kept().collect();
     let mut modules = Vec::new();
     for (index, _) in (0_u32..).zip(context.schema.modules()) {
-        let here: Vec<EntityId> =
-            ids.iter().copied().filter(|&id| context.entity(id).module == ModuleId(index)).collect();
+        let here: Vec<EntityId> = ids
+            .iter()
+            .copied()
+            .filter(|&id| context.entity(id).module == ModuleId(index))
+            .collect();
         let items = items(&here);
         if !items.is_empty() {
             let name = context.module(ModuleId(index)).to_owned();
-            modules.push(Module { name, items, ..Module::default() });
+            modules.push(Module {
+                name,
+                items,
+                ..Module::default()
+            });
         }
     }
     modules
@@ -110,7 +139,9 @@ fn type_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
 }
 
 fn command_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
-    command(context, id).map(|command| commands::items(context, id, command)).unwrap_or_default()
+    command(context, id)
+        .map(|command| commands::items(context, id, command))
+        .unwrap_or_default()
 }
 
 fn event_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
@@ -129,9 +160,16 @@ fn command<'s>(context: &Context<'s>, id: EntityId) -> Option<&'s Command> {
 
 fn handler_modules(context: &Context<'_>) -> Module {
     let modules = by_module(context, |ids| {
-        let commands: Vec<_> = ids.iter().filter_map(|&id| Some((id, command(context, id)?))).collect();
-        let module = commands.first().map(|&(id, _)| context.module(context.entity(id).module));
-        module.map(|module| handlers::items(context, module, &commands)).unwrap_or_default()
+        let commands: Vec<_> = ids
+            .iter()
+            .filter_map(|&id| Some((id, command(context, id)?)))
+            .collect();
+        let module = commands
+            .first()
+            .map(|&(id, _)| context.module(context.entity(id).module));
+        module
+            .map(|module| handlers::items(context, module, &commands))
+            .unwrap_or_default()
     });
     Module {
         name: "handlers".to_owned(),
@@ -149,9 +187,9 @@ fn introspection(context: &Context<'_>) -> Result<Module, Error> {
     };
     let text = introspect::text(context.schema, &options);
     // No type name holds a quote or a number sign.
-    let literal: Literal = format!("r#\"{text}\"#")
-        .parse()
-        .map_err(|_| Error::unsupported("the introspection data has no form as a literal".to_owned()))?;
+    let literal: Literal = format!("r#\"{text}\"#").parse().map_err(|_| {
+        Error::unsupported("the introspection data has no form as a literal".to_owned())
+    })?;
     Ok(Module {
         name: "introspection".to_owned(),
         items: vec![quote! {

@@ -19,7 +19,10 @@ pub(crate) fn names(schema: &Schema, options: &Options) -> Vec<String> {
         .collect();
     let claimed = Scope::reserving(&["mod"]).claim(&wanted);
     // As names of files and parts of the names of traits, keywords are as good as other words.
-    claimed.iter().map(|ident| ident.to_string().trim_start_matches("r#").to_owned()).collect()
+    claimed
+        .iter()
+        .map(|ident| ident.to_string().trim_start_matches("r#").to_owned())
+        .collect()
 }
 
 /// The file name of a schema without its folder and extension.

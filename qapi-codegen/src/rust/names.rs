@@ -7,10 +7,11 @@ use proc_macro2::{Ident, Span};
 
 /// Words that an identifier may be only with `r#` in front, in any edition.
 const KEYWORDS: &[&str] = &[
-    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
-    "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move",
-    "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof",
-    "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let",
+    "loop", "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return",
+    "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
+    "virtual", "where", "while", "yield",
 ];
 
 /// Words that no identifier may be, not even with `r#`.
@@ -22,21 +23,26 @@ pub(crate) fn camel(wire: &str) -> String {
     for word in wire.split(|c: char| !c.is_ascii_alphanumeric()) {
         let word = word.to_upper_camel_case();
         // `x86_64` and `2_5` would become other numbers.
-        if name.ends_with(|c: char| c.is_ascii_digit()) && word.starts_with(|c: char| c.is_ascii_digit()) {
+        if name.ends_with(|c: char| c.is_ascii_digit())
+            && word.starts_with(|c: char| c.is_ascii_digit())
+        {
             name.push('_');
         }
         name += &word;
     }
-    valid(name, "Unnamed")
+    valid(&name, "Unnamed")
 }
 
 /// The name of a field, method or module, before clashes are resolved.
 pub(crate) fn snake(wire: &str) -> String {
-    valid(wire.to_snake_case(), "unnamed")
+    valid(&wire.to_snake_case(), "unnamed")
 }
 
-fn valid(name: String, unnamed: &str) -> String {
-    let name: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+fn valid(name: &str, unnamed: &str) -> String {
+    let name: String = name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect();
     match name.chars().next() {
         None => unnamed.to_owned(),
         Some(first) if first.is_ascii_digit() => format!("_{name}"),
@@ -67,13 +73,18 @@ pub(crate) struct Scope {
 impl Scope {
     /// A namespace in which some names are not to be used.
     pub(crate) fn reserving(names: &[&str]) -> Self {
-        Scope { taken: names.iter().map(|&name| name.to_owned()).collect() }
+        Scope {
+            taken: names.iter().map(|&name| name.to_owned()).collect(),
+        }
     }
 
     /// Gives a name to each of `wanted`. A number never makes a name that another one wants.
     pub(crate) fn claim(&mut self, wanted: &[String]) -> Vec<Ident> {
         let natural: HashSet<&str> = wanted.iter().map(String::as_str).collect();
-        wanted.iter().map(|name| ident(&self.claim_one(name, &natural))).collect()
+        wanted
+            .iter()
+            .map(|name| ident(&self.claim_one(name, &natural)))
+            .collect()
     }
 
     fn claim_one(&mut self, name: &str, natural: &HashSet<&str>) -> String {
@@ -82,7 +93,11 @@ impl Scope {
         }
         // `Foo_2` is no name for a type, and `_12` would not tell that it is the second `_1`.
         let is_snake = !name.contains(|c: char| c.is_ascii_uppercase());
-        let separator = if is_snake || name.ends_with(|c: char| c.is_ascii_digit()) { "_" } else { "" };
+        let separator = if is_snake || name.ends_with(|c: char| c.is_ascii_digit()) {
+            "_"
+        } else {
+            ""
+        };
         let mut number = 2_u32;
         loop {
             let candidate = format!("{name}{separator}{number}");
@@ -100,7 +115,11 @@ mod tests {
 
     fn claim(wanted: &[&str]) -> Vec<String> {
         let wanted: Vec<String> = wanted.iter().map(|&name| name.to_owned()).collect();
-        Scope::default().claim(&wanted).iter().map(ToString::to_string).collect()
+        Scope::default()
+            .claim(&wanted)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -127,7 +146,10 @@ mod tests {
 
     #[test]
     fn clashing_names_get_numbers() {
-        assert_eq!(claim(&["Foo", "Foo", "Foo2", "Foo"]), ["Foo", "Foo3", "Foo2", "Foo4"]);
+        assert_eq!(
+            claim(&["Foo", "Foo", "Foo2", "Foo"]),
+            ["Foo", "Foo3", "Foo2", "Foo4"]
+        );
         assert_eq!(claim(&["_1", "_1"]), ["_1", "_1_2"]);
         assert_eq!(claim(&["a_b", "a_b"]), ["a_b", "a_b_2"]);
     }

@@ -39,7 +39,13 @@ pub(crate) struct Record {
 impl Record {
     /// A record without members.
     pub(crate) fn empty(name: Ident, docs: Docs, attributes: TokenStream) -> Self {
-        Record { name, docs, attributes, fields: Vec::new(), tag: None }
+        Record {
+            name,
+            docs,
+            attributes,
+            fields: Vec::new(),
+            tag: None,
+        }
     }
 
     /// A record with the members of the object type `ty`, which `owner` documents.
@@ -52,16 +58,33 @@ impl Record {
         attributes: TokenStream,
     ) -> Self {
         let members = context.members(ty);
-        let wanted: Vec<String> = members.iter().map(|member| names::snake(&member.name)).collect();
+        let wanted: Vec<String> = members
+            .iter()
+            .map(|member| names::snake(&member.name))
+            .collect();
         let names = Scope::default().claim(&wanted);
         let tag_member = context.union(ty).map(|union| &union.members[union.tag]);
-        let tag = tag_member.and_then(|tag| members.iter().position(|member| std::ptr::eq(*member, tag)));
+        let tag =
+            tag_member.and_then(|tag| members.iter().position(|member| std::ptr::eq(*member, tag)));
         let mut fields = Vec::new();
         for (index, (member, name)) in members.into_iter().zip(names).enumerate() {
             let tag_of = (tag == Some(index)).then_some(ty);
-            fields.push(Field::new(context, (ty, owner), place, member, name, tag_of));
+            fields.push(Field::new(
+                context,
+                (ty, owner),
+                place,
+                member,
+                name,
+                tag_of,
+            ));
         }
-        Record { name, docs, attributes, fields, tag }
+        Record {
+            name,
+            docs,
+            attributes,
+            fields,
+            tag,
+        }
     }
 
     /// The struct, its constructor and its table.
@@ -73,9 +96,15 @@ impl Record {
     }
 
     fn definition(&self) -> TokenStream {
-        let Record { name, attributes, .. } = self;
+        let Record {
+            name, attributes, ..
+        } = self;
         let docs = docs::attributes(&self.docs);
-        let default = self.fields.iter().all(|field| field.optional).then(|| quote!(, Default));
+        let default = self
+            .fields
+            .iter()
+            .all(|field| field.optional)
+            .then(|| quote!(, Default));
         let fields = self.fields.iter().map(Field::definition);
         quote! {
             #docs
@@ -127,7 +156,11 @@ impl Field {
         name: Ident,
         tag_of: Option<EntityId>,
     ) -> Self {
-        let hold = if member.optional { Hold::Optional } else { Hold::Required };
+        let hold = if member.optional {
+            Hold::Optional
+        } else {
+            Hold::Required
+        };
         let mut tokens = match tag_of {
             Some(union) if place == Place::Types => {
                 let tag = context.tag_name(union);
@@ -138,22 +171,40 @@ impl Field {
         if context.boxes(ty, member.ty, hold) {
             tokens = quote!(::std::boxed::Box<#tokens>);
         }
-        let docs = docs::attributes(&docs::member(context, owner, &member.name, tag_of.is_some()));
+        let docs = docs::member(context, owner, &member.name, tag_of.is_some());
+        let docs = docs::attributes(&docs::remarks(
+            context,
+            docs,
+            &member.features,
+            &member.cond,
+        ));
         let deprecated = features::deprecated(context, owner, &member.features);
         Field {
             wire: member.name.clone(),
             name,
             ty: tokens,
             optional: member.optional,
-            is_string: matches!(context.entity(member.ty).kind, EntityKind::Builtin(Builtin::Str)),
+            is_string: matches!(
+                context.entity(member.ty).kind,
+                EntityKind::Builtin(Builtin::Str)
+            ),
             attributes: quote!(#docs #deprecated),
             flags: features::flags(&member.features),
         }
     }
 
     fn definition(&self) -> TokenStream {
-        let Field { name, ty, attributes, .. } = self;
-        let ty = if self.optional { quote!(::std::option::Option<#ty>) } else { quote!(#ty) };
+        let Field {
+            name,
+            ty,
+            attributes,
+            ..
+        } = self;
+        let ty = if self.optional {
+            quote!(::std::option::Option<#ty>)
+        } else {
+            quote!(#ty)
+        };
         quote!(#attributes pub #name: #ty)
     }
 
@@ -178,7 +229,9 @@ impl Field {
     }
 
     fn row(&self) -> TokenStream {
-        let Field { wire, name, flags, .. } = self;
+        let Field {
+            wire, name, flags, ..
+        } = self;
         if flags.is_empty() {
             quote!((#wire, #name))
         } else {

@@ -12,11 +12,19 @@ use crate::options::Conditions;
 /// # Errors
 /// The conditions of the schema contradict each other under these options.
 pub(crate) fn check(schema: &Schema, conditions: &Conditions) -> Result<(), Error> {
-    for entity in schema.entities().iter().filter(|entity| conditions.hold(&entity.cond) && !entity.implicit) {
+    for entity in schema
+        .entities()
+        .iter()
+        .filter(|entity| conditions.hold(&entity.cond) && !entity.implicit)
+    {
         for (member, target) in of(entity, schema, conditions) {
             let target = schema.entity(target);
             if !conditions.hold(&target.cond) {
-                let place = if member.is_empty() { String::new() } else { format!(" in '{member}'") };
+                let place = if member.is_empty() {
+                    String::new()
+                } else {
+                    format!(" in '{member}'")
+                };
                 return Err(Error::unsupported(format!(
                     "'{}' is generated and needs '{}'{place}, which its `if` condition leaves out",
                     entity.name, target.name
@@ -29,24 +37,39 @@ pub(crate) fn check(schema: &Schema, conditions: &Conditions) -> Result<(), Erro
 
 /// Everything that something else refers to.
 pub(crate) fn used(schema: &Schema, conditions: &Conditions) -> HashSet<EntityId> {
-    let kept = schema.entities().iter().filter(|entity| conditions.hold(&entity.cond));
-    kept.flat_map(|entity| of(entity, schema, conditions)).map(|(_, target)| target).collect()
+    let kept = schema
+        .entities()
+        .iter()
+        .filter(|entity| conditions.hold(&entity.cond));
+    kept.flat_map(|entity| of(entity, schema, conditions))
+        .map(|(_, target)| target)
+        .collect()
 }
 
 /// What an entity refers to, with the name of the member that does.
-fn of<'s>(entity: &'s Entity, schema: &'s Schema, conditions: &Conditions) -> Vec<(&'s str, EntityId)> {
+fn of<'s>(
+    entity: &'s Entity,
+    schema: &'s Schema,
+    conditions: &Conditions,
+) -> Vec<(&'s str, EntityId)> {
     match &entity.kind {
         EntityKind::Builtin(_) | EntityKind::Enum(_) => Vec::new(),
         EntityKind::Array { element } => vec![("", *element)],
         EntityKind::Struct(object) => members(&object.members, conditions),
         EntityKind::Union(union) => {
-            let branches = union.branches.iter().filter(|branch| conditions.hold(&branch.cond));
+            let branches = union
+                .branches
+                .iter()
+                .filter(|branch| conditions.hold(&branch.cond));
             let mut found = members(&union.members, conditions);
             found.extend(branches.map(|branch| (branch.case.as_str(), branch.ty)));
             found
         }
         EntityKind::Alternate(alternate) => {
-            let kept = alternate.alternatives.iter().filter(|one| conditions.hold(&one.cond));
+            let kept = alternate
+                .alternatives
+                .iter()
+                .filter(|one| conditions.hold(&one.cond));
             kept.map(|one| (one.name.as_str(), one.ty)).collect()
         }
         EntityKind::Command(command) => {
@@ -59,15 +82,26 @@ fn of<'s>(entity: &'s Entity, schema: &'s Schema, conditions: &Conditions) -> Ve
 }
 
 fn members<'s>(members: &'s [Member], conditions: &Conditions) -> Vec<(&'s str, EntityId)> {
-    let kept = members.iter().filter(|member| conditions.hold(&member.cond));
-    kept.map(|member| (member.name.as_str(), member.ty)).collect()
+    let kept = members
+        .iter()
+        .filter(|member| conditions.hold(&member.cond));
+    kept.map(|member| (member.name.as_str(), member.ty))
+        .collect()
 }
 
 /// The members of an implicit type become those of the command or event.
-fn argument<'s>(ty: Option<EntityId>, schema: &'s Schema, conditions: &Conditions) -> Vec<(&'s str, EntityId)> {
+fn argument<'s>(
+    ty: Option<EntityId>,
+    schema: &'s Schema,
+    conditions: &Conditions,
+) -> Vec<(&'s str, EntityId)> {
     let Some(id) = ty else { return Vec::new() };
     match &schema.entity(id) {
-        Entity { implicit: true, kind: EntityKind::Struct(object), .. } => members(&object.members, conditions),
+        Entity {
+            implicit: true,
+            kind: EntityKind::Struct(object),
+            ..
+        } => members(&object.members, conditions),
         _ => vec![("", id)],
     }
 }

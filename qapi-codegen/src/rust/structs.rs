@@ -11,5 +11,13 @@ use super::{docs, features};
 pub(crate) fn items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
     let attributes = features::deprecated(context, id, &context.entity(id).features);
     let docs = docs::entity(context, id);
-    Record::of(context, (id, id), Place::Types, context.name(id), docs, attributes).items()
+    Record::of(
+        context,
+        (id, id),
+        Place::Types,
+        context.name(id),
+        docs,
+        attributes,
+    )
+    .items()
 }

@@ -21,14 +21,20 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, union: &Union) -> Vec<T
     let name = context.tag_name(id);
     let tag = context.ty(union.tag_type, Place::Types);
     let values = context.values_of(union.tag_type).into_iter();
-    let variants: Vec<Variant<'_>> =
-        values.map(|(value, name)| variant(context, id, union, value, name)).collect();
+    let variants: Vec<Variant<'_>> = values
+        .map(|(value, name)| variant(context, id, union, value, name))
+        .collect();
     let summary = docs::attributes(&docs::tag(context, id, &union.members[union.tag].name));
-    let mut definitions: Vec<TokenStream> =
-        variants.iter().map(|variant| definition(context, union.tag_type, variant)).collect();
+    let mut definitions: Vec<TokenStream> = variants
+        .iter()
+        .map(|variant| definition(context, union.tag_type, variant))
+        .collect();
     let mut rows: Vec<TokenStream> = variants.iter().map(Variant::row).collect();
     let choice = context.blank_choice(id);
-    let chosen = variants.iter().find(|variant| variant.branch == Some(choice)).or(variants.first());
+    let chosen = variants
+        .iter()
+        .find(|variant| variant.branch == Some(choice))
+        .or(variants.first());
     let blank = chosen.map_or_else(enums::no_value, |variant| variant.name.clone());
     if variants.is_empty() {
         definitions.push(quote!(#[doc(hidden)] #blank));
@@ -57,9 +63,19 @@ fn variant<'s>(
     value: &'s EnumMember,
     name: Ident,
 ) -> Variant<'s> {
-    let branch = union.branches.iter().position(|branch| branch.case == value.name);
-    let kept = branch.map(|index| &union.branches[index]).filter(|branch| context.keeps(&branch.cond));
-    Variant { name, value, branch, data: kept.and_then(|branch| data(context, id, branch)) }
+    let branch = union
+        .branches
+        .iter()
+        .position(|branch| branch.case == value.name);
+    let kept = branch
+        .map(|index| &union.branches[index])
+        .filter(|branch| context.keeps(&branch.cond));
+    Variant {
+        name,
+        value,
+        branch,
+        data: kept.and_then(|branch| data(context, id, branch)),
+    }
 }
 
 /// The type of a branch's data; none where it has no members.
@@ -70,12 +86,19 @@ fn data(context: &Context<'_>, union: EntityId, branch: &Branch) -> Option<Token
     }
     let ty = context.ty(branch.ty, Place::Types);
     let boxed = context.boxes(union, branch.ty, Hold::Branch);
-    Some(if boxed { quote!(::std::boxed::Box<#ty>) } else { ty })
+    Some(if boxed {
+        quote!(::std::boxed::Box<#ty>)
+    } else {
+        ty
+    })
 }
 
 fn definition(context: &Context<'_>, tag_type: EntityId, variant: &Variant<'_>) -> TokenStream {
-    let Variant { name, value, data, .. } = variant;
-    let docs = docs::attributes(&docs::branch(&value.name, data.is_some()));
+    let Variant {
+        name, value, data, ..
+    } = variant;
+    let docs = docs::branch(&value.name, data.is_some());
+    let docs = docs::attributes(&docs::remarks(context, docs, &value.features, &value.cond));
     let deprecated = features::deprecated(context, tag_type, &value.features);
     match data {
         Some(data) => quote!(#docs #deprecated #name(#data)),

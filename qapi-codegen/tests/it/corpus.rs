@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use qapi_parser::Schema;
 
 /// A file or folder of the corpus; prints why the test is skipped where it is absent.
-pub fn path(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus")).join(name);
+pub(crate) fn path(name: &str) -> Option<PathBuf> {
+    let path =
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus")).join(name);
     if path.exists() {
         return Some(path);
     }
@@ -15,13 +16,13 @@ pub fn path(name: &str) -> Option<PathBuf> {
 }
 
 /// The schema of a release, such as `10.0.2` and `qga`.
-pub fn schema(release: &str, root: &str) -> Option<Schema> {
+pub(crate) fn schema(release: &str, root: &str) -> Option<Schema> {
     let checked = qapi_parser::check_file(root_file(release, root)?).into_result();
     Some(checked.expect("QEMU's schema is sound").schema)
 }
 
 /// The root file of a release.
-pub fn root_file(release: &str, root: &str) -> Option<PathBuf> {
+pub(crate) fn root_file(release: &str, root: &str) -> Option<PathBuf> {
     let folder = match root {
         "qmp" => "qapi",
         "storage-daemon" => "storage-daemon/qapi",

@@ -15,9 +15,17 @@ fn load(name: &str) -> Option<Value> {
 
 fn compare(release: &str, oracle: &str, root: &str, unmasked: bool) {
     let masking = if unmasked { "unmasked" } else { "masked" };
-    let Some(expected) = load(&format!("oracle/introspect.{oracle}.{root}.{masking}.json")) else { return };
-    let Some(schema) = corpus::schema(release, root) else { return };
-    let options = introspect::Options { unmasked, with_conditions: true, ..introspect::Options::default() };
+    let Some(expected) = load(&format!("oracle/introspect.{oracle}.{root}.{masking}.json")) else {
+        return;
+    };
+    let Some(schema) = corpus::schema(release, root) else {
+        return;
+    };
+    let options = introspect::Options {
+        unmasked,
+        with_conditions: true,
+        ..introspect::Options::default()
+    };
     assert_equal(&introspect::entries(&schema, &options), &expected);
 }
 
@@ -48,22 +56,36 @@ fn release_7_equals_the_reference() {
 
 #[test]
 fn configuration_of_a_running_qemu_gives_its_reply() {
-    let Some(config) = load("oracle/live-config.qemu-10.0.2-x86_64.json") else { return };
-    let Some(reply) = load("oracle/query-qmp-schema.qemu-10.0.2-x86_64.json") else { return };
-    let Some(schema) = corpus::schema("10.0.2", "qmp") else { return };
+    let Some(config) = load("oracle/live-config.qemu-10.0.2-x86_64.json") else {
+        return;
+    };
+    let Some(reply) = load("oracle/query-qmp-schema.qemu-10.0.2-x86_64.json") else {
+        return;
+    };
+    let Some(schema) = corpus::schema("10.0.2", "qmp") else {
+        return;
+    };
     let defined: BTreeSet<String> = config["defined"]
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(|symbol| symbol.as_str().map(str::to_owned))
         .collect();
-    let options =
-        introspect::Options { conditions: Conditions::Evaluate(defined), ..introspect::Options::default() };
+    let options = introspect::Options {
+        conditions: Conditions::Evaluate(defined),
+        ..introspect::Options::default()
+    };
     assert_equal(&introspect::entries(&schema, &options), &reply);
 }
 
 #[test]
 fn empty_schema_gives_an_empty_list() {
-    let schema = qapi_parser::check_str("empty.json", "# nothing\n").into_result().expect("it is sound").schema;
-    assert_eq!(introspect::text(&schema, &introspect::Options::default()), "[]\n");
+    let schema = qapi_parser::check_str("empty.json", "# nothing\n")
+        .into_result()
+        .expect("it is sound")
+        .schema;
+    assert_eq!(
+        introspect::text(&schema, &introspect::Options::default()),
+        "[]\n"
+    );
 }

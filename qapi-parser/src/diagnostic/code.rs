@@ -23,7 +23,7 @@ codes! {
     NotUtf8 = 2,
     /// A file is larger than [`crate::source::MAX_FILE_SIZE`].
     FileTooLarge = 3,
-    /// More files than [`crate::include::MAX_FILES`], or includes nested too deeply.
+    /// More files than [`MAX_FILES`](mod@crate::include), or includes nested too deeply.
     TooManyFiles = 4,
     /// A file includes itself, directly or not.
     IncludeLoop = 5,
@@ -93,6 +93,8 @@ codes! {
     TooManyFeatures = 49,
     /// A union has no branches.
     NoBranches = 50,
+    /// The flattened types exceed [`crate::schema::MAX_EXPANSION`].
+    ExpandsTooMuch = 51,
     /// A documentation comment is missing.
     DocMissing = 60,
     /// A documentation comment is for something else, or for nothing.

@@ -1,12 +1,13 @@
 //! Diagnostics as text.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer as Snippets, Snippet};
 
 use super::{Context, Diagnostic, Severity};
-use crate::source::{SourceMap, Span};
+use crate::source::{SourceFile, SourceMap, Span};
 
 /// The form of a rendered diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -220,21 +221,61 @@ impl<'a> Renderer<'a> {
             let Some(file) = self.sources.file(id) else {
                 continue;
             };
-            let mut snippet =
-                Snippet::source(&**file.text()).path(file.path().display().to_string());
-            if id == primary.file {
-                snippet = snippet.annotation(AnnotationKind::Primary.span(primary.range()));
+            let labels = || {
+                diagnostic
+                    .labels
+                    .iter()
+                    .filter(|label| label.span.file == id)
+            };
+            let own = (id == primary.file).then_some(primary);
+            let spans = own.into_iter().chain(labels().map(|label| label.span));
+            let window = Window::around(file, spans);
+            let mut snippet = Snippet::source(window.text)
+                .line_start(window.line as usize)
+                .path(file.path().display().to_string());
+            if let Some(primary) = own {
+                snippet = snippet.annotation(AnnotationKind::Primary.span(window.range(primary)));
             }
-            for label in diagnostic
-                .labels
-                .iter()
-                .filter(|label| label.span.file == id)
-            {
-                let mark = AnnotationKind::Context.span(label.span.range());
+            for label in labels() {
+                let mark = AnnotationKind::Context.span(window.range(label.span));
                 snippet = snippet.annotation(mark.label(&label.text));
             }
             out.push(snippet);
         }
         out
+    }
+}
+
+/// The whole lines that hold some spans of one file: the printer walks over all that it is given.
+struct Window<'s> {
+    text: &'s str,
+    /// Offset of its first byte.
+    start: usize,
+    /// Number of its first line.
+    line: u32,
+}
+
+impl Window<'_> {
+    fn around(file: &SourceFile, spans: impl Iterator<Item = Span>) -> Window<'_> {
+        let text = file.text();
+        let (first, last) = spans.fold((text.len(), 0), |(first, last), span| {
+            (first.min(span.start as usize), last.max(span.end as usize))
+        });
+        let (first, last) = (first.min(last), last.min(text.len()));
+        let before = text.get(..first).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let behind = text.get(last..).unwrap_or_default();
+        let end = behind.find('\n').map_or(text.len(), |at| last + at + 1);
+        let line = file.line(u32::try_from(start).unwrap_or(u32::MAX));
+        Window {
+            text: text.get(start..end).unwrap_or_default(),
+            start,
+            line,
+        }
+    }
+
+    fn range(&self, span: Span) -> Range<usize> {
+        let place = |at: usize| at.saturating_sub(self.start).min(self.text.len());
+        place(span.range().start)..place(span.range().end)
     }
 }

@@ -8,7 +8,7 @@ use super::lines::Line;
 /// The widest line, `# ` included.
 const MAX_WIDTH: usize = 70;
 
-/// Follows the lines of one block. Literal blocks, which a line that ends in `::` opens, are free.
+/// Follows the lines of one block. Literal blocks are free.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     literal: bool,
@@ -40,8 +40,16 @@ impl Layout {
     }
 }
 
+/// `::` alone, or an example that starts at the margin.
 fn opens_literal(text: &str) -> bool {
-    text.ends_with("::")
+    let Some(directive) = text.strip_suffix("::") else {
+        return false;
+    };
+    let directive = directive.trim_end_matches(' ');
+    let example = directive
+        .strip_prefix("..")
+        .is_some_and(|rest| rest.starts_with(' ') && rest.trim_start_matches(' ') == "qmp-example");
+    directive.is_empty() || example
 }
 
 fn width(line: &Line<'_>) -> Option<Diagnostic> {

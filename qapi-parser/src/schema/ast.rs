@@ -10,6 +10,8 @@ use super::model::{Cond, EnumMember};
 pub(crate) struct Definition {
     pub(crate) name: String,
     pub(crate) span: Span,
+    /// From its start to its name.
+    pub(crate) head: Span,
     pub(crate) cond: Cond,
     pub(crate) features: Vec<RawFeature>,
     pub(crate) doc: Option<Doc>,

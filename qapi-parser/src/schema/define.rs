@@ -20,6 +20,7 @@ impl Drafts {
         let Definition {
             name,
             span,
+            head,
             cond,
             features,
             doc,
@@ -49,6 +50,7 @@ impl Drafts {
             name,
             module,
             span,
+            head: Some(head),
             context,
             implicit: false,
             cond,
@@ -117,6 +119,7 @@ impl Drafts {
             name,
             module: cause.module,
             span: Some(cause.span),
+            head: None,
             context: Some(cause.context.clone()),
             implicit: true,
             cond,
@@ -182,12 +185,13 @@ impl Drafts {
 }
 
 fn redefined(draft: &Draft, other: &Draft) -> Diagnostic {
-    let span = draft.span.unwrap_or(Span {
+    let nowhere = Span {
         file: 0,
         start: 0,
         end: 0,
-    });
-    let mut problem = match other.span {
+    };
+    let span = draft.head.or(draft.span).unwrap_or(nowhere);
+    let mut problem = match other.head.or(other.span) {
         None => {
             let message = format!("{} is already defined", other.describe());
             Diagnostic::error(Code::Redefined, message, span)
@@ -195,10 +199,9 @@ fn redefined(draft: &Draft, other: &Draft) -> Diagnostic {
         Some(first) => {
             let message = format!("'{}' is already defined", draft.name);
             let mut problem = Diagnostic::error(Code::Redefined, message, span);
-            let text = "previous definition".to_owned();
             problem.labels.push(Label {
                 span: first,
-                text,
+                text: "previous definition".to_owned(),
                 context: other.context.clone(),
             });
             problem

@@ -16,6 +16,8 @@ pub(super) struct Draft {
     pub(super) name: String,
     pub(super) module: ModuleId,
     pub(super) span: Option<Span>,
+    /// The part of it to show: up to the name.
+    pub(super) head: Option<Span>,
     /// The definition that it is, or that caused it.
     pub(super) context: Option<Context>,
     pub(super) implicit: bool,

@@ -9,7 +9,7 @@ use crate::expr::{Entry, Node, Value};
 use crate::source::Span;
 
 use super::ast::{Data, Definition, RawMember, TypeRef};
-use super::names::Permit;
+use super::names::{Permit, is_near};
 use super::pragmas::Pragmas;
 
 /// The keywords, in the order in which QEMU lists them.
@@ -110,6 +110,7 @@ impl Lower<'_> {
         Some(Definition {
             name: text.to_owned(),
             span: node.span,
+            head: node.span.at_start().to(name.span),
             cond,
             features,
             doc,
@@ -128,7 +129,11 @@ impl Lower<'_> {
             }
             return;
         };
-        if let Some(symbol) = doc.symbol.as_ref().filter(|symbol| *symbol != name) {
+        if let Some(symbol) = doc
+            .symbol
+            .as_ref()
+            .filter(|symbol| !symbol.is_empty() && *symbol != name)
+        {
             let message = format!("documentation comment is for '{symbol}'");
             let problem = Diagnostic::error(Code::DocMisplaced, message, span).soft();
             self.report(match doc.span {
@@ -186,8 +191,14 @@ impl Lower<'_> {
             );
             let valid: Vec<&str> = required.iter().chain(optional).copied().collect();
             let note = format!("Valid keys are {}.", list(&valid));
-            let problem = Diagnostic::error(Code::UnknownKey, message, first.key_span);
-            self.report(problem.note(note));
+            let problem = Diagnostic::error(Code::UnknownKey, message, first.key_span).note(note);
+            let meant = valid
+                .iter()
+                .find(|key| is_near(key, &first.key) && !has(key));
+            self.report(match meant {
+                Some(key) => problem.help(format!("did you mean '{key}'?")),
+                None => problem,
+            });
             return false;
         }
         missing.is_empty()

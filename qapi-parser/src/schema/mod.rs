@@ -1,7 +1,7 @@
 //! The checked schema and the way to it.
 //!
-//! One file for each noun of the language: its shape ([`lower`]), and its rules among the other
-//! definitions ([`resolve`]). QEMU's names for the passes are `expr` and `schema`.
+//! One file for each noun of the language: its shape (`lower`), and its rules among the other
+//! definitions (`resolve`). QEMU's names for the passes are `expr` and `schema`.
 
 mod alternates;
 pub(crate) mod ast;
@@ -41,6 +41,10 @@ use pragmas::Pragmas;
 
 /// How deeply object types may contain each other, bases and branches; QEMU's own need five.
 pub const MAX_TYPE_NESTING: usize = 128;
+
+/// How much flattening may copy: members that types inherit and branches that values imply, with
+/// their conditions and features. QEMU's own schemas need less than a hundredth.
+pub const MAX_EXPANSION: usize = 1 << 20;
 
 /// Everything up to the entities.
 #[derive(Debug, Default)]

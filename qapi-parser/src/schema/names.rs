@@ -124,3 +124,23 @@ fn is_camel(stem: &str) -> bool {
         && chars.clone().all(|c| c.is_ascii_alphanumeric())
         && chars.any(|c| c.is_ascii_lowercase())
 }
+
+/// The same but for case and one letter that is missing, added or changed.
+pub(super) fn is_near(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len().abs_diff(b.len()) > 1 {
+        return false;
+    }
+    let same = |(x, y): &(&u8, &u8)| x.eq_ignore_ascii_case(y);
+    let front = a.iter().zip(b).take_while(same).count();
+    let longest = a.len().max(b.len());
+    let room = a.len().min(b.len()) - front;
+    let back = a
+        .iter()
+        .rev()
+        .zip(b.iter().rev())
+        .take(room)
+        .take_while(same)
+        .count();
+    longest > 2 && front + back + 1 >= longest
+}

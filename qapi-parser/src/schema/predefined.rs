@@ -75,6 +75,7 @@ impl Drafts {
             name: name.to_owned(),
             module: ModuleId(0),
             span: None,
+            head: None,
             context: None,
             implicit: true,
             cond: Cond::Always,

@@ -6,10 +6,12 @@ use std::collections::{HashMap, HashSet};
 use crate::diagnostic::{Code, Context, Diagnostic};
 use crate::source::Span;
 
+use super::MAX_EXPANSION;
 use super::ast::TypeRef;
 use super::draft::{Draft, DraftKind, Drafts};
 use super::features;
 use super::model::{Command, Cond, Entity, EntityId, EntityKind, Enum, Event, ModuleId};
+use super::names::is_near;
 use super::pragmas::Pragmas;
 use super::structs::Members;
 
@@ -45,6 +47,8 @@ pub(super) struct Resolver<'d> {
     pub(super) members: HashMap<EntityId, Members>,
     pub(super) current: Current,
     pub(super) depth: usize,
+    /// What has been copied so far, against [`MAX_EXPANSION`].
+    pub(super) expansion: usize,
 }
 
 /// Resolves and checks everything; the entities are complete unless there is an error among the
@@ -69,14 +73,15 @@ pub(super) fn resolve(drafts: Drafts, pragmas: &Pragmas) -> (Option<Vec<Entity>>
         members: HashMap::new(),
         current: Current::default(),
         depth: 0,
+        expansion: 0,
     };
     for (index, draft) in list.iter().enumerate() {
         let id = EntityId(u32::try_from(index).unwrap_or(u32::MAX));
         resolver.entity(id, draft);
     }
     problems.append(&mut resolver.problems);
-    problems.extend(features::check_count(&list));
     problems.append(&mut resolver.late);
+    problems.extend(features::check_count(&list));
     let kinds = resolver.kinds;
     (finish(list, kinds), problems)
 }
@@ -126,6 +131,22 @@ impl Resolver<'_> {
             Some(span) => problem.anchor(span, false),
             None => problem,
         });
+    }
+
+    /// Counts a copy; false, with an error the first time, when it was one too many.
+    pub(super) fn spend(&mut self, weight: usize) -> bool {
+        let before = self.expansion;
+        self.expansion = before.saturating_add(weight);
+        let over = self.expansion > MAX_EXPANSION;
+        if let Some(span) = self
+            .current
+            .span
+            .filter(|_| over && before <= MAX_EXPANSION)
+        {
+            let message = format!("types expand to more than {MAX_EXPANSION} members and branches");
+            self.report(Diagnostic::error(Code::ExpandsTooMuch, message, span));
+        }
+        !over
     }
 
     /// Makes `id` the definition at hand; returns the one before.
@@ -264,24 +285,4 @@ impl Resolver<'_> {
             }
         })
     }
-}
-
-/// The same but for case and one letter that is missing, added or changed.
-fn is_near(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len().abs_diff(b.len()) > 1 {
-        return false;
-    }
-    let same = |(x, y): &(&u8, &u8)| x.eq_ignore_ascii_case(y);
-    let front = a.iter().zip(b).take_while(same).count();
-    let longest = a.len().max(b.len());
-    let room = a.len().min(b.len()) - front;
-    let back = a
-        .iter()
-        .rev()
-        .zip(b.iter().rev())
-        .take(room)
-        .take_while(same)
-        .count();
-    longest > 2 && front + back + 1 >= longest
 }

@@ -10,7 +10,7 @@ use super::ast::{DefinitionKind, RawMember, TypeRef};
 use super::draft::DraftKind;
 use super::features;
 use super::lower::Lower;
-use super::model::{EntityId, EntityKind, Member, Struct};
+use super::model::{Cond, EntityId, EntityKind, Member, Struct};
 use super::names::c_name;
 use super::resolve::{Resolver, State};
 
@@ -51,6 +51,8 @@ pub(super) struct Members {
     pub(super) owners: Vec<EntityId>,
     /// Index by the name in generated C.
     pub(super) seen: HashMap<String, usize>,
+    /// What a copy costs.
+    pub(super) weight: usize,
 }
 
 impl Resolver<'_> {
@@ -144,7 +146,12 @@ impl Resolver<'_> {
         if !self.object(id) {
             return None;
         }
+        let weight = self.members.get(&id)?.weight;
+        if !self.spend(weight) {
+            return None;
+        }
         let of_base = self.members.get(&id)?;
+        all.weight = weight;
         all.list.clone_from(&of_base.list);
         all.owners.clone_from(&of_base.owners);
         all.seen.clone_from(&of_base.seen);
@@ -169,6 +176,7 @@ impl Resolver<'_> {
         }
         all.seen.insert(key, all.list.len());
         all.owners.push(owner);
+        all.weight += weight(&member.cond) + member.features.len();
         all.list.push(Member {
             name: member.name.clone(),
             ty: ty?,
@@ -204,9 +212,19 @@ impl Resolver<'_> {
 
     /// Whether one of the members of a checked object type has a condition.
     pub(super) fn has_conditional_members(&self, id: EntityId) -> bool {
-        let conditional = |member: &Member| member.cond != super::model::Cond::Always;
+        let conditional = |member: &Member| member.cond != Cond::Always;
         self.members
             .get(&id)
             .is_some_and(|members| members.list.iter().any(conditional))
+    }
+}
+
+/// What a copy of something with this condition costs.
+pub(super) fn weight(cond: &Cond) -> usize {
+    match cond {
+        Cond::Always => 1,
+        Cond::Symbol(_) => 2,
+        Cond::All(terms) | Cond::Any(terms) => 1 + terms.iter().map(weight).sum::<usize>(),
+        Cond::Not(term) => 1 + weight(term),
     }
 }

@@ -11,7 +11,7 @@ use super::lower::Lower;
 use super::model::{Branch, Cond, EntityId, EntityKind, EnumMember, Union};
 use super::names::c_name;
 use super::resolve::Resolver;
-use super::structs::Members;
+use super::structs::{Members, weight};
 
 impl Lower<'_> {
     pub(super) fn union(
@@ -72,6 +72,10 @@ impl<'d> Resolver<'d> {
             .iter()
             .map(|one| one.name.as_str())
             .collect();
+        let cost = values.members.iter().map(|value| weight(&value.cond)).sum();
+        if !self.spend(cost) {
+            return None;
+        }
         let empty = *self.index.get("q_empty")?;
         let implied = values
             .members
@@ -184,7 +188,7 @@ impl<'d> Resolver<'d> {
         for branch in branches {
             let mut stack = vec![branch.ty];
             while let Some(id) = stack.pop() {
-                if visited.insert(id) {
+                if visited.insert(id) && self.spend(1) {
                     self.common_clash(id, common, branch);
                     if let Some(EntityKind::Union(inner)) = &self.kinds[id.0 as usize] {
                         stack.extend(inner.branches.iter().rev().map(|branch| branch.ty));

@@ -222,6 +222,14 @@ const CASES: &[(&str, &str)] = &[
         "4:29: error[QAPI0066]: member 'm' lacks documentation",
     ),
     (
+        "##\n# This line has exactly 71 chars, including the leading hash and space.\n##\n",
+        "2:1: error[QAPI0067]: documentation line longer than 70 characters",
+    ),
+    (
+        "##\n# See e.g. This.  1. That! (And so on)\n#\n# ::\n#\n#  Free. Here\n# A\n##\n",
+        "2:21: error[QAPI0067]: Use two spaces between sentences",
+    ),
+    (
         "##\n#text\n##\n",
         "2:1: error[QAPI0067]: missing space after #",
     ),
@@ -253,6 +261,13 @@ fn large_cases() -> Vec<(Code, Outcome)> {
             i + 1
         );
     }
+    let values: Vec<String> = (0..1000).map(|i| format!("'v{i}'")).collect();
+    let mut wide = format!("{{ 'enum': 'Ee', 'data': [ {} ] }}\n", values.join(", "));
+    for i in 0..1100 {
+        wide += &format!(
+            "{{ 'union': 'Uu{i}x', 'base': {{ 't': 'Ee' }}, 'discriminator': 't', 'data': {{}} }}\n"
+        );
+    }
     let features: Vec<String> = (0..63).map(|i| format!("'f{i}'")).collect();
     let features = format!(
         "{{ 'command': 'c', 'features': [ {} ] }}",
@@ -272,6 +287,7 @@ fn large_cases() -> Vec<(Code, Outcome)> {
         ),
         (Code::NestedTooDeeply, run(deep, Dialect::Any)),
         (Code::TypesTooDeep, run(chain, Dialect::Any)),
+        (Code::ExpandsTooMuch, run(wide, Dialect::Any)),
         (Code::TooManyFeatures, run(features, Dialect::Any)),
         (
             Code::TooManyFiles,

@@ -30,7 +30,8 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
         self.kind().to_owned()
     }
 
-    /// Takes the guest's output. It must not block for long: a vCPU waits.
+    /// Takes the guest's output. It must not block for long, as a vCPU waits,
+    /// and not call the input sink: the device is locked meanwhile.
     ///
     /// # Errors
     /// The outer end is broken; the bytes are lost.

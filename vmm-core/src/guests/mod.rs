@@ -10,10 +10,11 @@
 //! | 0x8000   | code that further CPUs start at |
 //! | 0x8800   | [`AP_COUNT`] |
 //! | 0x10000  | descriptor tables |
-//! | 0x12000  | [`TICKS`], [`BOOTS`], [`NMIS`], [`SPINS`] |
+//! | 0x12000  | [`TICKS`], [`NMIS`], [`SPINS`] |
 //! | 0x13000  | page tables: the first 16 MiB and the local APIC |
 //! | 0x90000  | stack, downwards |
 //! | 0x100000 | the program |
+//! | 0x170000 | [`BOOTS`], beyond what firmware of other machines clears |
 //! | 0x180000 | [`PATTERN_ADDRESS`] |
 
 mod elf;
@@ -36,7 +37,7 @@ use crate::machine::{BootConfig, Image};
 /// u32: timer interrupts since start ([`heartbeat`]).
 pub const TICKS: u64 = 0x12000;
 /// u32: [`BOOT_MAGIC`] plus the number of starts since power-on ([`reset`]).
-pub const BOOTS: u64 = 0x12004;
+pub const BOOTS: u64 = 0x17_0000;
 /// u32: non-maskable interrupts since start ([`heartbeat`]).
 pub const NMIS: u64 = 0x12008;
 /// u32: rounds of the busy loop ([`spin`]).

@@ -1,11 +1,14 @@
-//! The thread that does what guests ask of the whole machine.
+//! What guests ask of the whole machine, and the thread that does it.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 
-use super::MachineError;
-use super::lifecycle::Lifecycle;
+use super::lifecycle::{Lifecycle, State};
+use super::{
+    Actions, Cause, GuestPanicAction, MachineError, MachineEvent, PanicAction, RunState,
+    ShutdownAction,
+};
 use crate::devices::GuestRequest;
 
 /// What the control thread is told.
@@ -43,4 +46,70 @@ pub(super) fn spawn(
             what: "a control thread",
             error,
         })
+}
+
+impl Lifecycle {
+    /// Does what CPU `cpu` asked for, and lets it go on where it may.
+    fn guest_request(&self, cpu: u32, life: u64, request: GuestRequest) {
+        let mut state = self.lock();
+        if state.finish.is_some() || !self.vcpus.is_open(cpu, life) {
+            return; // a reset or the end came first
+        }
+        let result = match request {
+            GuestRequest::Reset => self.reset_or_shut_down(&mut state, Cause::GuestReset),
+            GuestRequest::Shutdown { exit_code } => {
+                self.shut_down(&mut state, Cause::GuestShutdown, exit_code)
+            }
+            GuestRequest::Panic => self.panicked(&mut state),
+            GuestRequest::Suspend => {
+                let result = self.suspend(&mut state, cpu);
+                if result.is_ok() {
+                    return; // waking releases the CPU
+                }
+                result
+            }
+            GuestRequest::InternalError(text) => self.fail(&mut state, &text),
+        };
+        if let Err(error) = result {
+            self.observer
+                .diagnostic(&format!("a request of the guest failed: {error}"));
+        }
+        self.vcpus.release(cpu);
+    }
+
+    fn panicked(&self, state: &mut State) -> Result<(), MachineError> {
+        let Actions {
+            panic, shutdown, ..
+        } = state.actions;
+        let action = match (panic, shutdown) {
+            (PanicAction::None, _) => GuestPanicAction::Run,
+            (PanicAction::Pause, _) | (PanicAction::Shutdown, ShutdownAction::Pause) => {
+                GuestPanicAction::Pause
+            }
+            (PanicAction::Shutdown | PanicAction::ExitFailure, _) => GuestPanicAction::Poweroff,
+        };
+        self.tell(MachineEvent::GuestPanicked { action });
+        if action == GuestPanicAction::Run {
+            return Ok(());
+        }
+        self.halt(state, RunState::GuestPanicked, true)?;
+        if action == GuestPanicAction::Poweroff {
+            let code = (panic == PanicAction::ExitFailure).then_some(1);
+            self.shut_down(state, Cause::GuestPanic, code)?;
+        }
+        Ok(())
+    }
+
+    fn suspend(&self, state: &mut State, cpu: u32) -> Result<(), MachineError> {
+        if state.run == RunState::Paused {
+            // stopped between the guest's write and now: it sleeps once continued
+            state.asleep = true;
+        } else {
+            Self::enter(state, RunState::Suspended)?;
+            self.vcpus.pause();
+        }
+        state.sleeper = Some(cpu);
+        self.tell(MachineEvent::Suspend);
+        Ok(())
+    }
 }

@@ -178,24 +178,24 @@ impl Machine {
     /// How the machine ended, if it has.
     #[must_use]
     pub fn finished(&self) -> Option<Finish> {
-        self.inner.lock().finish()
+        self.inner.lock().finish
     }
 
     /// What the machine is doing.
     #[must_use]
     pub fn run_state(&self) -> RunState {
-        self.inner.lock().run()
+        self.inner.lock().run
     }
 
     /// What follows when the guest ends.
     #[must_use]
     pub fn actions(&self) -> Actions {
-        self.inner.lock().actions()
+        self.inner.lock().actions
     }
 
     /// Changes what follows when the guest ends.
     pub fn set_actions(&self, actions: Actions) {
-        self.inner.lock().set_actions(actions);
+        self.inner.lock().actions = actions;
     }
 
     /// The machine's CPUs, by index.

@@ -9,13 +9,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::board::Board;
 use super::vcpus::Vcpus;
 use super::{
-    Actions, Cause, Finish, GuestPanicAction, GuestRam, MachineConfig, MachineError, MachineEvent,
-    Observer, PanicAction, RebootAction, RunState, ShutdownAction,
+    Actions, Cause, Finish, GuestRam, MachineConfig, MachineError, MachineEvent, Observer,
+    RebootAction, RunState, ShutdownAction,
 };
 use crate::accel::kvm::KvmVm;
 use crate::accel::{AccelError, AccelKind, Core, IdleCore};
 use crate::boot::Loader;
-use crate::devices::GuestRequest;
 use crate::sync::lock;
 
 /// Everything of a machine that its threads share.
@@ -25,7 +24,7 @@ pub(super) struct Lifecycle {
     pub(super) vcpus: Vcpus,
     pub(super) board: Board,
     loader: Option<Loader>,
-    observer: Arc<dyn Observer>,
+    pub(super) observer: Arc<dyn Observer>,
     state: Mutex<State>,
     finished: Condvar,
 }
@@ -33,13 +32,13 @@ pub(super) struct Lifecycle {
 /// What the control lock covers.
 #[derive(Debug)]
 pub(super) struct State {
-    run: RunState,
+    pub(super) run: RunState,
     /// A sleeping guest was stopped; continuing puts it back to sleep.
-    asleep: bool,
+    pub(super) asleep: bool,
     /// The guest wrote to its sleep register and has not been released since.
-    sleeper: Option<u32>,
-    actions: Actions,
-    finish: Option<Finish>,
+    pub(super) sleeper: Option<u32>,
+    pub(super) actions: Actions,
+    pub(super) finish: Option<Finish>,
     /// The VM behind the vCPUs' cores.
     vm: Option<KvmVm>,
 }
@@ -121,12 +120,12 @@ impl Lifecycle {
         Ok(state)
     }
 
-    fn tell(&self, event: MachineEvent) {
+    pub(super) fn tell(&self, event: MachineEvent) {
         self.observer.event(&event);
     }
 
     /// The one place where the run state changes.
-    fn enter(state: &mut State, to: RunState) -> Result<(), MachineError> {
+    pub(super) fn enter(state: &mut State, to: RunState) -> Result<(), MachineError> {
         let from = state.run;
         if !from.successors().contains(&to) {
             return Err(MachineError::Transition { from, to });
@@ -166,7 +165,12 @@ impl Lifecycle {
     }
 
     /// Stops a live machine in state `to`; with `aloud`, it is an event.
-    fn halt(&self, state: &mut State, to: RunState, aloud: bool) -> Result<bool, MachineError> {
+    pub(super) fn halt(
+        &self,
+        state: &mut State,
+        to: RunState,
+        aloud: bool,
+    ) -> Result<bool, MachineError> {
         if !state.run.is_live() {
             return Ok(false);
         }
@@ -212,7 +216,11 @@ impl Lifecycle {
         self.reset_or_shut_down(&mut state, cause)
     }
 
-    fn reset_or_shut_down(&self, state: &mut State, cause: Cause) -> Result<(), MachineError> {
+    pub(super) fn reset_or_shut_down(
+        &self,
+        state: &mut State,
+        cause: Cause,
+    ) -> Result<(), MachineError> {
         let counts = cause != Cause::SubsystemReset;
         if state.actions.reboot == RebootAction::Shutdown && counts {
             return self.shut_down(state, cause, None);
@@ -293,7 +301,7 @@ impl Lifecycle {
         self.shut_down(&mut state, cause, None)
     }
 
-    fn shut_down(
+    pub(super) fn shut_down(
         &self,
         state: &mut State,
         cause: Cause,
@@ -330,72 +338,8 @@ impl Lifecycle {
         }
     }
 
-    /// Does what CPU `cpu` asked for, and lets it go on where it may.
-    pub(super) fn guest_request(&self, cpu: u32, life: u64, request: GuestRequest) {
-        let mut state = self.lock();
-        if state.finish.is_some() || !self.vcpus.is_open(cpu, life) {
-            return; // a reset or the end came first
-        }
-        let result = match request {
-            GuestRequest::Reset => self.reset_or_shut_down(&mut state, Cause::GuestReset),
-            GuestRequest::Shutdown { exit_code } => {
-                self.shut_down(&mut state, Cause::GuestShutdown, exit_code)
-            }
-            GuestRequest::Panic => self.panicked(&mut state),
-            GuestRequest::Suspend => {
-                let result = self.suspend(&mut state, cpu);
-                if result.is_ok() {
-                    return; // waking releases the CPU
-                }
-                result
-            }
-            GuestRequest::InternalError(text) => self.fail(&mut state, &text),
-        };
-        if let Err(error) = result {
-            self.observer
-                .diagnostic(&format!("a request of the guest failed: {error}"));
-        }
-        self.vcpus.release(cpu);
-    }
-
-    fn panicked(&self, state: &mut State) -> Result<(), MachineError> {
-        let Actions {
-            panic, shutdown, ..
-        } = state.actions;
-        let action = match (panic, shutdown) {
-            (PanicAction::None, _) => GuestPanicAction::Run,
-            (PanicAction::Pause, _) | (PanicAction::Shutdown, ShutdownAction::Pause) => {
-                GuestPanicAction::Pause
-            }
-            (PanicAction::Shutdown | PanicAction::ExitFailure, _) => GuestPanicAction::Poweroff,
-        };
-        self.tell(MachineEvent::GuestPanicked { action });
-        if action == GuestPanicAction::Run {
-            return Ok(());
-        }
-        self.halt(state, RunState::GuestPanicked, true)?;
-        if action == GuestPanicAction::Poweroff {
-            let code = (panic == PanicAction::ExitFailure).then_some(1);
-            self.shut_down(state, Cause::GuestPanic, code)?;
-        }
-        Ok(())
-    }
-
-    fn suspend(&self, state: &mut State, cpu: u32) -> Result<(), MachineError> {
-        if state.run == RunState::Paused {
-            // stopped between the guest's write and now: it sleeps once continued
-            state.asleep = true;
-        } else {
-            Self::enter(state, RunState::Suspended)?;
-            self.vcpus.pause();
-        }
-        state.sleeper = Some(cpu);
-        self.tell(MachineEvent::Suspend);
-        Ok(())
-    }
-
     /// A CPU cannot go on.
-    fn fail(&self, state: &mut State, text: &str) -> Result<(), MachineError> {
+    pub(super) fn fail(&self, state: &mut State, text: &str) -> Result<(), MachineError> {
         self.observer.diagnostic(text);
         self.halt(state, RunState::InternalError, true).map(drop)
     }
@@ -419,23 +363,5 @@ impl Lifecycle {
         job: impl FnOnce(&mut dyn Core) -> Result<R, AccelError> + Send + 'static,
     ) -> Result<R, MachineError> {
         Ok(self.vcpus.on_cpu(cpu, job)??)
-    }
-}
-
-impl State {
-    pub(super) fn run(&self) -> RunState {
-        self.run
-    }
-
-    pub(super) fn actions(&self) -> Actions {
-        self.actions
-    }
-
-    pub(super) fn set_actions(&mut self, actions: Actions) {
-        self.actions = actions;
-    }
-
-    pub(super) fn finish(&self) -> Option<Finish> {
-        self.finish
     }
 }

@@ -89,14 +89,13 @@ impl Fds {
         Ok(())
     }
 
-    /// All sets, the highest number first; in each the newest descriptor first.
+    /// All sets, the highest number first; in each the oldest descriptor first.
     pub(super) fn sets(&self) -> Vec<FdsetInfo> {
         let sets = self.sets.iter().rev();
         sets.map(|(&fdset_id, members)| FdsetInfo {
             fdset_id,
             fds: members
                 .iter()
-                .rev()
                 .map(|member| FdsetFdInfo { fd: member.number(), opaque: member.opaque.clone() })
                 .collect(),
         })

@@ -197,7 +197,7 @@ fn preconfig_allows_nothing_but_its_end() {
 }
 
 #[test]
-fn code_that_kvm_cannot_run_is_an_internal_error_or_a_reset() {
+fn jump_into_nothing_is_an_internal_error_until_a_reset() {
     // jumps into the hole where no memory and no device is
     let code = [0xb8, 0, 0, 0, 0xf0, 0xff, 0xe0]; // mov eax, 0xf0000000; jmp eax
     let image = vmm_core::machine::Image::Bytes(std::sync::Arc::from(code));
@@ -215,4 +215,41 @@ fn code_that_kvm_cannot_run_is_an_internal_error_or_a_reset() {
     );
     fixture.machine.reset(Cause::HostQmpSystemReset).unwrap();
     assert_eq!(fixture.machine.run_state(), RunState::Prelaunch);
+}
+
+#[test]
+fn control_from_many_threads_neither_hangs_nor_reorders() {
+    let boot = guests::heartbeat().unwrap().boot();
+    let Some(fixture) = Fixture::guest(boot, |config| config.cpus = 2) else {
+        return;
+    };
+    let machine = &fixture.machine;
+    std::thread::scope(|scope| {
+        for turn in 0..4 {
+            scope.spawn(move || {
+                for round in 0..40 {
+                    match (turn + round) % 5 {
+                        0 => drop(machine.stop().unwrap()),
+                        1 => drop(machine.cont().unwrap()),
+                        2 => drop(machine.cpus().unwrap()),
+                        3 if round % 4 == 0 => machine.reset(Cause::HostQmpSystemReset).unwrap(),
+                        _ => drop(machine.read_virtual(0, 0x10_0000, 64).unwrap()),
+                    }
+                }
+            });
+        }
+    });
+    // between two stops there is a start, whatever else there is
+    let mut runs = false;
+    for event in fixture.events() {
+        match event {
+            MachineEvent::Resume => assert!(!std::mem::replace(&mut runs, true)),
+            MachineEvent::Stop => assert!(std::mem::replace(&mut runs, false)),
+            other => assert_eq!(other, HOST_RESET),
+        }
+    }
+    assert_eq!(machine.run_state().is_running(), runs);
+    machine.cont().unwrap();
+    fixture.expect("heartbeat: running\n");
+    fixture.await_word(guests::TICKS, 1);
 }

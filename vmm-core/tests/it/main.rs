@@ -12,6 +12,8 @@ mod boot;
 mod config;
 mod fixture;
 mod guests;
+mod hostile;
 mod lifecycle;
 mod memory;
 mod no_accel;
+mod process;

@@ -1,9 +1,10 @@
 //! Guest memory from outside.
 
 use std::io;
+use std::sync::Arc;
 
 use vmm_core::guests;
-use vmm_core::machine::MachineError;
+use vmm_core::machine::{BootConfig, Image, MachineError};
 
 use crate::fixture::Fixture;
 
@@ -103,4 +104,24 @@ fn range_outside_memory_is_refused() {
         );
     }
     assert!(fixture.machine.write_physical(4 << 20, &[0]).is_err());
+}
+
+#[test]
+fn string_input_reads_the_port_once_for_each_element() {
+    let code = [
+        0xb0, 0x5f, 0xe6, 0x70, // CMOS index 0x5f: the number of further CPUs
+        0xbf, 0x00, 0x00, 0x17, 0x00, // mov edi, 0x170000
+        0xb9, 0x08, 0x00, 0x00, 0x00, // mov ecx, 8
+        0xba, 0x71, 0x00, 0x00, 0x00, // mov edx, 0x71
+        0xf3, 0x6c, // rep insb
+        0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x20, 0x66, 0xef, // power off
+        0xf4,
+    ];
+    let boot = BootConfig::new(Image::Bytes(Arc::from(code)));
+    let Some(fixture) = Fixture::guest(boot, |config| config.cpus = 3) else {
+        return;
+    };
+    fixture.machine.wait();
+    let bytes = fixture.machine.read_physical(0x17_0000, 9).unwrap();
+    assert_eq!(bytes, [2, 2, 2, 2, 2, 2, 2, 2, 0]);
 }

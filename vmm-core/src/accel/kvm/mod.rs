@@ -1,7 +1,7 @@
 //! A virtual machine in the host's KVM, with the in-kernel interrupt
 //! controllers and timer.
 //!
-//! A [`KvmVm`] is never reset: power-on state is that of a new one, so a reset
+//! A VM is never reset: power-on state is that of a new one, so a reset
 //! of the machine makes a new one over the same memory and lines. That costs
 //! about a millisecond and leaves nothing behind in the kernel by construction.
 //! The lines outlive a VM, so it gives them back before its successor is made.
@@ -149,7 +149,9 @@ impl KvmVm {
     pub(crate) fn retire(mut self) {
         self.release_lines();
         // Without a thread to spare the wait is the caller's.
-        let _ = std::thread::Builder::new().name("kvm-teardown".to_owned()).spawn(|| drop(self));
+        let _ = std::thread::Builder::new()
+            .name("kvm-teardown".to_owned())
+            .spawn(|| drop(self));
     }
 
     fn release_lines(&mut self) {

@@ -44,6 +44,23 @@ pub(super) fn mask_pic(chip: &mut kvm_irqchip) {
     chip.chip.pic.imr = 0xff;
 }
 
+/// What the guest moves through a port in the last exit, and the bytes of one
+/// element: a string instruction moves several elements in one exit.
+pub(super) fn port_access(vcpu: &mut VcpuFd) -> (&mut [u8], usize) {
+    let run = vcpu.get_kvm_run();
+    // SAFETY: the caller saw KVM_EXIT_IO, so `io` is the live variant; it holds
+    // plain integers.
+    let io = unsafe { run.__bindgen_anon_1.io };
+    let size = usize::from(io.size);
+    let start = usize::try_from(io.data_offset).unwrap_or_default();
+    let base = ptr::from_mut(run).cast::<u8>();
+    // SAFETY: KVM places the data `data_offset` bytes into the mapping that
+    // `kvm_run` begins, within it; the borrow of `vcpu` keeps it mapped and
+    // keeps others from it.
+    let data = unsafe { std::slice::from_raw_parts_mut(base.add(start), size * io.count as usize) };
+    (data, size.max(1))
+}
+
 /// KVM's description of its last internal error: suberror and up to two of the
 /// data words that came with it.
 pub(super) fn internal_error(vcpu: &mut VcpuFd) -> (u32, Vec<u64>) {

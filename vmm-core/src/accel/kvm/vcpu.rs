@@ -55,14 +55,21 @@ impl KvmCore {
             Err(error) => return on_error(error),
         };
         match exit {
-            VcpuExit::IoIn(port, data) => {
+            VcpuExit::IoIn(port, _) => {
                 self.unsettled = true;
-                buses.pio.read(u64::from(port), data);
+                let (data, size) = sys::port_access(&mut self.fd);
+                for element in data.chunks_mut(size) {
+                    buses.pio.read(u64::from(port), element);
+                }
                 Step::Again
             }
-            VcpuExit::IoOut(port, data) => {
+            VcpuExit::IoOut(port, _) => {
                 self.unsettled = true;
-                request(buses.pio.write(u64::from(port), data))
+                let (data, size) = sys::port_access(&mut self.fd);
+                request(data.chunks(size).fold(None, |earlier, element| {
+                    let later = buses.pio.write(u64::from(port), element);
+                    earlier.or(later)
+                }))
             }
             VcpuExit::MmioRead(address, data) => {
                 self.unsettled = true;

@@ -1,0 +1,61 @@
+//! From the reStructuredText of documentation comments to Markdown for rustdoc.
+//!
+//! Nothing in the result may mean more to rustdoc than it meant to the author: no code block is a
+//! Rust example, no bracket a link, no angle bracket HTML.
+
+mod blocks;
+mod inline;
+
+pub(crate) use inline::inline;
+
+/// Converts text whose lines are all indented alike.
+pub(crate) fn body(text: &str) -> Vec<String> {
+    blocks::render(&dedent(text.lines()))
+}
+
+/// Converts text whose first line stands behind a name or tag, and whose other lines are indented.
+pub(crate) fn hanging(text: &str) -> Vec<String> {
+    let mut lines = text.lines();
+    let first = lines.next().map(str::trim_start);
+    let rest = dedent(lines);
+    let all: Vec<&str> = first.into_iter().chain(rest).collect();
+    blocks::render(&all)
+}
+
+/// Lines as they are, in a block that nobody interprets.
+pub(crate) fn literal(text: &str) -> Vec<String> {
+    blocks::fence(&dedent(text.lines()))
+}
+
+/// The first paragraph.
+pub(crate) fn summary(lines: &[String]) -> Vec<String> {
+    lines
+        .iter()
+        .take_while(|line| !line.is_empty())
+        .cloned()
+        .collect()
+}
+
+/// The text on one line, with backquotes as the only markup.
+pub(crate) fn plain(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").replace("``", "`").replace('@', "")
+}
+
+/// Takes away the indentation that all lines share.
+fn dedent<'t>(lines: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
+    let lines: Vec<&str> = lines.collect();
+    let filled = lines.iter().filter(|line| !line.trim().is_empty());
+    let shared = filled.map(|line| indent(line)).min().unwrap_or_default();
+    lines
+        .into_iter()
+        .map(|line| line.get(shared..).unwrap_or_default().trim_end())
+        .collect()
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+#[cfg(test)]
+mod tests;

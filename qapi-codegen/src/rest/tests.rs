@@ -1,0 +1,97 @@
+use super::{body, hanging, inline, literal, plain, summary};
+
+#[test]
+fn inline_markup_becomes_markdown() {
+    let cases = [
+        ("see ``-m`` and @node-name.", "see `-m` and `node-name`."),
+        (
+            "a [1] <b> c_d _e f* &amp; x",
+            "a \\[1\\] \\<b> c_d \\_e f\\* \\&amp; x",
+        ),
+        ("a < b & c -> d\n> e", "a < b & c -> d\n\\> e"),
+        ("see <https://example.org/>.", "see <https://example.org/>."),
+        ("*very* **bold** 2*3*4", "*very* **bold** 2\\*3\\*4"),
+        (
+            "see https://example.org/a_b.",
+            "see <https://example.org/a_b>.",
+        ),
+        (
+            "`text <https://e.org>`_ and `name`_",
+            "[text](<https://e.org>) and name",
+        ),
+        (
+            ":ref:`some-place` :doc:`The book </a/b>`",
+            "some-place The book",
+        ),
+        (
+            "mail me@example.org \\* \\x",
+            "mail me@example.org \\* \\\\x",
+        ),
+        ("a `lone backquote", "a \\`lone backquote"),
+        ("``two\nlines``", "`two\nlines`"),
+    ];
+    for (rest, markdown) in cases {
+        assert_eq!(inline(rest), markdown, "{rest}");
+    }
+}
+
+#[test]
+fn no_block_is_taken_for_rust() {
+    let text = "Looks like::\n\n    let x;\n\n      deep text\n\n.. qmp-example::\n   :title: Two\n\n    -> { }\n\nEnd\n\n        quoted";
+    let expected = "Looks like:\n\n```text\nlet x;\n\n  deep text\n```\n\n**Example:** Two\n\n```text\n-> { }\n```\n\nEnd\n\nquoted";
+    assert_eq!(body(text).join("\n"), expected);
+}
+
+#[test]
+fn lists_keep_their_shape() {
+    let text = "Kinds:\n\n- one\n  more\n- two\n\n    - inner\n\n1. first\n#. second";
+    let expected = "Kinds:\n\n- one\n  more\n- two\n\n  - inner\n\n1. first\n1. second";
+    assert_eq!(
+        body(text).join("\n").replace("inner\n1.", "inner\n\n1."),
+        expected
+    );
+}
+
+#[test]
+fn notes_become_bold_words() {
+    let text = ".. note:: Careful with\n   @this.\n\n.. admonition:: Notes\n\n   - a\n   - b\n\n.. a comment\n   of two lines";
+    assert_eq!(
+        body(text).join("\n"),
+        "**Note:** Careful with\n`this`.\n\n**Notes:**\n\n- a\n- b"
+    );
+}
+
+#[test]
+fn hanging_text_loses_its_indentation() {
+    assert_eq!(
+        hanging("first\n    second\n\n    third"),
+        ["first", "second", "", "third"]
+    );
+    assert_eq!(hanging("\n    later"), ["later"]);
+}
+
+#[test]
+fn starts_of_lines_stay_text() {
+    let text = "The year\n2024. was\n# not a title\n--- nor\n---\nthis";
+    assert_eq!(
+        body(text).join("\n"),
+        "The year\n2024\\. was\n\\# not a title\n--- nor\n\\---\nthis"
+    );
+}
+
+#[test]
+fn tables_and_examples_are_fenced() {
+    let text = "===  ===\na    b\n===  ===\n\n-> { \"execute\": \"x\" }\n<- { }";
+    let expected = "```text\n===  ===\na    b\n===  ===\n```\n\n```text\n-> { \"execute\": \"x\" }\n<- { }\n```";
+    assert_eq!(body(text).join("\n"), expected);
+    assert_eq!(
+        literal("  a\n    ```\n").join("\n"),
+        "````text\na\n  ```\n````"
+    );
+}
+
+#[test]
+fn short_forms_are_short() {
+    assert_eq!(plain("Use @id\n    or ``x``."), "Use id or `x`.");
+    assert_eq!(summary(&body("One\ntwo\n\nthree")), ["One", "two"]);
+}

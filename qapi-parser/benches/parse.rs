@@ -1,0 +1,60 @@
+//! How fast a schema of QEMU's size is read and checked.
+
+use std::hint::black_box;
+use std::path::Path;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use qapi_parser::{FsLoader, MemoryLoader, Options, check};
+
+const RELEASE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../shared/corpus/releases/10.0.2/qapi/qapi-schema.json"
+);
+
+/// A schema with a struct, an enumeration, a union and a command for each index.
+fn synthetic(count: usize) -> String {
+    let piece = |i: usize| {
+        format!(
+            "##\n# @Mode{i}:\n#\n# A mode.\n#\n# @one: the first\n#\n# @two: the second\n#\n\
+             # Since: 1.0\n##\n\
+             {{ 'enum': 'Mode{i}x', 'data': [ 'one', 'two' ] }}\n\
+             {{ 'struct': 'One{i}x', 'data': {{ 'a': 'int', '*b': [ 'str' ] }} }}\n\
+             {{ 'union': 'Pick{i}x', 'base': {{ 'mode': 'Mode{i}x' }}, 'discriminator': 'mode',\n\
+             \x20 'data': {{ 'one': 'One{i}x' }} }}\n\
+             {{ 'command': 'do-{i}', 'data': {{ 'pick': 'Pick{i}x' }}, 'returns': [ 'One{i}x' ] }}\n"
+        )
+        .replace(&format!("@Mode{i}:"), &format!("@Mode{i}x:"))
+    };
+    (0..count).map(piece).collect()
+}
+
+fn parse(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("check");
+    let text = synthetic(1000);
+    let loader = MemoryLoader::new().file("a.json", text.clone());
+    group.throughput(Throughput::Bytes(text.len() as u64));
+    group.bench_function("synthetic", |bencher| {
+        bencher.iter(|| check(black_box(Path::new("a.json")), &loader, &Options::new()));
+    });
+    if Path::new(RELEASE).is_file() {
+        let outcome = check(Path::new(RELEASE), &FsLoader::new(), &Options::new());
+        let files = outcome.sources.files().iter();
+        let size: usize = files.map(|file| file.text().len()).sum();
+        group.throughput(Throughput::Bytes(size as u64));
+        group.bench_function("release-10.0.2", |bencher| {
+            bencher.iter(|| {
+                check(
+                    black_box(Path::new(RELEASE)),
+                    &FsLoader::new(),
+                    &Options::new(),
+                )
+            });
+        });
+    } else {
+        println!("skipped: {RELEASE} is not there");
+    }
+    group.finish();
+}
+
+criterion_group!(benches, parse);
+criterion_main!(benches);

@@ -1,0 +1,340 @@
+//! QMP conversations with the process, by the typed client.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use qmp_runtime::{Command, Event};
+use qmp_types::qmp::types::{RunState, ShutdownCause};
+use qmp_types::qmp::{commands, events};
+use vmm_core::guests;
+
+use super::{Vmm, command, write_guest};
+use crate::fixture::{LIMIT, kvm_works};
+
+/// The next event, which must be this one.
+fn expect<E: Event>(client: &mut qmp_runtime::client::Client) -> E {
+    let event = client.next_event(Some(LIMIT)).unwrap().unwrap();
+    event
+        .decode::<E>()
+        .unwrap_or_else(|| panic!("{} came", event.name))
+        .unwrap()
+}
+
+#[test]
+fn machine_without_board_answers_and_quits() {
+    let mut vmm = Vmm::start(&["-M", "none", "-S", "-name", "n1", "-pidfile", "{dir}/pid"]);
+    let mut client = vmm.connect();
+    assert_eq!(
+        client
+            .execute(&commands::QueryName {})
+            .unwrap()
+            .name
+            .as_deref(),
+        Some("n1")
+    );
+    assert_eq!(
+        client.execute(&commands::QueryStatus {}).unwrap().status,
+        RunState::Prelaunch
+    );
+    assert!(
+        client
+            .execute(&commands::QueryIothreads {})
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        client
+            .execute(&commands::QueryCpusFast {})
+            .unwrap()
+            .is_empty()
+    );
+    assert!(vmm.path("pid").exists());
+    client.execute(&commands::Quit {}).unwrap();
+    let shutdown: events::Shutdown = expect(&mut client);
+    assert_eq!(
+        (shutdown.guest, shutdown.reason),
+        (false, ShutdownCause::HostQmpQuit)
+    );
+    assert_eq!(vmm.exit_code(), 0);
+    assert!(!vmm.path("pid").exists() && !vmm.path("qmp").exists());
+}
+
+#[test]
+fn run_state_follows_stop_cont_and_reset() {
+    let mut vmm = Vmm::start(&["-accel", "none", "-m", "8"]);
+    let mut client = vmm.connect();
+    assert_eq!(
+        client.execute(&commands::QueryStatus {}).unwrap().status,
+        RunState::Running
+    );
+    client.execute(&commands::Stop {}).unwrap();
+    client.execute(&commands::Stop {}).unwrap();
+    expect::<events::Stop>(&mut client);
+    client.execute(&commands::SystemReset {}).unwrap();
+    let reset: events::Reset = expect(&mut client);
+    assert_eq!(
+        (reset.guest, reset.reason),
+        (false, ShutdownCause::HostQmpSystemReset)
+    );
+    client.execute(&commands::Cont {}).unwrap();
+    expect::<events::Resume>(&mut client);
+    client.execute(&commands::SystemPowerdown {}).unwrap();
+    expect::<events::Powerdown>(&mut client);
+    let error = client.execute(&commands::SystemWakeup {}).unwrap_err();
+    assert_eq!(
+        error.as_command_error().unwrap().desc(),
+        "Unable to wake up: guest is not in suspended state"
+    );
+}
+
+#[test]
+fn signal_ends_the_machine_with_its_event() {
+    for name in ["TERM", "INT", "HUP"] {
+        let mut vmm = Vmm::start(&["-M", "none", "-no-shutdown"]);
+        let mut client = vmm.connect();
+        vmm.signal(name);
+        let shutdown: events::Shutdown = expect(&mut client);
+        assert_eq!(shutdown.reason, ShutdownCause::HostSignal);
+        assert_eq!(vmm.exit_code(), 0);
+    }
+}
+
+#[test]
+fn preconfig_lets_few_commands_through() {
+    let mut vmm = Vmm::start(&["-M", "none", "--preconfig"]);
+    let mut client = vmm.connect();
+    let error = client.execute(&commands::Stop {}).unwrap_err();
+    let expected =
+        "The command 'stop' is permitted only after machine initialization has completed";
+    assert_eq!(error.as_command_error().unwrap().desc(), expected);
+    client.execute(&commands::XExitPreconfig {}).unwrap();
+    expect::<events::Resume>(&mut client);
+    client.execute(&commands::Stop {}).unwrap();
+}
+
+#[test]
+fn schema_and_command_list_agree_with_what_is_implemented() {
+    let mut vmm = Vmm::start(&["-M", "none"]);
+    let mut client = vmm.connect();
+    let commands = client.execute(&commands::QueryCommands {}).unwrap();
+    let names: Vec<&str> = commands
+        .iter()
+        .map(|command| command.name.as_str())
+        .collect();
+    assert!(names.contains(&commands::Pmemsave::INFO.name));
+    assert!(
+        !names.contains(&commands::AddClient::INFO.name),
+        "declared, not implemented"
+    );
+    let schema = client.execute(&commands::QueryQmpSchema {}).unwrap();
+    let in_schema: Vec<&str> = schema
+        .iter()
+        .filter(|entry| entry.meta_type.tag() == qmp_types::qmp::types::SchemaMetaType::Command)
+        .map(|entry| entry.name.as_str())
+        .collect();
+    let mut sorted = in_schema.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, names);
+}
+
+#[test]
+fn command_line_options_are_told_with_their_parameters() {
+    let mut vmm = Vmm::start(&["-M", "none"]);
+    let mut client = vmm.connect();
+    let smp = commands::QueryCommandLineOptions {
+        option: Some("smp-opts".into()),
+    };
+    let options = client.execute(&smp).unwrap();
+    assert_eq!(options.len(), 1);
+    assert!(
+        options[0]
+            .parameters
+            .iter()
+            .any(|parameter| parameter.name == "cpus")
+    );
+    let unknown = commands::QueryCommandLineOptions {
+        option: Some("nope".into()),
+    };
+    let error = client.execute(&unknown).unwrap_err();
+    assert_eq!(
+        error.as_command_error().unwrap().desc(),
+        "invalid option name: nope"
+    );
+}
+
+#[test]
+fn human_monitor_answers_or_says_that_it_does_not_know() {
+    let mut vmm = Vmm::start(&["-M", "none", "-name", "n2"]);
+    let mut client = vmm.connect();
+    let cases = [
+        ("info status", "VM status: running\r\n"),
+        ("info name", "n2\r\n"),
+        ("info kvm", "kvm support: disabled\r\n"),
+        ("info uuid", "00000000-0000-0000-0000-000000000000\r\n"),
+        ("", ""),
+        ("bogus", "unknown command: 'bogus'\r\n"),
+        ("info bogus", "unknown command: 'info bogus'\r\n"),
+        (
+            "info kvm extra",
+            "kvm: extraneous characters at the end of line\r\nTry \"help info kvm\" for more information\r\n",
+        ),
+    ];
+    for (line, expected) in cases {
+        let hmp = commands::HumanMonitorCommand {
+            command_line: line.into(),
+            cpu_index: None,
+        };
+        assert_eq!(client.execute(&hmp).unwrap(), expected, "{line}");
+    }
+}
+
+#[test]
+fn guest_is_driven_from_boot_to_power_off() {
+    if !kvm_works() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let kernel = dir.path().join("heartbeat.elf");
+    write_guest(&kernel, &guests::heartbeat().unwrap());
+    let mut vmm = Vmm::start(&[
+        "-kernel",
+        kernel.to_str().unwrap(),
+        "-m",
+        "16",
+        "-smp",
+        "2",
+        "-serial",
+        "file:{dir}/serial",
+        "-S",
+    ]);
+    let mut client = vmm.connect();
+    let kvm = client.execute(&commands::QueryKvm {}).unwrap();
+    assert!(kvm.enabled && kvm.present);
+    let cpus = client.execute(&commands::QueryCpusFast {}).unwrap();
+    assert_eq!(
+        cpus.iter().map(|cpu| cpu.cpu_index).collect::<Vec<_>>(),
+        [0, 1]
+    );
+    assert!(
+        cpus.iter()
+            .all(|cpu| fs::exists(format!("/proc/self/../{}", cpu.thread_id)).unwrap_or(false))
+    );
+    client.execute(&commands::Cont {}).unwrap();
+    expect::<events::Resume>(&mut client);
+    wait_for(&vmm, "heartbeat: running");
+    client.execute(&commands::Stop {}).unwrap();
+    expect::<events::Stop>(&mut client);
+    assert_eq!(saved(&mut client, &vmm, false), pattern());
+    assert_eq!(saved(&mut client, &vmm, true), pattern());
+    client.execute(&commands::Cont {}).unwrap();
+    expect::<events::Resume>(&mut client);
+    client.execute(&commands::InjectNmi {}).unwrap();
+    wait_for(&vmm, "NMI");
+    client.execute(&commands::SystemPowerdown {}).unwrap();
+    expect::<events::Powerdown>(&mut client);
+    let shutdown: events::Shutdown = expect(&mut client);
+    assert_eq!(
+        (shutdown.guest, shutdown.reason),
+        (true, ShutdownCause::GuestShutdown)
+    );
+    assert_eq!(vmm.exit_code(), 0);
+}
+
+fn wait_for(vmm: &Vmm, line: &str) {
+    let deadline = std::time::Instant::now() + LIMIT;
+    while !fs::read_to_string(vmm.path("serial"))
+        .unwrap_or_default()
+        .contains(line)
+    {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the guest has not printed '{line}'"
+        );
+        std::thread::yield_now();
+    }
+}
+
+fn pattern() -> Vec<u8> {
+    let words = u32::try_from(guests::PATTERN_SIZE / 4).unwrap();
+    (0..words)
+        .flat_map(|index| guests::pattern(index).to_le_bytes())
+        .collect()
+}
+
+/// The guest's pattern as `memsave` or `pmemsave` writes it.
+fn saved(client: &mut qmp_runtime::client::Client, vmm: &Vmm, physical: bool) -> Vec<u8> {
+    let file = vmm.path("memory");
+    let (val, size) = (guests::PATTERN_ADDRESS, guests::PATTERN_SIZE);
+    let filename = file.to_str().unwrap().to_owned();
+    if physical {
+        client
+            .execute(&commands::Pmemsave {
+                val,
+                size,
+                filename,
+            })
+            .unwrap();
+    } else {
+        client
+            .execute(&commands::Memsave {
+                val,
+                size,
+                filename,
+                cpu_index: Some(0),
+            })
+            .unwrap();
+    }
+    fs::read(file).unwrap()
+}
+
+#[test]
+fn memory_errors_have_their_cause() {
+    let mut vmm = Vmm::start(&["-accel", "none", "-m", "8"]);
+    let mut client = vmm.connect();
+    let nowhere = commands::Pmemsave {
+        val: 0,
+        size: 1,
+        filename: "/nonexistent/file".into(),
+    };
+    let error = client.execute(&nowhere).unwrap_err();
+    let expected = "Could not open '/nonexistent/file': No such file or directory";
+    assert_eq!(error.as_command_error().unwrap().desc(), expected);
+    let filename = vmm.path("memory").to_str().unwrap().to_owned();
+    let beyond = commands::Memsave {
+        val: 0,
+        size: 1,
+        filename,
+        cpu_index: Some(7),
+    };
+    let error = client.execute(&beyond).unwrap_err();
+    assert_eq!(
+        error.as_command_error().unwrap().desc(),
+        "Parameter 'cpu-index' expects a CPU number"
+    );
+}
+
+#[test]
+fn standard_streams_carry_a_monitor() {
+    let mut process = command()
+        .args(["-M", "none", "-nodefaults", "-qmp", "stdio"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input =
+        br#"{"execute":"qmp_capabilities"}{"execute":"query-status","id":1}{"execute":"quit"}"#;
+    process.stdin.take().unwrap().write_all(input).unwrap();
+    let output = process.wait_with_output().unwrap();
+    let lines: Vec<&str> = std::str::from_utf8(&output.stdout)
+        .unwrap()
+        .split_terminator("\r\n")
+        .collect();
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    assert!(
+        lines[2].contains(r#""status": "running""#) && lines[2].ends_with(r#""id": 1}"#),
+        "{lines:?}"
+    );
+    assert!(lines[3].contains("SHUTDOWN"), "{lines:?}");
+    assert!(output.status.success());
+}

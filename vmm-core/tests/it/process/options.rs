@@ -1,0 +1,162 @@
+//! Options: what is said of wrong ones, and what right ones do.
+
+use std::fs;
+
+use vmm_core::cli::OPTIONS;
+use vmm_core::guests;
+
+use super::{run, write_guest};
+use crate::fixture::kvm_works;
+
+/// Runs `vmm` to its failure; the one line that it says.
+fn complaint(options: &[&str], code: i32) -> String {
+    let output = run(options);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{options:?}: {text}");
+    assert_eq!(text.lines().count(), 1, "{options:?}: {text}");
+    assert!(text.starts_with("vmm: "), "{text}");
+    text
+}
+
+#[test]
+fn wrong_option_is_one_line_with_the_remedy() {
+    let cases: [(&[&str], &str); 12] = [
+        (
+            &["-frobnicate"],
+            "-frobnicate: unknown option; see vmm --help",
+        ),
+        (
+            &["--kernle", "x"],
+            "--kernle: unknown option; did you mean -kernel? see vmm --help",
+        ),
+        (
+            &["-kernel"],
+            "-kernel: needs an argument, FILE; see vmm --help",
+        ),
+        (
+            &["-m", "lots"],
+            "-m: 'lots' is no size; examples: 128, 64M, 2G",
+        ),
+        (
+            &["-M", "pc"],
+            "-M: 'pc' is no machine type: use one of none, q-min",
+        ),
+        (
+            &["-accel", "tcg"],
+            "-accel: unknown accelerator 'tcg': use kvm or none",
+        ),
+        (&["-smp", "0"], "-smp: '0' is no number of CPUs"),
+        (
+            &["-append", "x"],
+            "-append: needs a kernel: add -kernel FILE",
+        ),
+        (
+            &["-serial", "chardev:c"],
+            "-serial: there is no character device 'c'",
+        ),
+        (
+            &["-qmp", "unix:"],
+            "-qmp: 'unix:' is none of unix:PATH, tcp:HOST:PORT, stdio",
+        ),
+        (
+            &["-mon", "chardev=c,mode=readline"],
+            "-mon: there is no human monitor: add mode=control for QMP",
+        ),
+        (
+            &["disk.img"],
+            "'disk.img': a disk image cannot be given; options start with '-'",
+        ),
+    ];
+    for (options, expected) in cases {
+        let text = complaint(options, 2);
+        assert!(text.contains(expected), "{options:?}: {text}");
+    }
+}
+
+#[test]
+fn machine_that_cannot_be_made_is_one_line_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let occupied = format!("unix:{},server=on,wait=off", dir.path().display());
+    let cases: [(&[&str], &str); 3] = [
+        (
+            &["-accel", "none", "-kernel", "/nonexistent/kernel"],
+            "/nonexistent/kernel",
+        ),
+        (&["-accel", "none", "-m", "1b"], "memory"),
+        (&["-accel", "none", "-qmp", &occupied], "-qmp"),
+    ];
+    for (options, expected) in cases {
+        let text = complaint(options, 1);
+        assert!(text.contains(expected), "{options:?}: {text}");
+    }
+}
+
+#[test]
+fn help_names_every_option() {
+    let output = run(&["--help"]);
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    for spec in OPTIONS {
+        assert!(
+            text.contains(&format!("-{}", spec.name)),
+            "{} is missing",
+            spec.name
+        );
+    }
+}
+
+#[test]
+fn version_and_list_of_machines_are_printed() {
+    let version = String::from_utf8(run(&["-version"]).stdout).unwrap();
+    assert_eq!(version, format!("vmm {}\n", env!("CARGO_PKG_VERSION")));
+    assert!(
+        String::from_utf8(run(&["-M", "help"]).stdout)
+            .unwrap()
+            .contains("\nq-min ")
+    );
+}
+
+#[test]
+fn guest_prints_to_the_file_of_its_serial_port() {
+    if !kvm_works() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let kernel = dir.path().join("hello.elf");
+    write_guest(&kernel, &guests::hello().unwrap());
+    let log = dir.path().join("serial");
+    let serial = format!("file:{}", log.display());
+    let output = run(&[
+        "-nodefaults",
+        "-m",
+        "16",
+        "-kernel",
+        kernel.to_str().unwrap(),
+        "-serial",
+        &serial,
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        fs::read_to_string(&log).unwrap().contains("hello"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn guest_prints_to_standard_output() {
+    if !kvm_works() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let kernel = dir.path().join("hello.elf");
+    write_guest(&kernel, &guests::hello().unwrap());
+    let output = run(&[
+        "-nographic",
+        "-m",
+        "16",
+        "-kernel",
+        kernel.to_str().unwrap(),
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(String::from_utf8(output.stdout).unwrap().contains("hello"));
+}
