@@ -17,7 +17,8 @@ pub(crate) fn expand(arguments: TokenStream, item: &TokenStream) -> TokenStream 
             quote!(#item #error)
         }),
         Err(_) => {
-            let error = Error::new_spanned(item, "#[handlers] goes on `impl SomeCommands for YourType`");
+            let error =
+                Error::new_spanned(item, "#[handlers] goes on `impl SomeCommands for YourType`");
             let error = error.into_compile_error();
             quote!(#item #error)
         }
@@ -32,10 +33,14 @@ fn add_list(arguments: TokenStream, mut item: ItemImpl) -> Result<TokenStream, E
     };
     let handler_trait = trait_of(&item)?.clone();
     refuse_own_list(&item)?;
-    let entries = item.items.iter().filter_map(method).map(|(attributes, name)| {
-        let constant = format_ident!("{}", unraw(name).to_uppercase(), span = name.span());
-        quote!(#(#attributes)* <Self as #handler_trait>::#constant,)
-    });
+    let entries = item
+        .items
+        .iter()
+        .filter_map(method)
+        .map(|(attributes, name)| {
+            let constant = format_ident!("{}", unraw(name).to_uppercase(), span = name.span());
+            quote!(#(#attributes)* <Self as #handler_trait>::#constant,)
+        });
     let list = quote! {
         const COMMANDS: &'static [::qmp_runtime::#entry<Self>] = &[#(#entries)*];
     };
@@ -51,7 +56,10 @@ fn entry_type(arguments: TokenStream) -> Result<Ident, Error> {
     if argument == "oob" {
         Ok(format_ident!("OobEntry"))
     } else {
-        Err(Error::new(argument.span(), "unknown argument; there is one, `oob`, for traits of out-of-band commands"))
+        Err(Error::new(
+            argument.span(),
+            "unknown argument; there is one, `oob`, for traits of out-of-band commands",
+        ))
     }
 }
 
@@ -71,7 +79,10 @@ fn refuse_own_list(item: &ItemImpl) -> Result<(), Error> {
         if let ImplItem::Const(constant) = item
             && constant.ident == "COMMANDS"
         {
-            return Err(Error::new_spanned(constant, "#[handlers] writes this list; remove it or the attribute"));
+            return Err(Error::new_spanned(
+                constant,
+                "#[handlers] writes this list; remove it or the attribute",
+            ));
         }
     }
     Ok(())
@@ -79,8 +90,14 @@ fn refuse_own_list(item: &ItemImpl) -> Result<(), Error> {
 
 /// The name of a method and the conditions under which it is there.
 fn method(item: &ImplItem) -> Option<(Vec<&Attribute>, &Ident)> {
-    let ImplItem::Fn(method) = item else { return None };
-    let conditions = method.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).collect();
+    let ImplItem::Fn(method) = item else {
+        return None;
+    };
+    let conditions = method
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("cfg"))
+        .collect();
     Some((conditions, &method.sig.ident))
 }
 

@@ -2,8 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
+
+use crate::source::MAX_FILE_SIZE;
 
 /// A source of schema files.
 ///
@@ -40,7 +43,11 @@ impl FsLoader {
 impl Loader for FsLoader {
     fn load(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.opened.borrow_mut().push(path.to_owned());
-        std::fs::read(path)
+        // One byte more than allowed is enough to see that a file is too large.
+        let limit = u64::try_from(MAX_FILE_SIZE).map_or(u64::MAX, |limit| limit + 1);
+        let mut bytes = Vec::new();
+        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 

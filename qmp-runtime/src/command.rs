@@ -9,7 +9,10 @@ use crate::json::{Document, NodeId, Writer};
 
 /// What a schema says of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "the schema language has these flags")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the schema language has these flags"
+)]
 pub struct CommandInfo {
     /// The name on the wire.
     pub name: &'static str,
@@ -40,22 +43,34 @@ impl CommandInfo {
 
     /// Success is not answered.
     pub const fn no_success_response(self) -> Self {
-        CommandInfo { success_response: false, ..self }
+        CommandInfo {
+            success_response: false,
+            ..self
+        }
     }
 
     /// It may run out of band.
     pub const fn allow_oob(self) -> Self {
-        CommandInfo { allow_oob: true, ..self }
+        CommandInfo {
+            allow_oob: true,
+            ..self
+        }
     }
 
     /// It may run before the machine is initialised.
     pub const fn allow_preconfig(self) -> Self {
-        CommandInfo { allow_preconfig: true, ..self }
+        CommandInfo {
+            allow_preconfig: true,
+            ..self
+        }
     }
 
     /// Its handler may yield.
     pub const fn coroutine(self) -> Self {
-        CommandInfo { coroutine: true, ..self }
+        CommandInfo {
+            coroutine: true,
+            ..self
+        }
     }
 
     /// It has features.
@@ -86,12 +101,19 @@ pub struct EventInfo {
 impl EventInfo {
     /// An event without data.
     pub const fn new(name: &'static str) -> Self {
-        EventInfo { name, has_data: false, features: &[] }
+        EventInfo {
+            name,
+            has_data: false,
+            features: &[],
+        }
     }
 
     /// It carries data.
     pub const fn data(self) -> Self {
-        EventInfo { has_data: true, ..self }
+        EventInfo {
+            has_data: true,
+            ..self
+        }
     }
 
     /// It has features.
@@ -114,14 +136,21 @@ pub struct Entry<H> {
 
 impl<H> Entry<H> {
     /// The entry of the command `C`; `call` is expected to end in [`Call::run`].
-    pub const fn new<C: Command>(call: fn(&mut H, &mut Context<'_>, Call<'_>) -> Result<(), QmpError>) -> Self {
-        Entry { info: C::INFO, call }
+    pub const fn new<C: Command>(
+        call: fn(&mut H, &mut Context<'_>, Call<'_>) -> Result<(), QmpError>,
+    ) -> Self {
+        Entry {
+            info: C::INFO,
+            call,
+        }
     }
 }
 
 impl<H> fmt::Debug for Entry<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("info", &self.info).finish_non_exhaustive()
+        f.debug_struct("Entry")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,14 +162,21 @@ pub struct OobEntry<H> {
 
 impl<H> OobEntry<H> {
     /// The entry of the command `C`; `call` is expected to end in [`Call::run`].
-    pub const fn new<C: Command>(call: fn(&H, &mut Context<'_>, Call<'_>) -> Result<(), QmpError>) -> Self {
-        OobEntry { info: C::INFO, call }
+    pub const fn new<C: Command>(
+        call: fn(&H, &mut Context<'_>, Call<'_>) -> Result<(), QmpError>,
+    ) -> Self {
+        OobEntry {
+            info: C::INFO,
+            call,
+        }
     }
 }
 
 impl<H> fmt::Debug for OobEntry<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OobEntry").field("info", &self.info).finish_non_exhaustive()
+        f.debug_struct("OobEntry")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
     }
 }
 
@@ -153,15 +189,26 @@ pub struct Call<'c> {
 }
 
 impl<'c> Call<'c> {
-    pub(crate) fn new(document: &'c Document, arguments: Option<NodeId>, out: &'c mut Writer) -> Self {
-        Call { document, arguments, out }
+    pub(crate) fn new(
+        document: &'c Document,
+        arguments: Option<NodeId>,
+        out: &'c mut Writer,
+    ) -> Self {
+        Call {
+            document,
+            arguments,
+            out,
+        }
     }
 
     /// Decodes the arguments, runs the handler, encodes what it returns.
     ///
     /// # Errors
     /// The arguments are not those of `C`, or the handler fails.
-    pub fn run<C: Command>(self, handler: impl FnOnce(C) -> Result<C::Return, QmpError>) -> Result<(), QmpError> {
+    pub fn run<C: Command>(
+        self,
+        handler: impl FnOnce(C) -> Result<C::Return, QmpError>,
+    ) -> Result<(), QmpError> {
         let mut arguments = C::blank();
         self.decode(&mut arguments)?;
         let result = handler(arguments)?;

@@ -48,7 +48,10 @@ pub struct QmpError {
 impl QmpError {
     /// An error of a class.
     pub fn new(class: ErrorClass, desc: impl Into<String>) -> Self {
-        QmpError { class, desc: desc.into() }
+        QmpError {
+            class,
+            desc: desc.into(),
+        }
     }
 
     /// An error of the class `GenericError`.
@@ -58,12 +61,18 @@ impl QmpError {
 
     /// The error for a command that does not exist.
     pub fn command_not_found(name: &str) -> Self {
-        QmpError::new(ErrorClass::COMMAND_NOT_FOUND, format!("The command {name} has not been found"))
+        QmpError::new(
+            ErrorClass::COMMAND_NOT_FOUND,
+            format!("The command {name} has not been found"),
+        )
     }
 
     /// The error for a device that does not exist.
     pub fn device_not_found(id: &str) -> Self {
-        QmpError::new(ErrorClass::DEVICE_NOT_FOUND, format!("Device '{id}' not found"))
+        QmpError::new(
+            ErrorClass::DEVICE_NOT_FOUND,
+            format!("Device '{id}' not found"),
+        )
     }
 
     /// The class.

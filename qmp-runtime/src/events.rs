@@ -54,12 +54,17 @@ impl EventSink {
     }
 
     fn send(&self, info: &EventInfo, data: &dyn Json) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let line = EventLine {
             line: layout(info, data, now, Style::Line),
             pretty: layout(info, data, now, Style::Pretty),
         };
-        let mut subscribers = self.subscribers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut subscribers = self
+            .subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         subscribers.retain(|subscriber| match subscriber.upgrade() {
             Some(subscriber) => {
                 subscriber.event(&line);
@@ -70,7 +75,10 @@ impl EventSink {
     }
 
     pub(crate) fn subscribe(&self, subscriber: Weak<dyn Subscriber>) {
-        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(subscriber);
+        self.subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(subscriber);
     }
 }
 
@@ -98,7 +106,10 @@ fn layout(info: &EventInfo, data: &dyn Json, now: Duration, style: Style) -> Vec
 pub(crate) fn line(out: Writer) -> Vec<u8> {
     let mut bytes = out.into_bytes();
     if bytes.contains(&b'\n') {
-        bytes = bytes.split(|&byte| byte == b'\n').collect::<Vec<_>>().join(&b"\r\n"[..]);
+        bytes = bytes
+            .split(|&byte| byte == b'\n')
+            .collect::<Vec<_>>()
+            .join(&b"\r\n"[..]);
     }
     bytes.extend_from_slice(b"\r\n");
     bytes

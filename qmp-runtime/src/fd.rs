@@ -5,7 +5,10 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, Shutdown, recvmsg, send, sockopt};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, Shutdown, recvmsg, send,
+    sockopt,
+};
 
 /// How many descriptors one message may carry; QEMU's limit.
 const MAX_FDS: usize = 16;
@@ -26,13 +29,22 @@ impl Channel {
     /// A connected socket.
     pub(crate) fn socket(socket: OwnedFd) -> io::Result<Self> {
         let output = socket.try_clone()?;
-        Ok(Channel { input: socket, output, is_socket: true })
+        Ok(Channel {
+            input: socket,
+            output,
+            is_socket: true,
+        })
     }
 
     /// Two descriptors of any kind.
     pub(crate) fn pair(input: OwnedFd, output: OwnedFd) -> Self {
-        let is_socket = sockopt::socket_type(&input).is_ok() && sockopt::socket_type(&output).is_ok();
-        Channel { input, output, is_socket }
+        let is_socket =
+            sockopt::socket_type(&input).is_ok() && sockopt::socket_type(&output).is_ok();
+        Channel {
+            input,
+            output,
+            is_socket,
+        }
     }
 
     /// Reads what is there; 0 bytes at the end. Descriptors that came along are added to `fds`.
@@ -43,7 +55,12 @@ impl Channel {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
         let message = retry(|| {
-            recvmsg(&self.input, &mut [IoSliceMut::new(buffer)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)
+            recvmsg(
+                &self.input,
+                &mut [IoSliceMut::new(buffer)],
+                &mut ancillary,
+                RecvFlags::CMSG_CLOEXEC,
+            )
         })?;
         for message in ancillary.drain() {
             if let RecvAncillaryMessage::ScmRights(received) = message {
@@ -56,7 +73,13 @@ impl Channel {
     /// Writes as much as goes without blocking.
     pub(crate) fn write_some(&self, bytes: &[u8]) -> io::Result<usize> {
         let result = if self.is_socket {
-            retry(|| send(&self.output, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL))
+            retry(|| {
+                send(
+                    &self.output,
+                    bytes,
+                    SendFlags::DONTWAIT | SendFlags::NOSIGNAL,
+                )
+            })
         } else if self.is_writable()? {
             retry(|| rustix::io::write(&self.output, &bytes[..bytes.len().min(PIPE_CHUNK)]))
         } else {
@@ -71,7 +94,10 @@ impl Channel {
 
     fn is_writable(&self) -> io::Result<bool> {
         let mut fds = [PollFd::new(&self.output, PollFlags::OUT)];
-        let none = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };
+        let none = rustix::event::Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         retry(|| poll(&mut fds, Some(&none)))?;
         Ok(!fds[0].revents().is_empty())
     }
@@ -112,7 +138,11 @@ pub(crate) struct Ready {
 
 /// Waits until there is input, or room for output where `want_output`, or `wake` is readable.
 pub(crate) fn wait(channel: &Channel, want_output: bool, wake: impl AsFd) -> io::Result<Ready> {
-    let output = if want_output { PollFlags::OUT } else { PollFlags::empty() };
+    let output = if want_output {
+        PollFlags::OUT
+    } else {
+        PollFlags::empty()
+    };
     let mut fds = [
         PollFd::new(&channel.input, PollFlags::IN),
         PollFd::new(&wake, PollFlags::IN),
@@ -121,7 +151,11 @@ pub(crate) fn wait(channel: &Channel, want_output: bool, wake: impl AsFd) -> io:
     let count = if want_output { 3 } else { 2 };
     retry(|| poll(&mut fds[..count], None))?;
     let ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
-    Ok(Ready { input: ready(&fds[0]), wake: ready(&fds[1]), output: want_output && ready(&fds[2]) })
+    Ok(Ready {
+        input: ready(&fds[0]),
+        wake: ready(&fds[1]),
+        output: want_output && ready(&fds[2]),
+    })
 }
 
 fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {

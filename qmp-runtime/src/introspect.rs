@@ -8,7 +8,11 @@ use crate::json::Value;
 /// types become numbers in the order of their first use, as QEMU masks them.
 ///
 /// `schema` is the unmasked data, a JSON array of `SchemaInfo`; anything else gives an empty list.
-pub(crate) fn select(schema: &str, command: &dyn Fn(&str) -> bool, event: &dyn Fn(&str) -> bool) -> Value {
+pub(crate) fn select(
+    schema: &str,
+    command: &dyn Fn(&str) -> bool,
+    event: &dyn Fn(&str) -> bool,
+) -> Value {
     let Ok(Value::Array(entries)) = serde_json::from_str(schema) else {
         return Value::Array(Vec::new());
     };
@@ -72,14 +76,20 @@ impl Mask {
         if self.known.insert(name.to_owned()) {
             self.used.push(name.to_owned());
         }
-        if let Some(element) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        if let Some(element) = name
+            .strip_prefix('[')
+            .and_then(|name| name.strip_suffix(']'))
+        {
             return format!("[{}]", self.mask(element));
         }
         if PREDEFINED.contains(&name) {
             return name.to_owned();
         }
         let next = self.numbers.len();
-        self.numbers.entry(name.to_owned()).or_insert(next).to_string()
+        self.numbers
+            .entry(name.to_owned())
+            .or_insert(next)
+            .to_string()
     }
 }
 

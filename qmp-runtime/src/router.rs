@@ -114,7 +114,12 @@ impl Router {
         let entries: Vec<&'static Entry<H>> = commands.iter().copied().flatten().collect();
         let service = self.in_band.len();
         for (index, entry) in entries.iter().enumerate() {
-            self.route(Route { info: entry.info, out_of_band: false, service, entry: index })?;
+            self.route(Route {
+                info: entry.info,
+                out_of_band: false,
+                service,
+                entry: index,
+            })?;
         }
         self.in_band.push(Box::new(Mounted { handler, entries }));
         Ok(self)
@@ -132,9 +137,15 @@ impl Router {
         let entries: Vec<&'static OobEntry<H>> = commands.iter().copied().flatten().collect();
         let service = self.out_of_band.len();
         for (index, entry) in entries.iter().enumerate() {
-            self.route(Route { info: entry.info, out_of_band: true, service, entry: index })?;
+            self.route(Route {
+                info: entry.info,
+                out_of_band: true,
+                service,
+                entry: index,
+            })?;
         }
-        self.out_of_band.push(Box::new(OobMounted { handler, entries }));
+        self.out_of_band
+            .push(Box::new(OobMounted { handler, entries }));
         Ok(self)
     }
 
@@ -143,19 +154,27 @@ impl Router {
     /// Clients see the part of it that belongs to the commands mounted and the events emitted.
     #[must_use]
     pub fn schema(self, introspection: &'static str) -> Self {
-        Router { schema: introspection, ..self }
+        Router {
+            schema: introspection,
+            ..self
+        }
     }
 
     /// Names the events that the handlers emit; without this, clients are told of all in the schema.
     #[must_use]
     pub fn emits(self, events: &[&'static str]) -> Self {
-        Router { events: Some(events.to_vec()), ..self }
+        Router {
+            events: Some(events.to_vec()),
+            ..self
+        }
     }
 
     fn route(&mut self, route: Route) -> Result<(), DuplicateCommand> {
         match self.routes.insert(route.info.name, route) {
             None => Ok(()),
-            Some(earlier) => Err(DuplicateCommand { name: earlier.info.name }),
+            Some(earlier) => Err(DuplicateCommand {
+                name: earlier.info.name,
+            }),
         }
     }
 }
@@ -182,7 +201,11 @@ impl Catalog {
     pub(crate) fn introspection(&self) -> &Value {
         self.introspection.get_or_init(|| {
             let wanted = |name: &str| self.routes.contains_key(name) || BUILT_IN.contains(&name);
-            let emitted = |name: &str| self.events.as_ref().is_none_or(|events| events.contains(&name));
+            let emitted = |name: &str| {
+                self.events
+                    .as_ref()
+                    .is_none_or(|events| events.contains(&name))
+            };
             introspect::select(self.schema, &wanted, &emitted)
         })
     }
@@ -228,10 +251,13 @@ impl Dispatcher {
         if route.is_none() && !BUILT_IN[1..].contains(&name) {
             return Err(QmpError::command_not_found(name));
         }
-        let (allow_oob, allow_preconfig) =
-            route.map_or((false, true), |route| (route.out_of_band, route.info.allow_preconfig));
+        let (allow_oob, allow_preconfig) = route.map_or((false, true), |route| {
+            (route.out_of_band, route.info.allow_preconfig)
+        });
         if out_of_band && !allow_oob {
-            return Err(QmpError::generic(format!("The command {name} does not support OOB")));
+            return Err(QmpError::generic(format!(
+                "The command {name} does not support OOB"
+            )));
         }
         if self.catalog.in_preconfig() && !allow_preconfig {
             return Err(QmpError::generic(format!(
@@ -242,7 +268,12 @@ impl Dispatcher {
     }
 
     /// Runs a command; says whether success is to be answered.
-    pub(crate) fn call(&self, name: &str, cx: &mut Context<'_>, call: Call<'_>) -> Result<bool, QmpError> {
+    pub(crate) fn call(
+        &self,
+        name: &str,
+        cx: &mut Context<'_>,
+        call: Call<'_>,
+    ) -> Result<bool, QmpError> {
         let Some(route) = self.find(name, cx.out_of_band)? else {
             return self.built_in(name, call).map(|()| true);
         };

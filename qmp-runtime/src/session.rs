@@ -42,7 +42,11 @@ pub(crate) fn greeting(version: &Version, style: Style) -> Vec<u8> {
     out.begin_object();
     out.key("qemu");
     out.begin_object();
-    for (key, number) in [("micro", version.micro), ("minor", version.minor), ("major", version.major)] {
+    for (key, number) in [
+        ("micro", version.micro),
+        ("minor", version.minor),
+        ("major", version.major),
+    ] {
         out.key(key);
         out.u64(number.into());
     }
@@ -81,7 +85,9 @@ pub(crate) fn answer(
 ) -> Option<Vec<u8>> {
     let document = match item {
         Item::Message(document) => document,
-        Item::Error(error) => return Some(failure(None, &QmpError::generic(error.as_str()), style)),
+        Item::Error(error) => {
+            return Some(failure(None, &QmpError::generic(error.as_str()), style));
+        }
     };
     let id = document.get(document.root(), "id").map(|id| (document, id));
     let mut out = Writer::new(style);
@@ -138,16 +144,31 @@ impl Request {
         let mut command: Option<(String, bool)> = None;
         let mut arguments = None;
         for (name, value) in walk(document, root) {
-            let fault = |what: &str| Err(QmpError::generic(format!("QMP input member '{name}' {what}")));
+            let fault = |what: &str| {
+                Err(QmpError::generic(format!(
+                    "QMP input member '{name}' {what}"
+                )))
+            };
             match &*name {
                 "execute" | "exec-oob" if oob || name == "execute" => {
-                    let Some(text) = document.str(value) else { return fault("must be a string") };
-                    if command.replace((text.into_owned(), name == "exec-oob")).is_some() {
-                        let other = if name == "execute" { "exec-oob" } else { "execute" };
+                    let Some(text) = document.str(value) else {
+                        return fault("must be a string");
+                    };
+                    if command
+                        .replace((text.into_owned(), name == "exec-oob"))
+                        .is_some()
+                    {
+                        let other = if name == "execute" {
+                            "exec-oob"
+                        } else {
+                            "execute"
+                        };
                         return fault(&format!("clashes with '{other}'"));
                     }
                 }
-                "arguments" if document.kind(value) != Kind::Object => return fault("must be an object"),
+                "arguments" if document.kind(value) != Kind::Object => {
+                    return fault("must be an object");
+                }
                 "arguments" => arguments = Some(value),
                 "id" => {}
                 _ => return fault("is unexpected"),
@@ -155,7 +176,11 @@ impl Request {
         }
         let (command, out_of_band) =
             command.ok_or_else(|| QmpError::generic("QMP input lacks member 'execute'"))?;
-        Ok(Request { command, arguments, out_of_band })
+        Ok(Request {
+            command,
+            arguments,
+            out_of_band,
+        })
     }
 
     fn run(
@@ -179,8 +204,15 @@ impl Request {
         }
         cx.out_of_band = self.out_of_band;
         // A handler's panic costs its own command, not the machine.
-        catch_unwind(AssertUnwindSafe(|| dispatcher.call(&self.command, cx, call)))
-            .unwrap_or_else(|_| Err(QmpError::generic(format!("The command {} failed internally", self.command))))
+        catch_unwind(AssertUnwindSafe(|| {
+            dispatcher.call(&self.command, cx, call)
+        }))
+        .unwrap_or_else(|_| {
+            Err(QmpError::generic(format!(
+                "The command {} failed internally",
+                self.command
+            )))
+        })
     }
 }
 
@@ -191,7 +223,10 @@ fn negotiate(negotiated: &mut Negotiated, capabilities: &Capabilities) -> Result
             "Capabilities negotiation is already complete, command ignored",
         ));
     }
-    let oob = capabilities.enable.as_ref().is_some_and(|enable| !enable.is_empty());
+    let oob = capabilities
+        .enable
+        .as_ref()
+        .is_some_and(|enable| !enable.is_empty());
     *negotiated = Negotiated { done: true, oob };
     Ok(())
 }
@@ -199,8 +234,10 @@ fn negotiate(negotiated: &mut Negotiated, capabilities: &Capabilities) -> Result
 /// The members of a request in the order in which QEMU checks them, which is that of its hash table:
 /// 512 buckets, the member that came last first in each.
 fn walk(document: &Document, object: NodeId) -> Vec<(std::borrow::Cow<'_, str>, NodeId)> {
-    let mut members: Vec<_> =
-        document.members(object).map(|(key, value)| (document.str(key).unwrap_or_default(), value)).collect();
+    let mut members: Vec<_> = document
+        .members(object)
+        .map(|(key, value)| (document.str(key).unwrap_or_default(), value))
+        .collect();
     members.reverse();
     members.sort_by_key(|(name, _)| bucket(name));
     members
@@ -210,7 +247,9 @@ fn walk(document: &Document, object: NodeId) -> Vec<(std::borrow::Cow<'_, str>, 
 fn bucket(key: &str) -> u32 {
     let seed = 0x238F_13AF_u32.wrapping_mul(key.len() as u32);
     let shifts = (0..).map(|index: usize| index * 5 % 24);
-    let mixed = key.bytes().zip(shifts).fold(seed, |value, (byte, shift)| value.wrapping_add(u32::from(byte) << shift));
+    let mixed = key.bytes().zip(shifts).fold(seed, |value, (byte, shift)| {
+        value.wrapping_add(u32::from(byte) << shift)
+    });
     mixed.wrapping_mul(1_103_515_243).wrapping_add(12345) % 512
 }
 

@@ -19,5 +19,4 @@ mod run;
 
 mod sync;
 
-
 pub use run::{RunError, run};

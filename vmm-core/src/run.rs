@@ -67,7 +67,9 @@ pub fn run(options: Options) -> Result<i32, RunError> {
     let _pidfile = options.pidfile.map(PidFile::write).transpose()?;
     end_on_signals(&machine)?;
     let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid);
-    let server = vmm.serve(Server::builder().events(&events)).map_err(io::Error::other)?;
+    let server = vmm
+        .serve(Server::builder().events(&events))
+        .map_err(io::Error::other)?;
     for monitor in options.monitors {
         listen(&server, monitor)?;
     }
@@ -80,16 +82,30 @@ pub fn run(options: Options) -> Result<i32, RunError> {
 fn make_machine(options: &Options, events: &EventSink) -> Result<Machine, RunError> {
     let chardevs = Registry::new();
     for (label, backend) in &options.chardevs {
-        chardevs.add(label, backend).map_err(|error| RunError::Chardev { label: label.clone(), error })?;
+        chardevs
+            .add(label, backend)
+            .map_err(|error| RunError::Chardev {
+                label: label.clone(),
+                error,
+            })?;
     }
-    Ok(Machine::new(options.machine.clone(), chardevs, Arc::new(EventBridge(events.clone())))?)
+    Ok(Machine::new(
+        options.machine.clone(),
+        chardevs,
+        Arc::new(EventBridge(events.clone())),
+    )?)
 }
 
 fn listen(server: &Server, options: MonitorOptions) -> Result<(), RunError> {
     let address = format!("{:?}", options.address);
-    let style = if options.pretty { Style::Pretty } else { Style::Line };
-    let monitor =
-        server.listen_with(options.address, style).map_err(|error| RunError::Monitor { address, error })?;
+    let style = if options.pretty {
+        Style::Pretty
+    } else {
+        Style::Line
+    };
+    let monitor = server
+        .listen_with(options.address, style)
+        .map_err(|error| RunError::Monitor { address, error })?;
     if options.wait {
         monitor.wait_for_client();
     }
@@ -100,17 +116,21 @@ fn listen(server: &Server, options: MonitorOptions) -> Result<(), RunError> {
 fn end_on_signals(machine: &Arc<Machine>) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let machine = Arc::downgrade(machine);
-    thread::Builder::new().name("signals".into()).spawn(move || {
-        for _ in signals.forever() {
-            let Some(machine) = machine.upgrade() else { return };
-            let mut actions = machine.actions();
-            actions.shutdown = ShutdownAction::Poweroff;
-            machine.set_actions(actions);
-            if machine.shutdown(Cause::HostSignal).is_err() {
-                return; // it has ended already
+    thread::Builder::new()
+        .name("signals".into())
+        .spawn(move || {
+            for _ in signals.forever() {
+                let Some(machine) = machine.upgrade() else {
+                    return;
+                };
+                let mut actions = machine.actions();
+                actions.shutdown = ShutdownAction::Poweroff;
+                machine.set_actions(actions);
+                if machine.shutdown(Cause::HostSignal).is_err() {
+                    return; // it has ended already
+                }
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 

@@ -48,7 +48,10 @@ fn codegen(check: bool) -> anyhow::Result<()> {
     std::env::set_current_dir(root()?)?;
     let mut stale = Vec::new();
     for (schema, folder) in BINDINGS {
-        let output = qapi_codegen::configure().layout(Layout::Folder).emit_rerun_if_changed(false).generate(schema)?;
+        let output = qapi_codegen::configure()
+            .layout(Layout::Folder)
+            .emit_rerun_if_changed(false)
+            .generate(schema)?;
         for warning in &output.warnings {
             eprintln!("{warning}");
         }
@@ -61,13 +64,21 @@ fn codegen(check: bool) -> anyhow::Result<()> {
         }
     }
     if !stale.is_empty() {
-        let files: Vec<String> = stale.iter().map(|file| file.display().to_string()).collect();
-        bail!("not current: {}\nrun `cargo xtask codegen` and commit the result", files.join(", "));
+        let files: Vec<String> = stale
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
+        bail!(
+            "not current: {}\nrun `cargo xtask codegen` and commit the result",
+            files.join(", ")
+        );
     }
     Ok(())
 }
 
 fn root() -> anyhow::Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the project's root")?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask lies in the project's root")?;
     Ok(root.to_owned())
 }

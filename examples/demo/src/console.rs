@@ -31,7 +31,10 @@ impl Console {
         let missing = |text: &mut Text| !text.lines.iter().any(|line| line.contains(wanted));
         let waited = self.printed.wait_timeout_while(text, PATIENCE, missing);
         let timed_out = waited.unwrap_or_else(PoisonError::into_inner).1.timed_out();
-        anyhow::ensure!(!timed_out, "the guest has not printed '{wanted}' within {PATIENCE:?}");
+        anyhow::ensure!(
+            !timed_out,
+            "the guest has not printed '{wanted}' within {PATIENCE:?}"
+        );
         Ok(())
     }
 }

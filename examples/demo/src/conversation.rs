@@ -57,20 +57,41 @@ impl Conversation {
             version.micro,
             version.package
         ));
-        Ok(Conversation { client, seen: Vec::new() })
+        Ok(Conversation {
+            client,
+            seen: Vec::new(),
+        })
     }
 
     pub(crate) fn execute<C: Command>(&mut self, command: &C) -> anyhow::Result<C::Return> {
         let name = C::INFO.name;
         let arguments = String::from_utf8_lossy(&to_bytes(command)).into_owned();
-        let arguments = if arguments == "{}" { String::new() } else { format!(", \"arguments\": {arguments}") };
-        show(SENT, "→", &format!("{{\"execute\": \"{name}\"{arguments}}}"));
-        let result = self.client.execute(command).with_context(|| format!("{name} failed"))?;
+        let arguments = if arguments == "{}" {
+            String::new()
+        } else {
+            format!(", \"arguments\": {arguments}")
+        };
+        show(
+            SENT,
+            "→",
+            &format!("{{\"execute\": \"{name}\"{arguments}}}"),
+        );
+        let result = self
+            .client
+            .execute(command)
+            .with_context(|| format!("{name} failed"))?;
         // Events are sent in front of the reply to the command that causes them.
         while let Some(event) = self.client.next_event(Some(Duration::ZERO))? {
             self.show_event(event);
         }
-        show(RECEIVED, "←", &format!("{{\"return\": {}}}", String::from_utf8_lossy(&to_bytes(&result))));
+        show(
+            RECEIVED,
+            "←",
+            &format!(
+                "{{\"return\": {}}}",
+                String::from_utf8_lossy(&to_bytes(&result))
+            ),
+        );
         Ok(result)
     }
 
@@ -81,14 +102,23 @@ impl Conversation {
                 return Ok(event?);
             }
             let event = self.client.next_event(Some(PATIENCE))?;
-            let event = event.with_context(|| format!("no {} within {PATIENCE:?}", E::INFO.name))?;
+            let event =
+                event.with_context(|| format!("no {} within {PATIENCE:?}", E::INFO.name))?;
             self.show_event(event);
         }
     }
 
     fn show_event(&mut self, event: RawEvent) {
-        let data = if event.data.is_empty() { String::new() } else { format!(", \"data\": {}", text(&event)) };
-        show(HAPPENED, "◆", &format!("{{\"event\": \"{}\"{data}}}", event.name));
+        let data = if event.data.is_empty() {
+            String::new()
+        } else {
+            format!(", \"data\": {}", text(&event))
+        };
+        show(
+            HAPPENED,
+            "◆",
+            &format!("{{\"event\": \"{}\"{data}}}", event.name),
+        );
         self.seen.push(event);
     }
 }

@@ -42,7 +42,13 @@ impl Demo {
         let socket = folder.path().join("qmp.sock");
         server.listen(Address::Unix(socket.clone()))?;
         machine.start()?;
-        Ok(Demo { machine, server, console, folder, socket })
+        Ok(Demo {
+            machine,
+            server,
+            console,
+            folder,
+            socket,
+        })
     }
 
     /// Whether guest code runs.
@@ -66,7 +72,11 @@ impl Demo {
     pub(crate) fn finish(&self) -> anyhow::Result<()> {
         let finish = self.machine.wait();
         self.server.close(PATIENCE);
-        anyhow::ensure!(finish.exit_code == 0, "the machine ended with code {}", finish.exit_code);
+        anyhow::ensure!(
+            finish.exit_code == 0,
+            "the machine ended with code {}",
+            finish.exit_code
+        );
         Ok(())
     }
 }
@@ -99,5 +109,9 @@ fn make(accel: AccelKind, console: &Arc<Console>, events: &EventSink) -> anyhow:
         paused: true,
         ..MachineConfig::default()
     };
-    Ok(Machine::new(config, chardevs, Arc::new(EventBridge(events.clone())))?)
+    Ok(Machine::new(
+        config,
+        chardevs,
+        Arc::new(EventBridge(events.clone())),
+    )?)
 }

@@ -9,7 +9,11 @@ mod machine;
 
 /// The bindings that `build.rs` has made from `schema/qmp`.
 mod qmp {
-    #![allow(dead_code, unreachable_pub, reason = "the schema is larger than the demo, and this is no library")]
+    #![allow(
+        dead_code,
+        unreachable_pub,
+        reason = "the schema is larger than the demo, and this is no library"
+    )]
     include!(concat!(env!("OUT_DIR"), "/qmp.rs"));
 }
 
@@ -67,8 +71,13 @@ fn run() -> anyhow::Result<()> {
 fn look_into_memory(demo: &Demo, qmp: &mut Conversation) -> anyhow::Result<()> {
     let pattern = save(demo, qmp, guests::PATTERN_ADDRESS, guests::PATTERN_SIZE)?;
     let words = pattern.chunks_exact(4).zip(0..);
-    let right = words.filter(|(word, index)| **word == guests::pattern(*index).to_le_bytes()).count();
-    conversation::note(&format!("{right} of {} words are the guest's pattern", pattern.len() / 4));
+    let right = words
+        .filter(|(word, index)| **word == guests::pattern(*index).to_le_bytes())
+        .count();
+    conversation::note(&format!(
+        "{right} of {} words are the guest's pattern",
+        pattern.len() / 4
+    ));
     let ticks = save(demo, qmp, guests::TICKS, 4)?;
     let ticks = u32::from_le_bytes(ticks[..4].try_into()?);
     conversation::note(&format!("its timer has ticked {ticks} times"));
@@ -77,10 +86,21 @@ fn look_into_memory(demo: &Demo, qmp: &mut Conversation) -> anyhow::Result<()> {
 
 fn save(demo: &Demo, qmp: &mut Conversation, address: u64, size: u64) -> anyhow::Result<Vec<u8>> {
     let file = demo.folder().join("memory");
-    let filename = file.to_str().context("the folder for temporary files has no UTF-8 name")?.to_owned();
-    qmp.execute(&commands::Pmemsave { val: address, size, filename })?;
+    let filename = file
+        .to_str()
+        .context("the folder for temporary files has no UTF-8 name")?
+        .to_owned();
+    qmp.execute(&commands::Pmemsave {
+        val: address,
+        size,
+        filename,
+    })?;
     let bytes = std::fs::read(&file)?;
-    anyhow::ensure!(bytes.len() as u64 == size, "{} bytes were saved", bytes.len());
+    anyhow::ensure!(
+        bytes.len() as u64 == size,
+        "{} bytes were saved",
+        bytes.len()
+    );
     Ok(bytes)
 }
 
@@ -93,6 +113,9 @@ fn end(demo: &Demo, qmp: &mut Conversation) -> anyhow::Result<()> {
         qmp.execute(&commands::Quit {})?;
     }
     let shutdown: events::Shutdown = qmp.wait_for()?;
-    anyhow::ensure!(shutdown.guest == demo.has_guest(), "the machine ended for another reason");
+    anyhow::ensure!(
+        shutdown.guest == demo.has_guest(),
+        "the machine ended for another reason"
+    );
     demo.finish()
 }

@@ -16,11 +16,22 @@ const ADMONITIONS: &[&str] = &[
     "seealso",
 ];
 
+/// Lists and directives within each other: deeper ones are taken as they are.
+const MAX_DEPTH: usize = 16;
+
 /// Converts lines that are indented relative to the first.
 pub(super) fn render(lines: &[&str]) -> Vec<String> {
+    render_at(lines, 0)
+}
+
+fn render_at(lines: &[&str], depth: usize) -> Vec<String> {
+    if depth > MAX_DEPTH {
+        return fence(lines);
+    }
     let mut renderer = Renderer {
         lines,
         at: 0,
+        depth,
         out: Vec::new(),
     };
     while renderer.at < lines.len() {
@@ -66,6 +77,7 @@ fn trim_blank<'l, 't>(mut lines: &'l [&'t str]) -> &'l [&'t str] {
 struct Renderer<'l, 't> {
     lines: &'l [&'t str],
     at: usize,
+    depth: usize,
     out: Vec<String>,
 }
 
@@ -76,7 +88,8 @@ impl<'t> Renderer<'_, 't> {
             self.at += 1;
         } else if indent(line) > 0 {
             let inner = self.indented();
-            self.push(render(&inner));
+            let block = self.inner(&inner);
+            self.push(block);
         } else if let Some(rest) = line.strip_prefix(".. ") {
             self.at += 1;
             self.directive(rest);
@@ -94,6 +107,10 @@ impl<'t> Renderer<'_, 't> {
         } else {
             self.paragraph();
         }
+    }
+
+    fn inner(&self, lines: &[&str]) -> Vec<String> {
+        render_at(lines, self.depth + 1)
     }
 
     /// Adds a block, apart from what is in front of it.
@@ -165,7 +182,8 @@ impl<'t> Renderer<'_, 't> {
         let mark = if mark == "#." { "1." } else { mark };
         let inner: Vec<&str> = std::iter::once(rest).chain(self.indented()).collect();
         let hang = " ".repeat(mark.len() + 1);
-        let block: Vec<String> = render(&inner)
+        let block: Vec<String> = self
+            .inner(&inner)
             .into_iter()
             .enumerate()
             .map(|(index, line)| match (index, line.is_empty()) {
@@ -202,7 +220,8 @@ impl<'t> Renderer<'_, 't> {
         match name {
             "qmp-example" if options.iter().any(|line| line.starts_with(":annotated:")) => {
                 self.title("Example", title.unwrap_or(argument));
-                self.push(render(inner));
+                let block = self.inner(inner);
+                self.push(block);
             }
             "qmp-example" => {
                 self.title("Example", title.unwrap_or(argument));
@@ -211,13 +230,14 @@ impl<'t> Renderer<'_, 't> {
             "code-block" | "code" | "literalinclude" | "parsed-literal" => self.push(fence(inner)),
             "admonition" => {
                 self.title(argument, "");
-                self.push(render(inner));
+                let block = self.inner(inner);
+                self.push(block);
             }
             _ if ADMONITIONS.contains(&name) => {
                 let text: Vec<&str> = std::iter::once(argument)
                     .chain(inner.iter().copied())
                     .collect();
-                let mut block = render(&text);
+                let mut block = self.inner(&text);
                 let word = capital(if name == "seealso" { "see also" } else { name });
                 match block.first_mut() {
                     Some(first) if !first.starts_with("```") && marker(first).is_none() => {
@@ -229,7 +249,8 @@ impl<'t> Renderer<'_, 't> {
             }
             _ => {
                 self.push(escape_starts(&inline(argument)));
-                self.push(render(inner));
+                let block = self.inner(inner);
+                self.push(block);
             }
         }
     }

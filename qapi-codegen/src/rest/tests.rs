@@ -95,3 +95,12 @@ fn short_forms_are_short() {
     assert_eq!(plain("Use @id\n    or ``x``."), "Use id or `x`.");
     assert_eq!(summary(&body("One\ntwo\n\nthree")), ["One", "two"]);
 }
+
+#[test]
+fn deep_nesting_ends_in_a_fence() {
+    let lines: Vec<String> = (0..500)
+        .map(|depth| format!("{}- x", " ".repeat(depth)))
+        .collect();
+    let markdown = body(&lines.join("\n")).join("\n");
+    assert!(markdown.contains("```text"));
+}

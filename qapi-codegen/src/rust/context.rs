@@ -35,6 +35,7 @@ pub(crate) struct Context<'s> {
     /// The handlers' methods.
     methods: HashMap<EntityId, Ident>,
     modules: Vec<String>,
+    handlers: Vec<(Ident, Ident)>,
     boxes: Boxes,
     blanks: Blanks,
     /// Predefined entities that the schema uses.
@@ -48,13 +49,15 @@ impl<'s> Context<'s> {
     /// The schema cannot be put into Rust under these options.
     pub(crate) fn new(schema: &'s Schema, options: &'s Options) -> Result<Self, Error> {
         super::references::check(schema, &options.conditions)?;
+        let modules = super::modules::names(schema, options);
         let mut context = Context {
             schema,
             options,
             names: HashMap::new(),
             tags: HashMap::new(),
             methods: HashMap::new(),
-            modules: super::modules::names(schema, options),
+            handlers: super::modules::handlers(&modules),
+            modules,
             boxes: Boxes::find(schema, &options.conditions),
             blanks: Blanks::find(schema, &options.conditions)?,
             used: super::references::used(schema, &options.conditions),
@@ -180,6 +183,12 @@ impl<'s> Context<'s> {
         self.modules
             .get(module.0 as usize)
             .map_or("", String::as_str)
+    }
+
+    /// The names of a module's handler traits: in band, out of band.
+    pub(crate) fn handlers(&self, module: ModuleId) -> (Ident, Ident) {
+        let handlers = self.handlers.get(module.0 as usize).cloned();
+        handlers.unwrap_or_else(|| (names::ident("Commands"), names::ident("OobCommands")))
     }
 
     /// The index of the branch or alternative that a blank value has.

@@ -179,33 +179,36 @@ fn section(section: &Section) -> Docs {
     lines
 }
 
+/// The features of an entity, then those that it describes for its members.
 fn feature_list(context: &Context<'_>, features: &[Feature], doc: Option<&Doc>) -> Docs {
     let kept = features
         .iter()
         .filter(|feature| context.keeps(&feature.cond));
-    let items: Vec<String> = kept
-        .flat_map(|feature| feature_item(feature, doc))
-        .collect();
-    if items.is_empty() {
-        return items;
+    let mut names: Vec<&str> = kept.map(|feature| feature.name.as_str()).collect();
+    let described = doc
+        .iter()
+        .flat_map(|doc| &doc.features)
+        .map(|feature| feature.name.as_str());
+    names.extend(described.filter(|name| !features.iter().any(|feature| feature.name == *name)));
+    if names.is_empty() {
+        return Docs::new();
     }
+    let items = names.into_iter().flat_map(|name| feature_item(name, doc));
     ["**Features:**".to_owned(), String::new()]
         .into_iter()
         .chain(items)
         .collect()
 }
 
-fn feature_item(feature: &Feature, doc: Option<&Doc>) -> Docs {
+fn feature_item(name: &str, doc: Option<&Doc>) -> Docs {
     let text = doc
-        .and_then(|doc| doc.feature(&feature.name))
-        .map(|one| rest::hanging(&one.text))
-        .unwrap_or_default();
-    let name = &feature.name;
-    let mut lines = text.into_iter();
-    let first = lines.next().map_or_else(
-        || format!("- `{name}`"),
-        |first| format!("- `{name}`: {first}"),
-    );
+        .and_then(|doc| doc.feature(name))
+        .map(|one| rest::hanging(&one.text));
+    let mut lines = text.unwrap_or_default().into_iter();
+    let first = match lines.next() {
+        Some(first) => format!("- `{name}`: {first}"),
+        None => format!("- `{name}`"),
+    };
     let rest = lines.map(|line| {
         if line.is_empty() {
             line

@@ -22,7 +22,7 @@ pub(crate) fn render(root: &Module, options: &Options, header: &str) -> Result<F
                 .items
                 .iter()
                 .cloned()
-                .chain(root.modules.iter().flat_map(inline));
+                .chain(root.modules.iter().flat_map(|inner| inline(inner, root)));
             files.insert(
                 "mod.rs".to_owned(),
                 format!("{header}\n{}", text(items, options)?),
@@ -42,7 +42,7 @@ fn folder(
 ) -> Result<(), Error> {
     let declared = module.modules.iter().map(|inner| {
         let name = names::ident(&inner.name);
-        let attributes = &inner.attributes;
+        let attributes = attributes(inner, module);
         let public = inner.is_public.then(|| quote!(pub));
         quote!(#attributes #public mod #name;)
     });
@@ -66,6 +66,15 @@ fn folder(
     Ok(())
 }
 
+/// What stands in front of a module. A QAPI module may be called `types`, too.
+fn attributes(module: &Module, outer: &Module) -> TokenStream {
+    let attributes = &module.attributes;
+    let repeats = (module.name == outer.name).then(
+        || quote!(#[allow(clippy::module_inception, reason = "a module of the schema has this name")]),
+    );
+    quote!(#attributes #repeats)
+}
+
 fn exports(module: &Module) -> impl Iterator<Item = TokenStream> + '_ {
     module
         .modules
@@ -78,11 +87,14 @@ fn exports(module: &Module) -> impl Iterator<Item = TokenStream> + '_ {
 }
 
 /// A module within the file of its parent, and what the parent exports of it.
-fn inline(module: &Module) -> Vec<TokenStream> {
+fn inline(module: &Module, outer: &Module) -> Vec<TokenStream> {
     let name = names::ident(&module.name);
-    let attributes = &module.attributes;
+    let attributes = attributes(module, outer);
     let public = module.is_public.then(|| quote!(pub));
-    let inner = module.modules.iter().flat_map(inline);
+    let inner = module
+        .modules
+        .iter()
+        .flat_map(|inner| inline(inner, module));
     let items = &module.items;
     let definition = quote!(#attributes #public mod #name { #(#inner)* #(#items)* });
     let export = (!module.is_public).then(|| quote!(pub use self::#name::*;));
@@ -120,7 +132,9 @@ fn space_out(item: &str) -> String {
     let mut text = String::with_capacity(item.len());
     let mut last = "";
     for line in item.lines() {
-        let ends = (last.starts_with(' ') && last.ends_with(';')) || last.trim() == "}";
+        let is_comment = last.trim_start().starts_with("//");
+        let ends =
+            last.trim() == "}" || (last.starts_with(' ') && last.ends_with(';') && !is_comment);
         if ends && line.trim_start().starts_with("///") {
             text.push('\n');
         }

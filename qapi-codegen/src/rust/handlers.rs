@@ -2,13 +2,12 @@
 //! them that run out of band.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use qapi_parser::schema::{Command, EntityId};
+use qapi_parser::schema::{Command, EntityId, ModuleId};
 use quote::quote;
 
 use super::commands;
 use super::context::Context;
 use super::docs;
-use super::names;
 
 /// How a trait's commands run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +19,7 @@ enum Band {
 /// The traits of a module with these commands.
 pub(crate) fn items(
     context: &Context<'_>,
-    module: &str,
+    module: ModuleId,
     commands: &[(EntityId, &Command)],
 ) -> Vec<TokenStream> {
     let of = |band| {
@@ -35,28 +34,28 @@ pub(crate) fn items(
 
 fn handler(
     context: &Context<'_>,
-    module: &str,
+    module: ModuleId,
     band: Band,
     commands: &[(EntityId, &Command)],
 ) -> TokenStream {
-    let stem = names::camel(module);
-    let (suffix, how, bounds, entry, attribute) = match band {
+    let (in_band, out_of_band) = context.handlers(module);
+    let (name, how, bounds, entry, attribute) = match band {
         Band::In => (
-            "Commands",
+            in_band,
             "",
             quote!(Sized + 'static),
             quote!(Entry),
             "#[handlers]",
         ),
         Band::Out => (
-            "OobCommands",
+            out_of_band,
             " that run out of band",
             quote!(Sized + Sync + 'static),
             quote!(OobEntry),
             "#[handlers(oob)]",
         ),
     };
-    let name = Ident::new(&format!("{stem}{suffix}"), Span::call_site());
+    let module = context.module(module);
     let summary = format!(" The commands of the module `{module}`{how}.");
     let list = format!(" The commands that are implemented; `{attribute}` writes this list.");
     let constants = commands

@@ -52,7 +52,11 @@ fn header(schema: &Schema) -> String {
     format!(
         "{}{} from {root}; do not edit\n",
         crate::output::MARK,
-        env!("CARGO_PKG_VERSION")
+        concat!(
+            env!("CARGO_PKG_VERSION_MAJOR"),
+            ".",
+            env!("CARGO_PKG_VERSION_MINOR")
+        )
     )
 }
 
@@ -164,9 +168,7 @@ fn handler_modules(context: &Context<'_>) -> Module {
             .iter()
             .filter_map(|&id| Some((id, command(context, id)?)))
             .collect();
-        let module = commands
-            .first()
-            .map(|&(id, _)| context.module(context.entity(id).module));
+        let module = commands.first().map(|&(id, _)| context.entity(id).module);
         module
             .map(|module| handlers::items(context, module, &commands))
             .unwrap_or_default()

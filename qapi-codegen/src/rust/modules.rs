@@ -1,5 +1,6 @@
 //! QAPI modules as Rust modules.
 
+use proc_macro2::Ident;
 use qapi_parser::schema::{ModuleId, Schema};
 
 use super::names::{self, Scope};
@@ -23,6 +24,18 @@ pub(crate) fn names(schema: &Schema, options: &Options) -> Vec<String> {
         .iter()
         .map(|ident| ident.to_string().trim_start_matches("r#").to_owned())
         .collect()
+}
+
+/// The handler traits of each module with such names: in band, out of band.
+pub(crate) fn handlers(modules: &[String]) -> Vec<(Ident, Ident)> {
+    let stems: Vec<String> = modules.iter().map(|name| names::camel(name)).collect();
+    let mut scope = Scope::default();
+    let mut claim = |suffix: &str| {
+        let wanted: Vec<String> = stems.iter().map(|stem| format!("{stem}{suffix}")).collect();
+        scope.claim(&wanted)
+    };
+    let (in_band, out_of_band) = (claim("Commands"), claim("OobCommands"));
+    in_band.into_iter().zip(out_of_band).collect()
 }
 
 /// The file name of a schema without its folder and extension.

@@ -1,4 +1,15 @@
 //! Integration tests of the code generator.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails in a helper fails the test"
+)]
 
+mod build_script;
+mod builder;
+mod compiled;
 mod corpus;
+mod engine;
 mod introspect;
+mod program;
+mod snapshots;

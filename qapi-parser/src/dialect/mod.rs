@@ -14,6 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
 use crate::expr::{Node, Value};
+use crate::schema::KEYWORDS;
 use crate::source::Span;
 
 use tree::entries_mut;
@@ -100,6 +101,9 @@ impl Lifter {
 
     /// Up to QEMU 2.3, structs were called types.
     fn keyword(&mut self, node: &mut Node) -> bool {
+        if KEYWORDS.iter().any(|word| node.get(word).is_some()) {
+            return false;
+        }
         let keyword = entries_mut(node)
             .iter_mut()
             .find(|entry| entry.key == "type");

@@ -5,7 +5,7 @@ use crate::expr::Parser;
 use crate::lex::TokenKind;
 use crate::source::Span;
 
-use super::parse::Problems;
+use super::problems::Problems;
 
 /// One line, without `# ` and without space at its end.
 #[derive(Debug, Clone, Copy)]

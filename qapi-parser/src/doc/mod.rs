@@ -6,7 +6,9 @@
 
 mod layout;
 mod lines;
+mod marks;
 mod parse;
+mod problems;
 
 pub(crate) use parse::parse;
 

@@ -8,6 +8,8 @@ use crate::source::Span;
 
 use super::layout::Layout;
 use super::lines::{self, Line};
+use super::marks::{at_name, described, outdated, tag, trim};
+use super::problems::Problems;
 use super::{Description, Doc, Section, SectionKind};
 
 /// A block and what is wrong with it.
@@ -18,44 +20,13 @@ pub(crate) struct Block {
     pub(crate) problems: Vec<Diagnostic>,
 }
 
-/// What is wrong with a block.
-#[derive(Debug)]
-pub(super) struct Problems {
-    modern: bool,
-    found: Vec<Diagnostic>,
-    /// Found in the end by QEMU, wherever they are.
-    late: Vec<Diagnostic>,
-}
-
-impl Problems {
-    fn push(&mut self, problem: Diagnostic) {
-        self.found.push(problem);
-    }
-
-    /// Against a rule that old schemas did not know.
-    pub(super) fn legacy(&mut self, problem: Diagnostic) {
-        self.found.push(problem.soft());
-    }
-
-    fn into_vec(mut self) -> Vec<Diagnostic> {
-        self.found
-            .sort_by_key(|problem| problem.anchor.map_or(0, |anchor| anchor.span.start));
-        self.found.extend(self.late);
-        self.found
-    }
-}
-
 /// Reads the block whose opening `##` is the current token of the parser.
 ///
 /// # Errors
 ///
 /// Text that is no token, in a block that is not closed.
 pub(crate) fn parse(parser: &mut Parser<'_>, modern: bool) -> Result<Block, Box<Diagnostic>> {
-    let mut problems = Problems {
-        modern,
-        found: Vec::new(),
-        late: Vec::new(),
-    };
+    let mut problems = Problems::new(modern);
     let (lines, span) = lines::read(parser, &mut problems)?;
     if modern {
         let mut layout = Layout::default();
@@ -74,6 +45,7 @@ pub(crate) fn parse(parser: &mut Parser<'_>, modern: bool) -> Result<Block, Box<
         problems,
         place: Place::Body,
         seen: HashSet::new(),
+        old: false,
         once: Vec::new(),
     };
     reader.block();
@@ -103,6 +75,8 @@ struct Reader<'l, 's> {
     place: Place,
     /// The features (true) and members (false) that are described.
     seen: HashSet<(bool, &'s str)>,
+    /// Whether the block has marks of the style of QEMU 2.8 and before.
+    old: bool,
     /// The sections that may stand once.
     once: Vec<SectionKind>,
 }
@@ -134,6 +108,7 @@ impl<'s> Reader<'_, 's> {
                 let problem =
                     Diagnostic::syntax(Code::DocSymbol, "line should end with ':'", line.span);
                 self.problems.legacy(problem);
+                self.old = true;
                 rest
             }
         };
@@ -246,6 +221,7 @@ impl<'s> Reader<'_, 's> {
     fn without_mark<'t>(&mut self, text: &'t str, span: Span) -> &'t str {
         match text.strip_prefix("#optional") {
             Some(rest) if !self.problems.modern => {
+                self.old = true;
                 let message = "mark '#optional' left out, as since QEMU 2.9";
                 let note = Diagnostic::error(Code::Lifted, message, span);
                 self.problems.push(note.severity(Severity::Note));
@@ -318,16 +294,17 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn paragraph(&mut self, first: Line<'_>) {
-        let in_plain = match self.place {
+        let goes_on = match self.place {
             Place::Body => true,
             Place::Section => self
                 .doc
                 .sections
                 .last()
                 .is_some_and(|last| last.kind == SectionKind::Plain),
-            _ => false,
+            Place::Member | Place::Feature => self.continues(),
+            Place::Nowhere => false,
         };
-        if !in_plain {
+        if !goes_on {
             let kind = SectionKind::Plain;
             self.doc.sections.push(Section {
                 kind,
@@ -340,6 +317,12 @@ impl<'s> Reader<'_, 's> {
             self.append(line.text);
             self.at += 1;
         }
+    }
+
+    /// Before indentation counted, a description went on until a blank line.
+    fn continues(&self) -> bool {
+        let before = self.at.checked_sub(1).and_then(|at| self.lines.get(at));
+        self.old && before.is_some_and(|line| !line.is_blank())
     }
 
     fn free_form(&mut self) {
@@ -386,50 +369,8 @@ impl<'s> Reader<'_, 's> {
             if section.text.is_empty() && section.kind != SectionKind::Plain {
                 let message = format!("text required after '{}:'", section.kind.as_str());
                 let problem = Diagnostic::error(Code::DocSection, message, section.span);
-                self.problems.late.push(problem.soft());
+                self.problems.late(problem);
             }
         }
     }
-}
-
-fn outdated(kind: SectionKind, line: Line<'_>) -> Diagnostic {
-    let tag = line.text.split(':').next().unwrap_or_default();
-    let message = format!("The '{tag}' section is no longer supported");
-    let help = match kind {
-        SectionKind::Note => "use '.. note::' or another reST admonition",
-        _ => "use '.. qmp-example::'",
-    };
-    Diagnostic::syntax(Code::DocSection, message, line.span).help(help)
-}
-
-fn trim(text: &mut String) {
-    let end = text.trim_end_matches('\n').len();
-    text.truncate(end);
-    let start = end - text.trim_start_matches('\n').len();
-    text.drain(..start);
-}
-
-fn described(line: Line<'_>) -> Option<(&str, &str, Line<'_>)> {
-    at_name(line.text).map(|(name, rest)| (name, rest, line))
-}
-
-/// `@name: text` as name and text.
-fn at_name(line: &str) -> Option<(&str, &str)> {
-    let (name, rest) = line.strip_prefix('@')?.split_once(':')?;
-    Some((name, rest.trim_start_matches(' ')))
-}
-
-/// `Tag: text` as tag and text; two colons are reST, not a tag.
-fn tag(line: &str) -> Option<(SectionKind, &str)> {
-    let (word, rest) = line.split_once(':')?;
-    let kind = match word {
-        "Returns" => SectionKind::Returns,
-        "Errors" => SectionKind::Errors,
-        "Since" => SectionKind::Since,
-        "TODO" => SectionKind::Todo,
-        "Note" | "Notes" => SectionKind::Note,
-        "Example" | "Examples" => SectionKind::Example,
-        _ => return None,
-    };
-    (!rest.starts_with(':')).then(|| (kind, rest.trim_start_matches(' ')))
 }

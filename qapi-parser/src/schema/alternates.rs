@@ -8,7 +8,7 @@ use crate::expr::{Entry, Node};
 use super::ast::{DefinitionKind, RawBranch};
 use super::draft::{Draft, DraftKind};
 use super::lower::Lower;
-use super::model::{Alternate, Alternative, Builtin, EntityKind};
+use super::model::{Alternate, Alternative, Builtin, EntityId, EntityKind};
 use super::names::{Permit, c_name};
 use super::resolve::Resolver;
 
@@ -116,15 +116,12 @@ impl Resolver<'_> {
     /// Resolves the branches and refuses those that cannot be told apart.
     pub(super) fn alternate(&mut self, branches: &[RawBranch]) -> Option<EntityKind> {
         let before = self.problems.len();
+        let resolve =
+            |branch: &RawBranch| self.lookup(&branch.ty, &format!("branch '{}'", branch.name));
+        let types: Vec<Option<EntityId>> = branches.iter().map(resolve).collect();
         let mut names: HashMap<String, &RawBranch> = HashMap::new();
-        let mut types: HashMap<JsonType, &RawBranch> = HashMap::new();
-        let mut alternatives = Vec::new();
-        let mut complete = true;
-        for branch in branches {
-            let Some(id) = self.lookup(&branch.ty, &format!("branch '{}'", branch.name)) else {
-                complete = false;
-                continue;
-            };
+        let mut taken: HashMap<JsonType, &RawBranch> = HashMap::new();
+        for (branch, ty) in branches.iter().zip(&types) {
             if let Some(other) = names.insert(c_name(&branch.name), branch) {
                 let message = format!(
                     "branch '{}' collides with branch '{}'",
@@ -134,15 +131,25 @@ impl Resolver<'_> {
                 self.report(problem.label(other.span, "the other one"));
             }
             let drafts = self.drafts;
-            self.distinguish(branch, &drafts[id.0 as usize], &mut types);
-            alternatives.push(Alternative {
-                name: branch.name.clone(),
-                ty: id,
-                cond: branch.cond.clone(),
-                span: Some(branch.span),
-            });
+            if let Some(id) = ty {
+                self.distinguish(branch, &drafts[id.0 as usize], &mut taken);
+            }
         }
-        let ok = complete && self.problems.len() == before;
+        let alternative = |(branch, ty): (&RawBranch, Option<EntityId>)| {
+            let (name, cond) = (branch.name.clone(), branch.cond.clone());
+            Some(Alternative {
+                name,
+                ty: ty?,
+                cond,
+                span: Some(branch.span),
+            })
+        };
+        let alternatives = branches
+            .iter()
+            .zip(types)
+            .map(alternative)
+            .collect::<Option<_>>()?;
+        let ok = self.problems.len() == before;
         ok.then_some(EntityKind::Alternate(Alternate { alternatives }))
     }
 

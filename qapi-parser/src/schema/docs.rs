@@ -6,70 +6,75 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::doc::{Description, Doc};
 use crate::source::Span;
 
-use super::ast::TypeRef;
+use super::ast::{RawFeature, TypeRef};
 use super::draft::{Draft, DraftKind};
 use super::resolve::Resolver;
 
-/// What a definition has that a comment may describe.
-#[derive(Debug, Default)]
-struct Parts<'d> {
-    /// Role, name and place.
-    members: Vec<(&'static str, &'d str, Option<Span>)>,
-    features: Vec<(&'d str, Option<Span>)>,
+/// Something that a comment is to describe.
+#[derive(Debug)]
+struct Part<'d> {
+    /// `feature`, or the kind of member.
+    role: &'static str,
+    name: &'d str,
+    span: Option<Span>,
+}
+
+impl Part<'_> {
+    fn is_feature(&self) -> bool {
+        self.role == "feature"
+    }
 }
 
 impl<'d> Resolver<'d> {
     /// Checks the comment of a definition.
-    pub(super) fn documentation(&mut self, draft: &Draft) {
+    pub(super) fn documentation(&mut self, draft: &'d Draft) {
         let Some(doc) = draft.doc.as_ref().filter(|doc| doc.symbol.is_some()) else {
             return;
         };
         let parts = self.parts(draft);
         self.undocumented(draft, doc, &parts);
-        let names = parts.members.iter().map(|(_, name, _)| *name).collect();
-        self.bogus("member", &doc.members, &names);
-        let names = parts.features.iter().map(|(name, _)| *name).collect();
-        self.bogus("feature", &doc.features, &names);
+        self.bogus("member", &doc.members, &parts);
+        self.bogus("feature", &doc.features, &parts);
     }
 
-    fn undocumented(&mut self, draft: &Draft, doc: &Doc, parts: &Parts<'_>) {
-        let described: HashSet<&str> = doc.features.iter().map(|one| one.name.as_str()).collect();
-        for (name, span) in &parts.features {
-            if !described.contains(name) {
-                self.lacks("feature", name, span.or(draft.span), true);
-            }
-        }
+    fn undocumented(&mut self, draft: &Draft, doc: &Doc, parts: &[Part<'_>]) {
+        let members: HashSet<&str> = doc.members.iter().map(|one| one.name.as_str()).collect();
+        let features: HashSet<&str> = doc.features.iter().map(|one| one.name.as_str()).collect();
         let excepted = self.pragmas.undocumented.as_ref();
-        if excepted.is_some_and(|names| names.contains(&draft.name)) {
-            return;
-        }
-        let described: HashSet<&str> = doc.members.iter().map(|one| one.name.as_str()).collect();
-        for (role, name, span) in &parts.members {
-            if !described.contains(name) {
-                self.lacks(role, name, span.or(draft.span), false);
+        let excepted = excepted.is_some_and(|names| names.contains(&draft.name));
+        for part in parts {
+            let described = match part.is_feature() {
+                true => features.contains(part.name),
+                false => excepted || members.contains(part.name),
+            };
+            if let Some(span) = part.span.or(draft.span).filter(|_| !described) {
+                self.lacks(part, span);
             }
         }
     }
 
-    fn lacks(&mut self, role: &str, name: &str, span: Option<Span>, always: bool) {
-        let Some(span) = span else { return };
+    fn lacks(&mut self, part: &Part<'_>, span: Span) {
+        let Part { role, name, .. } = part;
         let message = format!("{role} '{name}' lacks documentation");
         let problem = Diagnostic::error(Code::DocUndocumented, message, span)
             .help(format!("add a line '# @{name}: …' to the comment"));
-        self.report(if always {
-            problem.soft()
-        } else {
-            problem.soft_docs()
+        self.report(match part.is_feature() {
+            true => problem.soft(),
+            false => problem.soft_docs(),
         });
     }
 
-    fn bogus(&mut self, what: &str, described: &[Description], names: &HashSet<&str>) {
+    fn bogus(&mut self, what: &str, described: &[Description], parts: &[Part<'_>]) {
+        let of_kind = |part: &&Part<'_>| part.is_feature() == (what == "feature");
+        let names: HashSet<&str> = parts.iter().filter(of_kind).map(|part| part.name).collect();
         let bogus = || {
             described
                 .iter()
                 .filter(|one| !names.contains(one.name.as_str()))
         };
-        let Some(first) = bogus().next() else { return };
+        let Some(first) = bogus().next() else {
+            return;
+        };
         let list: Vec<&str> = bogus().map(|one| one.name.as_str()).collect();
         let (plural, verb) = if list.len() > 1 {
             ("s", "do")
@@ -82,39 +87,40 @@ impl<'d> Resolver<'d> {
         self.late.push(problem.soft_docs());
     }
 
-    fn parts(&self, draft: &Draft) -> Parts<'d> {
-        let drafts = self.drafts;
-        let mut parts = Parts::default();
-        let Some(id) = self.index.get(&draft.name) else {
-            return parts;
-        };
-        let draft = &drafts[id.0 as usize];
-        let features = draft.features.iter();
-        parts
-            .features
-            .extend(features.map(|one| (one.name.as_str(), Some(one.span))));
+    /// In the order in which QEMU looks at them.
+    fn parts(&self, draft: &'d Draft) -> Vec<Part<'d>> {
+        let mut parts = Vec::new();
+        feature_parts(&draft.features, &mut parts);
         match &draft.kind {
             DraftKind::Enum(raw) => {
                 for member in &raw.members {
-                    parts.members.push(("value", &member.name, member.span));
-                    let features = member.features.iter();
-                    parts
-                        .features
-                        .extend(features.map(|one| (one.name.as_str(), member.span)));
+                    let (name, span) = (member.name.as_str(), member.span);
+                    parts.push(Part {
+                        role: "value",
+                        name,
+                        span,
+                    });
+                    let feature = |name| Part {
+                        role: "feature",
+                        name,
+                        span,
+                    };
+                    parts.extend(member.features.iter().map(|one| feature(one.name.as_str())));
                 }
             }
             DraftKind::Object { base, .. } => {
-                self.implicit_parts(base.as_ref(), "member", &mut parts);
-                object_parts(draft, "member", &mut parts);
+                self.implicit_parts(base.as_ref(), &mut parts);
+                object_parts(draft, &mut parts);
             }
             DraftKind::Alternate { branches } => {
-                let branch = branches
-                    .iter()
-                    .map(|one| ("branch", one.name.as_str(), Some(one.span)));
-                parts.members.extend(branch);
+                parts.extend(branches.iter().map(|branch| Part {
+                    role: "branch",
+                    name: &branch.name,
+                    span: Some(branch.span),
+                }));
             }
             DraftKind::Command { data, .. } | DraftKind::Event { data, .. } => {
-                self.implicit_parts(data.as_ref(), "member", &mut parts);
+                self.implicit_parts(data.as_ref(), &mut parts);
             }
             DraftKind::Builtin(_) | DraftKind::Array { .. } => {}
         }
@@ -122,25 +128,35 @@ impl<'d> Resolver<'d> {
     }
 
     /// Members written in place belong to the comment of the definition around them.
-    fn implicit_parts(&self, ty: Option<&TypeRef>, role: &'static str, parts: &mut Parts<'d>) {
+    fn implicit_parts(&self, ty: Option<&TypeRef>, parts: &mut Vec<Part<'d>>) {
         let drafts = self.drafts;
         let id = ty.and_then(|ty| self.index.get(&ty.name));
         let draft = id.map(|id| &drafts[id.0 as usize]);
         if let Some(draft) = draft.filter(|draft| draft.implicit) {
-            object_parts(draft, role, parts);
+            object_parts(draft, parts);
         }
     }
 }
 
-fn object_parts<'d>(draft: &'d Draft, role: &'static str, parts: &mut Parts<'d>) {
+fn object_parts<'d>(draft: &'d Draft, parts: &mut Vec<Part<'d>>) {
     let DraftKind::Object { members, .. } = &draft.kind else {
         return;
     };
     for member in members {
-        parts.members.push((role, &member.name, Some(member.span)));
-        let features = member.features.iter();
-        parts
-            .features
-            .extend(features.map(|one| (one.name.as_str(), Some(one.span))));
+        let (name, span) = (member.name.as_str(), Some(member.span));
+        parts.push(Part {
+            role: "member",
+            name,
+            span,
+        });
+        feature_parts(&member.features, parts);
     }
+}
+
+fn feature_parts<'d>(features: &'d [RawFeature], parts: &mut Vec<Part<'d>>) {
+    parts.extend(features.iter().map(|feature| Part {
+        role: "feature",
+        name: &feature.name,
+        span: Some(feature.span),
+    }));
 }

@@ -23,6 +23,7 @@ mod structs;
 mod unions;
 
 pub use features::MAX_FEATURES;
+pub(crate) use lower::KEYWORDS;
 pub use model::*;
 
 use std::path::Path;

@@ -123,7 +123,7 @@ fn finish(list: Vec<Draft>, kinds: Vec<Option<EntityKind>>) -> Option<Vec<Entity
         .collect()
 }
 
-impl Resolver<'_> {
+impl<'d> Resolver<'d> {
     /// Reports a problem of the definition at hand.
     pub(super) fn report(&mut self, mut problem: Diagnostic) {
         problem.context = self.current.context.clone();
@@ -213,7 +213,7 @@ impl Resolver<'_> {
             .find(|other| is_near(name, other))
     }
 
-    fn entity(&mut self, id: EntityId, draft: &Draft) {
+    fn entity(&mut self, id: EntityId, draft: &'d Draft) {
         if let DraftKind::Object { .. } = draft.kind {
             self.object(id);
             self.enter(id);

@@ -159,9 +159,9 @@ impl Resolver<'_> {
     }
 
     fn member(&mut self, owner: EntityId, member: &RawMember, all: &mut Members) -> Option<()> {
-        self.feature_clashes(&member.features);
         let what = self.describe_member(&member.name, owner);
         let ty = self.lookup(&member.ty, &what);
+        self.feature_clashes(&member.features);
         let key = c_name(&member.name);
         if let Some(&other) = all.seen.get(&key) {
             let found = &all.list[other];

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use qapi_parser::doc::SectionKind;
 use qapi_parser::schema::{Cond, EntityKind, Schema};
 use qapi_parser::{
     Code, Dialect, Format, MemoryLoader, Options, Severity, check, check_file, check_str,
@@ -216,4 +217,23 @@ fn every_release_since_1_0_is_accepted() {
         let events = count(&schema, |kind| matches!(kind, EntityKind::Event(_)));
         assert_eq!(events, starts("event"), "{root}");
     }
+}
+
+#[test]
+fn old_comments_keep_their_text_with_the_member() {
+    let text = "##\n# @Thing\n#\n# A thing.\n#\n# @a: #optional one\n# two\n#\n# Example:\n#\n# -> x\n#\n\
+                # <- y\n# Since: 1.1\n##\n{ 'type': 'Thing', 'data': { '*a': 'int' } }\n";
+    let schema = check_str("a.json", text).schema.unwrap();
+    let doc = schema
+        .entity(schema.find("Thing").unwrap())
+        .doc
+        .as_ref()
+        .unwrap();
+    assert_eq!(doc.body, "A thing.");
+    assert_eq!(doc.member("a").unwrap().text, "one\ntwo");
+    assert_eq!(
+        doc.section(SectionKind::Example).unwrap().text,
+        "-> x\n\n<- y"
+    );
+    assert_eq!(doc.since(), Some("1.1"));
 }

@@ -222,7 +222,7 @@ const CASES: &[(&str, &str)] = &[
         "4:29: error[QAPI0066]: member 'm' lacks documentation",
     ),
     (
-        "##\n# This line has exactly 71 chars, including the leading hash and space.\n##\n",
+        "##\n# wide wide wide wide wide wide wide wide wide wide wide wide wide abcd\n##\n",
         "2:1: error[QAPI0067]: documentation line longer than 70 characters",
     ),
     (
@@ -261,6 +261,14 @@ fn large_cases() -> Vec<(Code, Outcome)> {
             i + 1
         );
     }
+    let mut unions = String::from("{ 'enum': 'Ee', 'data': [ 'a', 'b' ] }\n");
+    for i in 0..1000 {
+        unions += &format!(
+            "{{ 'union': 'U{i}x', 'base': {{ 't{i}': 'Ee' }}, 'discriminator': 't{i}', \
+             'data': {{ 'a': 'U{0}x', 'b': 'U{0}x' }} }}\n",
+            i + 1
+        );
+    }
     let values: Vec<String> = (0..1000).map(|i| format!("'v{i}'")).collect();
     let mut wide = format!("{{ 'enum': 'Ee', 'data': [ {} ] }}\n", values.join(", "));
     for i in 0..1100 {
@@ -287,6 +295,7 @@ fn large_cases() -> Vec<(Code, Outcome)> {
         ),
         (Code::NestedTooDeeply, run(deep, Dialect::Any)),
         (Code::TypesTooDeep, run(chain, Dialect::Any)),
+        (Code::TypesTooDeep, run(unions, Dialect::Any)),
         (Code::ExpandsTooMuch, run(wide, Dialect::Any)),
         (Code::TooManyFeatures, run(features, Dialect::Any)),
         (

@@ -24,12 +24,18 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(socket: OwnedFd) -> Self {
-        Connection { socket, stream: Stream::new(), buffer: vec![0; READ_BYTES], unread: 0..0 }
+        Connection {
+            socket,
+            stream: Stream::new(),
+            buffer: vec![0; READ_BYTES],
+            unread: 0..0,
+        }
     }
 
     pub(super) fn send(&mut self, mut bytes: &[u8]) -> Result<(), ClientError> {
         while !bytes.is_empty() {
-            let sent = retry_on_intr(|| send(&self.socket, bytes, SendFlags::NOSIGNAL)).map_err(hung_up)?;
+            let sent = retry_on_intr(|| send(&self.socket, bytes, SendFlags::NOSIGNAL))
+                .map_err(hung_up)?;
             bytes = &bytes[sent..];
         }
         Ok(())
@@ -43,7 +49,9 @@ impl Connection {
             self.unread.start = self.unread.end - input.len();
             match item {
                 Some(Item::Message(document)) => return Ok(document),
-                Some(Item::Error(_)) => return Err(ClientError::Protocol("it sends malformed JSON")),
+                Some(Item::Error(_)) => {
+                    return Err(ClientError::Protocol("it sends malformed JSON"));
+                }
                 None => self.receive(deadline)?,
             }
         }
@@ -52,7 +60,8 @@ impl Connection {
     fn receive(&mut self, deadline: Option<Instant>) -> Result<(), ClientError> {
         self.wait(deadline)?;
         let flags = RecvFlags::empty();
-        let (count, _) = retry_on_intr(|| recv(&self.socket, &mut self.buffer[..], flags)).map_err(hung_up)?;
+        let (count, _) =
+            retry_on_intr(|| recv(&self.socket, &mut self.buffer[..], flags)).map_err(hung_up)?;
         if count == 0 {
             return Err(ClientError::Closed);
         }
@@ -61,10 +70,15 @@ impl Connection {
     }
 
     fn wait(&self, deadline: Option<Instant>) -> Result<(), ClientError> {
-        let Some(deadline) = deadline else { return Ok(()) };
+        let Some(deadline) = deadline else {
+            return Ok(());
+        };
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+            let timeout = Timespec {
+                tv_sec: left.as_secs() as i64,
+                tv_nsec: left.subsec_nanos().into(),
+            };
             let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
             match poll(&mut fds, Some(&timeout)) {
                 Ok(0) => return Err(ClientError::TimedOut),

@@ -34,7 +34,8 @@ impl ClientError {
 
     /// Whether the server does not have the command.
     pub fn is_command_not_found(&self) -> bool {
-        self.as_command_error().is_some_and(QmpError::is_command_not_found)
+        self.as_command_error()
+            .is_some_and(QmpError::is_command_not_found)
     }
 
     /// Whether the server hung up.
@@ -47,7 +48,9 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ClientError::Command(error) => write!(f, "{error}"),
-            ClientError::Decode(error) => write!(f, "the reply cannot be understood: {}", error.desc()),
+            ClientError::Decode(error) => {
+                write!(f, "the reply cannot be understood: {}", error.desc())
+            }
             ClientError::Protocol(what) => write!(f, "the server does not speak QMP: {what}"),
             ClientError::Closed => f.write_str("the server hung up"),
             ClientError::TimedOut => f.write_str("no answer came in time"),

@@ -102,8 +102,15 @@ impl Client {
 
     fn over(mut connection: Connection) -> Result<Self, ClientError> {
         let document = connection.next(None)?;
-        let greeting = parse_greeting(&document).ok_or(ClientError::Protocol("the greeting is none"))?;
-        let mut client = Client { connection, greeting, events: VecDeque::new(), next_id: 1, timeout: None };
+        let greeting =
+            parse_greeting(&document).ok_or(ClientError::Protocol("the greeting is none"))?;
+        let mut client = Client {
+            connection,
+            greeting,
+            events: VecDeque::new(),
+            next_id: 1,
+            timeout: None,
+        };
         client.execute_value("qmp_capabilities", &Map::new())?;
         Ok(client)
     }
@@ -131,12 +138,22 @@ impl Client {
     ///
     /// # Errors
     /// The server refuses it, or the connection fails.
-    pub fn execute_value(&mut self, name: &str, arguments: &Map<String, Value>) -> Result<Value, ClientError> {
+    pub fn execute_value(
+        &mut self,
+        name: &str,
+        arguments: &Map<String, Value>,
+    ) -> Result<Value, ClientError> {
         let (document, at) = self.call(name, arguments)?;
-        document.value(at).ok_or(ClientError::Protocol("a number in the reply is out of range"))
+        document.value(at).ok_or(ClientError::Protocol(
+            "a number in the reply is out of range",
+        ))
     }
 
-    fn call(&mut self, name: &str, arguments: &dyn Json) -> Result<(Document, NodeId), ClientError> {
+    fn call(
+        &mut self,
+        name: &str,
+        arguments: &dyn Json,
+    ) -> Result<(Document, NodeId), ClientError> {
         let id = self.next_id;
         self.next_id += 1;
         self.connection.send(&request(name, arguments, id))?;
@@ -148,13 +165,18 @@ impl Client {
                 continue;
             }
             let root = document.root();
-            if document.get(root, "id").is_some_and(|found| document.u64(found) != Some(id)) {
+            if document
+                .get(root, "id")
+                .is_some_and(|found| document.u64(found) != Some(id))
+            {
                 continue; // the answer to a call that was given up
             }
             if let Some(error) = document.get(root, "error") {
                 return Err(ClientError::Command(parse_error(&document, error)));
             }
-            let result = document.get(root, "return").ok_or(ClientError::Protocol("a reply has no result"))?;
+            let result = document
+                .get(root, "return")
+                .ok_or(ClientError::Protocol("a reply has no result"))?;
             return Ok((document, result));
         }
     }
@@ -165,7 +187,10 @@ impl Client {
     ///
     /// # Errors
     /// The connection fails.
-    pub fn next_event(&mut self, timeout: Option<Duration>) -> Result<Option<RawEvent>, ClientError> {
+    pub fn next_event(
+        &mut self,
+        timeout: Option<Duration>,
+    ) -> Result<Option<RawEvent>, ClientError> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
             if let Some(event) = self.events.pop_front() {
@@ -206,7 +231,9 @@ fn parse_greeting(document: &Document) -> Option<Greeting> {
             major: number("major")?,
             minor: number("minor")?,
             micro: number("micro")?,
-            package: document.str(document.get(version, "package")?)?.into_owned(),
+            package: document
+                .str(document.get(version, "package")?)?
+                .into_owned(),
         },
         capabilities: document
             .elements(capabilities)
@@ -218,17 +245,29 @@ fn parse_greeting(document: &Document) -> Option<Greeting> {
 fn parse_event(document: &Document) -> Option<RawEvent> {
     let root = document.root();
     let name = document.str(document.get(root, "event")?)?.into_owned();
-    let data = document.get(root, "data").and_then(|data| document.map(data)).unwrap_or_default();
+    let data = document
+        .get(root, "data")
+        .and_then(|data| document.map(data))
+        .unwrap_or_default();
     let timestamp = document.get(root, "timestamp").and_then(|stamp| {
         // -1 says that the time is not known.
         let part = |key| document.u64(document.get(stamp, key)?);
         Some(Duration::from_secs(part("seconds")?) + Duration::from_micros(part("microseconds")?))
     });
-    Some(RawEvent { name, data, timestamp })
+    Some(RawEvent {
+        name,
+        data,
+        timestamp,
+    })
 }
 
 fn parse_error(document: &Document, error: NodeId) -> QmpError {
-    let text = |key| document.get(error, key).and_then(|at| document.str(at)).map(std::borrow::Cow::into_owned);
+    let text = |key| {
+        document
+            .get(error, key)
+            .and_then(|at| document.str(at))
+            .map(std::borrow::Cow::into_owned)
+    };
     let class = text("class").map_or(ErrorClass::GENERIC_ERROR, ErrorClass::new);
     QmpError::new(class, text("desc").unwrap_or_default())
 }

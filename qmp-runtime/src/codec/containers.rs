@@ -77,7 +77,11 @@ impl<T: Json> Json for Box<T> {
         (**self).decode(decoder, at)
     }
 
-    fn decode_members(&mut self, decoder: &mut Decoder<'_>, object: &mut Object) -> Result<(), QmpError> {
+    fn decode_members(
+        &mut self,
+        decoder: &mut Decoder<'_>,
+        object: &mut Object,
+    ) -> Result<(), QmpError> {
         (**self).decode_members(decoder, object)
     }
 
@@ -94,7 +98,11 @@ impl<T: Json> Json for Box<T> {
 ///
 /// # Errors
 /// The node is no string, or none of the values.
-pub fn decode_enum<E: Enum>(value: &mut E, decoder: &Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+pub fn decode_enum<E: Enum>(
+    value: &mut E,
+    decoder: &Decoder<'_>,
+    at: NodeId,
+) -> Result<(), QmpError> {
     let index = decoder.enumeration(at, E::NAMES)?;
     if let Some(&variant) = E::VARIANTS.get(index) {
         *value = variant;
@@ -124,5 +132,8 @@ impl std::error::Error for UnknownValue {}
 pub fn parse_enum<E: Enum>(text: &str) -> Result<E, UnknownValue> {
     let index = E::NAMES.iter().position(|&name| name == text);
     let variant = index.and_then(|index| E::VARIANTS.get(index).copied());
-    variant.ok_or_else(|| UnknownValue { text: text.to_owned(), known: E::NAMES })
+    variant.ok_or_else(|| UnknownValue {
+        text: text.to_owned(),
+        known: E::NAMES,
+    })
 }

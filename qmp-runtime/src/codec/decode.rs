@@ -46,7 +46,11 @@ impl Object {
 impl<'d> Decoder<'d> {
     /// A decoder at the root.
     pub fn new(document: &'d Document, unknown: Unknown) -> Self {
-        Decoder { document, unknown, path: Vec::new() }
+        Decoder {
+            document,
+            unknown,
+            path: Vec::new(),
+        }
     }
 
     /// The document.
@@ -68,20 +72,28 @@ impl<'d> Decoder<'d> {
             return Err(self.wrong_type("object"));
         }
         let members: Vec<_> = self.document.members(at).collect();
-        Ok(Object { taken: vec![false; members.len()], members, hint: 0 })
+        Ok(Object {
+            taken: vec![false; members.len()],
+            members,
+            hint: 0,
+        })
     }
 
     /// Opens the object that a command without an `arguments` member has.
     pub fn no_object() -> Object {
-        Object { members: Vec::new(), taken: Vec::new(), hint: 0 }
+        Object {
+            members: Vec::new(),
+            taken: Vec::new(),
+            hint: 0,
+        }
     }
 
     /// Takes a member.
     pub(super) fn take(&self, object: &mut Object, name: &str) -> Option<NodeId> {
         let count = object.members.len();
-        let found = (object.hint..count).chain(0..object.hint).find(|&i| {
-            !object.taken[i] && self.document.str_is(object.members[i].0, name)
-        })?;
+        let found = (object.hint..count)
+            .chain(0..object.hint)
+            .find(|&i| !object.taken[i] && self.document.str_is(object.members[i].0, name))?;
         object.taken[found] = true;
         object.hint = (found + 1) % count;
         Some(object.members[found].1)
@@ -98,8 +110,14 @@ impl<'d> Decoder<'d> {
         match object.taken.iter().position(|taken| !taken) {
             None => Ok(()),
             Some(left) => {
-                let name = self.document.str(object.members[left].0).unwrap_or_default();
-                Err(QmpError::generic(format!("Parameter '{}' is unexpected", self.path_to(&name))))
+                let name = self
+                    .document
+                    .str(object.members[left].0)
+                    .unwrap_or_default();
+                Err(QmpError::generic(format!(
+                    "Parameter '{}' is unexpected",
+                    self.path_to(&name)
+                )))
             }
         }
     }
@@ -150,7 +168,11 @@ impl<'d> Decoder<'d> {
                 Segment::Index(index) => path.push_str(&format!("[{index}]")),
             }
         }
-        if path.is_empty() && !self.path.is_empty() { "null".into() } else { path }
+        if path.is_empty() && !self.path.is_empty() {
+            "null".into()
+        } else {
+            path
+        }
     }
 
     /// The name of the current member alone; an element of an array has none.
@@ -168,8 +190,14 @@ impl<'d> Decoder<'d> {
 
     /// The error for a node of another JSON type.
     pub fn wrong_type(&self, expected: &str) -> QmpError {
-        let path = if self.path.is_empty() { "null".into() } else { self.path() };
-        QmpError::generic(format!("Invalid parameter type for '{path}', expected: {expected}"))
+        let path = if self.path.is_empty() {
+            "null".into()
+        } else {
+            self.path()
+        };
+        QmpError::generic(format!(
+            "Invalid parameter type for '{path}', expected: {expected}"
+        ))
     }
 
     /// The error for a number that is no integer where an unsigned one is due.
@@ -187,9 +215,15 @@ impl<'d> Decoder<'d> {
     /// # Errors
     /// The node is no string, or none of `names`.
     pub fn enumeration(&self, at: NodeId, names: &[&str]) -> Result<usize, QmpError> {
-        let value = self.document.str(at).ok_or_else(|| self.wrong_type("string"))?;
+        let value = self
+            .document
+            .str(at)
+            .ok_or_else(|| self.wrong_type("string"))?;
         names.iter().position(|&name| name == value).ok_or_else(|| {
-            QmpError::generic(format!("Parameter '{}' does not accept value '{value}'", self.name()))
+            QmpError::generic(format!(
+                "Parameter '{}' does not accept value '{value}'",
+                self.name()
+            ))
         })
     }
 }

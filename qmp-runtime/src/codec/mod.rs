@@ -64,7 +64,11 @@ pub trait Json {
     ///
     /// # Errors
     /// As for [`Json::decode`].
-    fn decode_members(&mut self, decoder: &mut Decoder<'_>, object: &mut Object) -> Result<(), QmpError> {
+    fn decode_members(
+        &mut self,
+        decoder: &mut Decoder<'_>,
+        object: &mut Object,
+    ) -> Result<(), QmpError> {
         let shape = self.shape();
         self.slots_mut(&mut |slots| record::decode(shape, slots, decoder, object))
     }
@@ -105,7 +109,11 @@ pub trait Enum: Copy + 'static {
 ///
 /// # Errors
 /// The node has not the form of the type.
-pub fn from_node<T: Json>(document: &Document, at: NodeId, unknown: Unknown) -> Result<T, QmpError> {
+pub fn from_node<T: Json>(
+    document: &Document,
+    at: NodeId,
+    unknown: Unknown,
+) -> Result<T, QmpError> {
     let mut value = T::blank();
     value.decode(&mut Decoder::new(document, unknown), at)?;
     Ok(value)
@@ -135,7 +143,9 @@ pub fn parse_one(text: &str) -> Result<Document, QmpError> {
     use crate::json::{Item, Stream};
     let mut stream = Stream::new();
     let mut input = text.as_bytes();
-    let item = stream.next_item(&mut input).or_else(|| stream.next_item(&mut &b"\n"[..]));
+    let item = stream
+        .next_item(&mut input)
+        .or_else(|| stream.next_item(&mut &b"\n"[..]));
     let trailing = input.iter().any(|byte| !byte.is_ascii_whitespace());
     match item {
         Some(Item::Message(document)) if !trailing => Ok(document),

@@ -18,17 +18,27 @@ pub struct Member {
 impl Member {
     /// A member without special features.
     pub const fn new(name: &'static str) -> Self {
-        Member { name, deprecated: false, unstable: false }
+        Member {
+            name,
+            deprecated: false,
+            unstable: false,
+        }
     }
 
     /// Marks the member as deprecated.
     pub const fn deprecated(self) -> Self {
-        Member { deprecated: true, ..self }
+        Member {
+            deprecated: true,
+            ..self
+        }
     }
 
     /// Marks the member as unstable.
     pub const fn unstable(self) -> Self {
-        Member { unstable: true, ..self }
+        Member {
+            unstable: true,
+            ..self
+        }
     }
 }
 
@@ -52,7 +62,10 @@ impl Shape {
 
     /// A union with its tag at an index.
     pub const fn tagged(members: &'static [Member], tag: usize) -> Self {
-        Shape { members, tag: Some(tag) }
+        Shape {
+            members,
+            tag: Some(tag),
+        }
     }
 }
 

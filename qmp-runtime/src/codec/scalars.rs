@@ -31,7 +31,11 @@ macro_rules! scalar {
 scalar!(
     String,
     String::new(),
-    |d, at| d.document.str(at).map(std::borrow::Cow::into_owned).ok_or_else(|| d.wrong_type("string")),
+    |d, at| d
+        .document
+        .str(at)
+        .map(std::borrow::Cow::into_owned)
+        .ok_or_else(|| d.wrong_type("string")),
     |value, out| out.str(value)
 );
 scalar!(
@@ -43,7 +47,11 @@ scalar!(
 scalar!(
     f64,
     0.0,
-    |d, at| d.document.f64(at).filter(|value| value.is_finite()).ok_or_else(|| d.wrong_type("number")),
+    |d, at| d
+        .document
+        .f64(at)
+        .filter(|value| value.is_finite())
+        .ok_or_else(|| d.wrong_type("number")),
     |value, out| out.f64(*value)
 );
 scalar!(
@@ -55,8 +63,12 @@ scalar!(
     },
     |_value, out| out.null()
 );
-scalar!(Value, Value::Null, |d, at| d.document.value(at).ok_or_else(|| d.wrong_type("number")), |value, out| out
-    .value(value));
+scalar!(
+    Value,
+    Value::Null,
+    |d, at| d.document.value(at).ok_or_else(|| d.wrong_type("number")),
+    |value, out| out.value(value)
+);
 scalar!(
     i64,
     0,
@@ -67,7 +79,11 @@ scalar!(
 scalar!(
     u64,
     0,
-    |d, at| d.document.u64(at).or_else(|| d.document.i64(at).map(i64::cast_unsigned)).ok_or_else(|| d.not_unsigned()),
+    |d, at| d
+        .document
+        .u64(at)
+        .or_else(|| d.document.i64(at).map(i64::cast_unsigned))
+        .ok_or_else(|| d.not_unsigned()),
     |value, out| out.u64(*value)
 );
 
@@ -115,10 +131,20 @@ impl Json for Map<String, Value> {
         self.decode_members(decoder, &mut object)
     }
 
-    fn decode_members(&mut self, decoder: &mut Decoder<'_>, object: &mut super::Object) -> Result<(), QmpError> {
+    fn decode_members(
+        &mut self,
+        decoder: &mut Decoder<'_>,
+        object: &mut super::Object,
+    ) -> Result<(), QmpError> {
         for (key, at) in object.take_all() {
-            let value = decoder.document.value(at).ok_or_else(|| decoder.wrong_type("number"))?;
-            self.insert(decoder.document.str(key).unwrap_or_default().into_owned(), value);
+            let value = decoder
+                .document
+                .value(at)
+                .ok_or_else(|| decoder.wrong_type("number"))?;
+            self.insert(
+                decoder.document.str(key).unwrap_or_default().into_owned(),
+                value,
+            );
         }
         Ok(())
     }

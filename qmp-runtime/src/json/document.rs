@@ -77,7 +77,11 @@ impl Document {
             return None;
         }
         let text = &self.bytes[node.start as usize + 1..node.end as usize - 1];
-        Some(if node.escaped { Cow::Owned(text::unescape(text)) } else { text::plain(text) })
+        Some(if node.escaped {
+            Cow::Owned(text::unescape(text))
+        } else {
+            text::plain(text)
+        })
     }
 
     /// Whether a string node has this value.
@@ -86,7 +90,8 @@ impl Document {
         if node.escaped {
             return self.str(id).is_some_and(|text| text == value);
         }
-        node.kind == Kind::String && &self.bytes[node.start as usize + 1..node.end as usize - 1] == value.as_bytes()
+        node.kind == Kind::String
+            && &self.bytes[node.start as usize + 1..node.end as usize - 1] == value.as_bytes()
     }
 
     /// The value of a keyword; `None` for anything else.
@@ -146,6 +151,8 @@ impl Document {
 
     /// The member of an object with this key.
     pub fn get(&self, object: NodeId, key: &str) -> Option<NodeId> {
-        self.members(object).find(|&(name, _)| self.str_is(name, key)).map(|(_, value)| value)
+        self.members(object)
+            .find(|&(name, _)| self.str_is(name, key))
+            .map(|(_, value)| value)
     }
 }

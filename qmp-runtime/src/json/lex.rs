@@ -68,7 +68,9 @@ pub(super) struct Lexer {
 
 impl Lexer {
     pub(super) fn new() -> Self {
-        Lexer { state: State::Start }
+        Lexer {
+            state: State::Start,
+        }
     }
 
     /// Drops the token being read.
@@ -77,14 +79,18 @@ impl Lexer {
     }
 
     /// How many of these bytes are plain text of the string being read; they need no `step`.
-    pub(super) fn plain_text(&self, bytes: &[u8]) -> usize {
-        let State::Text(quote) = self.state else { return 0 };
-        bytes
-            .iter()
-            .position(|&byte| byte == quote || byte == b'\\' || ends_string(byte))
-            .unwrap_or(bytes.len())
+    /// At most `room` of them are counted.
+    #[inline]
+    pub(super) fn plain_text(&self, bytes: &[u8], room: usize) -> usize {
+        let State::Text(quote) = self.state else {
+            return 0;
+        };
+        let ends = |&byte: &u8| byte == quote || byte == b'\\' || ends_string(byte);
+        let bytes = &bytes[..bytes.len().min(room)];
+        bytes.iter().position(ends).unwrap_or(bytes.len())
     }
 
+    #[inline]
     pub(super) fn step(&mut self, byte: u8) -> Step {
         let (state, step) = match self.state {
             State::Start => start(byte),
@@ -138,7 +144,9 @@ fn digit(state: State, byte: u8) -> (State, Step) {
         (State::Point | State::Fraction, b'0'..=b'9') => State::Fraction,
         (State::Digits | State::Fraction, b'e' | b'E') => State::Exponent,
         (State::Exponent, b'+' | b'-') => State::ExponentSign,
-        (State::Exponent | State::ExponentSign | State::ExponentDigits, b'0'..=b'9') => State::ExponentDigits,
+        (State::Exponent | State::ExponentSign | State::ExponentDigits, b'0'..=b'9') => {
+            State::ExponentDigits
+        }
         (State::Zero, b'0'..=b'9') => return stray(),
         (State::Zero | State::Digits, _) => return finish_before(TokenKind::Integer),
         (State::Fraction | State::ExponentDigits, _) => return finish_before(TokenKind::Float),

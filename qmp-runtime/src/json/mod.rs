@@ -14,6 +14,6 @@ mod value;
 mod write;
 
 pub use document::{Document, Kind, NodeId};
-pub use stream::{Item, MAX_NESTING, MAX_TOKENS, MAX_TOKEN_BYTES, Stream};
+pub use stream::{Item, MAX_NESTING, MAX_TOKEN_BYTES, MAX_TOKENS, Stream};
 pub use value::{Map, Number, Value};
 pub use write::{Style, Writer};

@@ -19,9 +19,18 @@ type Result<T> = std::result::Result<T, String>;
 /// # Errors
 /// QEMU's description of the first grammar error.
 pub(super) fn parse(bytes: Vec<u8>, tokens: &[Token]) -> Result<Document> {
-    let document = Document { bytes, nodes: Vec::with_capacity(tokens.len()) };
-    let mut parser = Parser { document, tokens, at: 0 };
-    parser.value().map_err(|error| format!("JSON parse error, {}", cut(error)))?;
+    let document = Document {
+        bytes,
+        nodes: Vec::with_capacity(tokens.len()),
+    };
+    let mut parser = Parser {
+        document,
+        tokens,
+        at: 0,
+    };
+    parser
+        .value()
+        .map_err(|error| format!("JSON parse error, {}", cut(error)))?;
     Ok(parser.document)
 }
 
@@ -42,7 +51,10 @@ struct Parser<'t> {
 
 impl Parser<'_> {
     fn peek(&self) -> Result<Token> {
-        self.tokens.get(self.at).copied().ok_or_else(|| "premature EOI".into())
+        self.tokens
+            .get(self.at)
+            .copied()
+            .ok_or_else(|| "premature EOI".into())
     }
 
     fn next(&mut self) -> Result<Token> {
@@ -73,7 +85,12 @@ impl Parser<'_> {
         let kind = match &self.document.bytes[token.start as usize..token.end as usize] {
             b"true" | b"false" => Kind::Bool,
             b"null" => Kind::Null,
-            other => return Err(format!("invalid keyword '{}'", String::from_utf8_lossy(other))),
+            other => {
+                return Err(format!(
+                    "invalid keyword '{}'",
+                    String::from_utf8_lossy(other)
+                ));
+            }
         };
         Ok(self.push(kind, false, token))
     }
@@ -122,12 +139,22 @@ impl Parser<'_> {
             return Err("missing : in object pair".into());
         }
         self.value()?;
-        if keys.is_new(&self.document, key) { Ok(()) } else { Err("duplicate key".into()) }
+        if keys.is_new(&self.document, key) {
+            Ok(())
+        } else {
+            Err("duplicate key".into())
+        }
     }
 
     fn push(&mut self, kind: Kind, escaped: bool, token: Token) -> NodeId {
         let id = self.document.nodes.len() as u32;
-        self.document.nodes.push(Node { kind, escaped, start: token.start, end: token.end, next: id + 1 });
+        self.document.nodes.push(Node {
+            kind,
+            escaped,
+            start: token.start,
+            end: token.end,
+            next: id + 1,
+        });
         NodeId(id)
     }
 
@@ -148,7 +175,9 @@ struct Keys {
 
 impl Keys {
     fn is_new(&mut self, document: &Document, key: NodeId) -> bool {
-        let Some(name) = document.str(key) else { return false };
+        let Some(name) = document.str(key) else {
+            return false;
+        };
         if !self.many.is_empty() {
             return self.many.insert(name.into_owned());
         }

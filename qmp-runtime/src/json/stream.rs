@@ -56,7 +56,14 @@ impl Default for Stream {
 impl Stream {
     /// A stream at its beginning.
     pub fn new() -> Self {
-        Stream { lexer: Lexer::new(), bytes: Vec::new(), tokens: Vec::new(), token_start: 0, braces: 0, brackets: 0 }
+        Stream {
+            lexer: Lexer::new(),
+            bytes: Vec::new(),
+            tokens: Vec::new(),
+            token_start: 0,
+            braces: 0,
+            brackets: 0,
+        }
     }
 
     /// Whether a message is half read.
@@ -68,57 +75,63 @@ impl Stream {
     ///
     /// Returns `None` when the input is used up.
     pub fn next_item(&mut self, input: &mut &[u8]) -> Option<Item> {
-        while let Some((&byte, rest)) = input.split_first() {
-            let plain = self.lexer.plain_text(input).min(MAX_TOKEN_BYTES + 1 - self.token_len());
-            if plain > 0 {
-                self.bytes.extend_from_slice(&input[..plain]);
-                *input = &input[plain..];
-                if let Some(item) = self.guard_token() {
-                    return Some(item);
+        let bytes = *input;
+        // What of the token being read lies in this input: `run..at`.
+        let (mut run, mut at) = (0, 0);
+        while let Some(&byte) = bytes.get(at) {
+            // Not a byte beyond the limit: reading starts anew right behind it.
+            let room = MAX_TOKEN_BYTES + 1 - (self.token_len() + at - run);
+            let plain = self.lexer.plain_text(&bytes[at..], room);
+            let step = if plain > 0 {
+                Step::Take
+            } else {
+                self.lexer.step(byte)
+            };
+            at += match step {
+                Step::Again | Step::FinishBefore(_) => 0,
+                _ => plain.max(1),
+            };
+            let item = match step {
+                Step::Skip | Step::Again => {
+                    run = at;
+                    None
                 }
-                continue;
-            }
-            let step = self.lexer.step(byte);
-            if !matches!(step, Step::FinishBefore(_) | Step::Again) {
-                *input = rest;
-            }
-            if let Some(item) = self.apply(step, byte) {
-                return Some(item);
+                Step::Take => self.guard_token(at - run),
+                Step::Finish(kind) | Step::FinishBefore(kind) => {
+                    self.bytes.extend_from_slice(&bytes[run..at]);
+                    run = at;
+                    self.guard_token(0).or_else(|| self.finish(kind))
+                }
+                Step::Stray => {
+                    self.bytes.extend_from_slice(&bytes[run..at]);
+                    Some(self.stray())
+                }
+            };
+            if item.is_some() {
+                *input = &bytes[at..];
+                return item;
             }
         }
+        self.bytes.extend_from_slice(&bytes[run..]);
+        *input = &[];
         None
     }
 
-    fn apply(&mut self, step: Step, byte: u8) -> Option<Item> {
-        match step {
-            Step::Skip | Step::Again => None,
-            Step::Take => {
-                self.bytes.push(byte);
-                self.guard_token()
-            }
-            Step::Finish(kind) => {
-                self.bytes.push(byte);
-                self.guard_token().or_else(|| self.finish(kind))
-            }
-            Step::FinishBefore(kind) => self.finish(kind),
-            Step::Stray => {
-                self.bytes.push(byte);
-                let text = String::from_utf8_lossy(&self.bytes[self.token_start..]);
-                // A NUL ends the text, as it does in QEMU's reply.
-                let text = text.split('\0').next().unwrap_or_default();
-                let error = format!("JSON parse error, stray '{text}'");
-                Some(self.fail(error))
-            }
-        }
+    fn stray(&mut self) -> Item {
+        let text = String::from_utf8_lossy(&self.bytes[self.token_start..]);
+        // A NUL ends the text, as it does in QEMU's reply.
+        let text = text.split('\0').next().unwrap_or_default();
+        let error = format!("JSON parse error, stray '{text}'");
+        self.fail(error)
     }
 
     fn token_len(&self) -> usize {
         self.bytes.len() - self.token_start
     }
 
-    /// A token may not outgrow the limit while it is read.
-    fn guard_token(&mut self) -> Option<Item> {
-        if self.token_len() <= MAX_TOKEN_BYTES {
+    /// A token, of which `more` bytes are not gathered yet, may not outgrow the limit.
+    fn guard_token(&mut self, more: usize) -> Option<Item> {
+        if self.token_len() + more <= MAX_TOKEN_BYTES {
             return None;
         }
         self.lexer.restart();
@@ -138,7 +151,11 @@ impl Stream {
         }
         let end = self.bytes.len();
         // Both fit: a message has at most MAX_TOKEN_BYTES bytes.
-        self.tokens.push(Token { kind, start: self.token_start as u32, end: end as u32 });
+        self.tokens.push(Token {
+            kind,
+            start: self.token_start as u32,
+            end: end as u32,
+        });
         self.token_start = end;
         let open = self.braces > 0 || self.brackets > 0;
         if open && self.braces >= 0 && self.brackets >= 0 {

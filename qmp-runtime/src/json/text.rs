@@ -37,7 +37,11 @@ pub(super) fn unescape(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(&byte) = rest.first() {
-        let decoded = if byte == b'\\' { escape(rest).ok() } else { decode(rest) };
+        let decoded = if byte == b'\\' {
+            escape(rest).ok()
+        } else {
+            decode(rest)
+        };
         let (ch, used) = decoded.unwrap_or((char::REPLACEMENT_CHARACTER, 1));
         out.push(ch);
         rest = &rest[used..];
@@ -57,7 +61,10 @@ fn decode(bytes: &[u8]) -> Option<(char, usize)> {
         0xF0..=0xF4 => 4,
         _ => return None,
     };
-    let ch = std::str::from_utf8(bytes.get(..len)?).ok()?.chars().next()?;
+    let ch = std::str::from_utf8(bytes.get(..len)?)
+        .ok()?
+        .chars()
+        .next()?;
     (!is_noncharacter(u32::from(ch))).then_some((ch, len))
 }
 
@@ -86,12 +93,17 @@ fn escape(text: &[u8]) -> Result<(char, usize), String> {
 fn unicode(text: &[u8]) -> Result<(char, usize), String> {
     let (code, used) = match hex(text, 2) {
         Some(high @ 0xD800..=0xDBFF) if text.get(6..8) == Some(b"\\u") => match hex(text, 8) {
-            Some(low @ 0xDC00..=0xDFFF) => (Some(0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF)), 12),
+            Some(low @ 0xDC00..=0xDFFF) => {
+                (Some(0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF)), 12)
+            }
             _ => (None, 6),
         },
         code => (code, 6),
     };
-    match code.filter(|&code| !is_noncharacter(code)).and_then(char::from_u32) {
+    match code
+        .filter(|&code| !is_noncharacter(code))
+        .and_then(char::from_u32)
+    {
         Some(ch) => Ok((ch, used)),
         None => {
             let shown = String::from_utf8_lossy(&text[..used.min(text.len())]);
@@ -101,5 +113,7 @@ fn unicode(text: &[u8]) -> Result<(char, usize), String> {
 }
 
 fn hex(text: &[u8], at: usize) -> Option<u32> {
-    text.get(at..at + 4)?.iter().try_fold(0, |code, &byte| Some(code * 16 + char::from(byte).to_digit(16)?))
+    text.get(at..at + 4)?.iter().try_fold(0, |code, &byte| {
+        Some(code * 16 + char::from(byte).to_digit(16)?)
+    })
 }

@@ -34,7 +34,10 @@ impl Document {
     }
 
     fn number(&self, id: NodeId) -> Option<Number> {
-        let whole = self.i64(id).map(Number::from).or_else(|| self.u64(id).map(Number::from));
+        let whole = self
+            .i64(id)
+            .map(Number::from)
+            .or_else(|| self.u64(id).map(Number::from));
         whole.or_else(|| Number::from_f64(self.f64(id)?))
     }
 }

@@ -27,7 +27,12 @@ pub struct Writer {
 impl Writer {
     /// An empty buffer.
     pub fn new(style: Style) -> Self {
-        Writer { out: Vec::new(), style, depth: 0, first: true }
+        Writer {
+            out: Vec::new(),
+            style,
+            depth: 0,
+            first: true,
+        }
     }
 
     /// What was written.
@@ -107,23 +112,27 @@ impl Writer {
 
     /// Writes a boolean.
     pub fn bool(&mut self, value: bool) {
-        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+        self.out
+            .extend_from_slice(if value { b"true" } else { b"false" });
     }
 
     /// Writes a signed integer.
     pub fn i64(&mut self, value: i64) {
-        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.out
+            .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// Writes an unsigned integer.
     pub fn u64(&mut self, value: u64) {
-        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.out
+            .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// Writes a number in its shortest form; what is not finite, which JSON cannot say, as `null`.
     pub fn f64(&mut self, value: f64) {
         if value.is_finite() {
-            self.out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+            self.out
+                .extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
         } else {
             self.null();
         }
@@ -156,7 +165,8 @@ impl Writer {
             '\t' => b"\\t",
             _ => {
                 for unit in ch.encode_utf16(&mut [0; 2]) {
-                    self.out.extend_from_slice(format!("\\u{unit:04X}").as_bytes());
+                    self.out
+                        .extend_from_slice(format!("\\u{unit:04X}").as_bytes());
                 }
                 return;
             }

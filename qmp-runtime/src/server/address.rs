@@ -48,7 +48,11 @@ impl FromStr for Address {
         for option in parts {
             match option {
                 "server" | "server=on" | "wait=on" | "wait=off" | "nowait" | "nodelay" => {}
-                "server=off" => return Err(AddressError(format!("'{text}': a monitor listens, it cannot be a client"))),
+                "server=off" => {
+                    return Err(AddressError(format!(
+                        "'{text}': a monitor listens, it cannot be a client"
+                    )));
+                }
                 _ => return Err(AddressError(format!("'{text}': unknown option '{option}'"))),
             }
         }
@@ -56,7 +60,9 @@ impl FromStr for Address {
             None if head == "stdio" => Ok(Address::Stdio),
             Some(("unix", path)) if !path.is_empty() => Ok(Address::Unix(path.into())),
             Some(("tcp", address)) if address.contains(':') => Ok(Address::Tcp(address.into())),
-            _ => Err(AddressError(format!("'{text}' is none of unix:PATH, tcp:HOST:PORT, stdio"))),
+            _ => Err(AddressError(format!(
+                "'{text}' is none of unix:PATH, tcp:HOST:PORT, stdio"
+            ))),
         }
     }
 }
@@ -87,7 +93,9 @@ impl Listener {
             }
             Address::Tcp(address) => {
                 // QEMU leaves the host out for "any".
-                let address = address.strip_prefix(':').map_or(address.clone(), |port| format!("0.0.0.0:{port}"));
+                let address = address
+                    .strip_prefix(':')
+                    .map_or(address.clone(), |port| format!("0.0.0.0:{port}"));
                 Listener::Tcp(TcpListener::bind(address)?)
             }
             Address::Stdio => Listener::Stdio,
@@ -98,16 +106,19 @@ impl Listener {
     /// The next client.
     pub(super) fn accept(&self) -> io::Result<Channel> {
         Ok(match self {
-            Listener::Unix(listener) => Channel::socket(accept(|| listener.accept().map(|(socket, _)| socket.into()))?)?,
+            Listener::Unix(listener) => Channel::socket(accept(|| {
+                listener.accept().map(|(socket, _)| socket.into())
+            })?)?,
             Listener::Tcp(listener) => {
                 let socket = accept(|| listener.accept())?.0;
                 // Replies are whole messages; holding them back helps nobody.
                 socket.set_nodelay(true)?;
                 Channel::socket(socket.into())?
             }
-            Listener::Stdio => {
-                Channel::pair(io::stdin().as_fd().try_clone_to_owned()?, io::stdout().as_fd().try_clone_to_owned()?)
-            }
+            Listener::Stdio => Channel::pair(
+                io::stdin().as_fd().try_clone_to_owned()?,
+                io::stdout().as_fd().try_clone_to_owned()?,
+            ),
         })
     }
 
@@ -121,7 +132,10 @@ fn accept<T>(mut accept: impl FnMut() -> io::Result<T>) -> io::Result<T> {
         match accept() {
             // The client has gone already, or a signal came.
             Err(error)
-                if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
+                ) => {}
             result => return result,
         }
     }
@@ -140,6 +154,9 @@ fn inherited(socket: OwnedFd) -> io::Result<Listener> {
     match sockopt::socket_domain(&socket)? {
         AddressFamily::UNIX => Ok(Listener::Unix(socket.into())),
         AddressFamily::INET | AddressFamily::INET6 => Ok(Listener::Tcp(socket.into())),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "the descriptor is no unix or TCP socket")),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the descriptor is no unix or TCP socket",
+        )),
     }
 }

@@ -20,7 +20,9 @@ const READ_BYTES: usize = 16 << 10;
 
 /// Serves a client until it goes, or the server is closed.
 pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, style: Style) {
-    let Ok(outbox) = Outbox::new(channel, style) else { return };
+    let Ok(outbox) = Outbox::new(channel, style) else {
+        return;
+    };
     let client = Arc::new(Client {
         shared: Arc::clone(shared),
         monitor,
@@ -34,7 +36,9 @@ pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, 
     shared.begin(monitor, &client.outbox);
     let subscriber: Arc<dyn Subscriber> = Arc::<Outbox>::clone(&client.outbox);
     shared.events.subscribe(Arc::downgrade(&subscriber));
-    client.outbox.reply(&session::greeting(&shared.version, style));
+    client
+        .outbox
+        .reply(&session::greeting(&shared.version, style));
     client.read();
     client.close_queue();
     client.outbox.close();
@@ -71,7 +75,9 @@ impl Client {
         let mut buffer = vec![0; READ_BYTES];
         let mut backlog = false;
         while !self.outbox.is_closed() {
-            let Ok(ready) = fd::wait(&self.outbox.channel, backlog, &self.outbox.wake) else { return };
+            let Ok(ready) = fd::wait(&self.outbox.channel, backlog, &self.outbox.wake) else {
+                return;
+            };
             if ready.wake {
                 self.outbox.woken();
             }
@@ -115,7 +121,11 @@ impl Client {
             queue.has_worker = true;
             let client = Arc::clone(self);
             let name = format!("monitor-{}-in-band", self.monitor.0);
-            if thread::Builder::new().name(name).spawn(move || client.work()).is_err() {
+            if thread::Builder::new()
+                .name(name)
+                .spawn(move || client.work())
+                .is_err()
+            {
                 self.outbox.close();
                 return;
             }
@@ -130,7 +140,10 @@ impl Client {
         loop {
             let queue = lock(&self.queue);
             let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
-            let mut queue = self.queue_changed.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
+            let mut queue = self
+                .queue_changed
+                .wait_while(queue, idle)
+                .unwrap_or_else(PoisonError::into_inner);
             if queue.closed {
                 return;
             }

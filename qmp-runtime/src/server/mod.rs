@@ -34,7 +34,12 @@ impl ServerBuilder {
     /// The version to greet with.
     #[must_use]
     pub fn version(mut self, major: u32, minor: u32, micro: u32, package: &str) -> Self {
-        self.version = Version { major, minor, micro, package: package.to_owned() };
+        self.version = Version {
+            major,
+            minor,
+            micro,
+            package: package.to_owned(),
+        };
         self
     }
 
@@ -115,7 +120,9 @@ impl Monitor {
     /// Waits until a client has connected for the first time, or the server is closed.
     pub fn wait_for_client(&self) {
         let index = self.id.0 as usize;
-        let begun = |state: &mut State| !state.closed && state.sessions.get(index).is_none_or(|&count| count == 0);
+        let begun = |state: &mut State| {
+            !state.closed && state.sessions.get(index).is_none_or(|&count| count == 0)
+        };
         let state = self.shared.lock();
         drop(self.shared.changed.wait_while(state, begun));
     }
@@ -167,11 +174,19 @@ impl Server {
         self.spawn(move |shared, id| connection::serve(shared, id, channel, Style::Line))
     }
 
-    fn spawn(&self, run: impl FnOnce(&Arc<Shared>, MonitorId) + Send + 'static) -> io::Result<Monitor> {
+    fn spawn(
+        &self,
+        run: impl FnOnce(&Arc<Shared>, MonitorId) + Send + 'static,
+    ) -> io::Result<Monitor> {
         let id = MonitorId(self.shared.next_monitor.fetch_add(1, Ordering::Relaxed));
         let shared = Arc::clone(&self.shared);
-        thread::Builder::new().name(format!("monitor-{}", id.0)).spawn(move || run(&shared, id))?;
-        Ok(Monitor { id, shared: Arc::clone(&self.shared) })
+        thread::Builder::new()
+            .name(format!("monitor-{}", id.0))
+            .spawn(move || run(&shared, id))?;
+        Ok(Monitor {
+            id,
+            shared: Arc::clone(&self.shared),
+        })
     }
 
     /// Waits until a handler quits or the server is closed.
@@ -186,7 +201,11 @@ impl Server {
         let mut state = self.shared.lock();
         state.closed = true;
         let answering = |state: &mut State| state.answering > 0;
-        drop(self.shared.changed.wait_timeout_while(state, patience, answering));
+        drop(
+            self.shared
+                .changed
+                .wait_timeout_while(state, patience, answering),
+        );
         self.shared.end_sessions();
     }
 }
@@ -204,7 +223,9 @@ impl Shared {
             state.sessions.resize(index + 1, 0);
         }
         state.sessions[index] += 1;
-        state.connections.retain(|connection| connection.strong_count() > 0);
+        state
+            .connections
+            .retain(|connection| connection.strong_count() > 0);
         state.connections.push(Arc::downgrade(outbox));
         drop(state);
         self.changed.notify_all();

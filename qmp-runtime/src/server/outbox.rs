@@ -36,7 +36,12 @@ struct State {
 impl Outbox {
     pub(super) fn new(channel: Channel, style: Style) -> std::io::Result<Self> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Outbox { channel, wake, style, state: Mutex::default() })
+        Ok(Outbox {
+            channel,
+            wake,
+            style,
+            state: Mutex::default(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -14,7 +14,11 @@ struct Part;
 
 #[handlers]
 impl ToyCommands for Part {
-    fn query_leaf(&mut self, _: &mut Context<'_>, args: commands::QueryLeaf) -> Result<Leaf, QmpError> {
+    fn query_leaf(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::QueryLeaf,
+    ) -> Result<Leaf, QmpError> {
         Ok(Leaf::new(args.id, vec![]))
     }
 }
@@ -29,7 +33,11 @@ fn ask(router: Router, name: &str) -> Value {
 
 #[test]
 fn schema_holds_what_is_implemented_and_reached() {
-    let router = Router::new().mount(Part, &[Part::COMMANDS]).unwrap().schema(INTROSPECTION).emits(&[]);
+    let router = Router::new()
+        .mount(Part, &[Part::COMMANDS])
+        .unwrap()
+        .schema(INTROSPECTION)
+        .emits(&[]);
     let expected = json!([
         {"name": "query-leaf", "meta-type": "command", "arg-type": "0", "ret-type": "1"},
         {"name": "0", "meta-type": "object", "members": [
@@ -49,13 +57,24 @@ fn schema_holds_what_is_implemented_and_reached() {
 
 #[test]
 fn masking_equals_qemus_for_the_whole_of_its_schema() {
-    let oracle = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus/oracle"));
-    for tree in ["10.0.2.qmp", "10.0.2.qga", "10.0.2.storage-daemon", "7.2.qmp"] {
-        let Ok(unmasked) = fs::read_to_string(oracle.join(format!("introspect.{tree}.unmasked.json"))) else {
+    let oracle = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/corpus/oracle"
+    ));
+    for tree in [
+        "10.0.2.qmp",
+        "10.0.2.qga",
+        "10.0.2.storage-daemon",
+        "7.2.qmp",
+    ] {
+        let Ok(unmasked) =
+            fs::read_to_string(oracle.join(format!("introspect.{tree}.unmasked.json")))
+        else {
             println!("skipped: no oracle for {tree}");
             return;
         };
-        let masked = fs::read_to_string(oracle.join(format!("introspect.{tree}.masked.json"))).unwrap();
+        let masked =
+            fs::read_to_string(oracle.join(format!("introspect.{tree}.masked.json"))).unwrap();
         let expected: Value = serde_json::from_str(&masked).unwrap();
         let all = qmp_runtime::__private::select_all(&unmasked);
         assert_eq!(all, expected, "{tree}");

@@ -25,7 +25,11 @@ struct Toy {
 
 #[handlers]
 impl ToyCommands for Toy {
-    fn add_shape(&mut self, _: &mut Context<'_>, args: commands::AddShape) -> Result<i64, QmpError> {
+    fn add_shape(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::AddShape,
+    ) -> Result<i64, QmpError> {
         if args.kind == ShapeKind::Point {
             return Err(QmpError::device_not_found(&args.name));
         }
@@ -33,7 +37,11 @@ impl ToyCommands for Toy {
         Ok(7)
     }
 
-    fn query_leaf(&mut self, _: &mut Context<'_>, args: commands::QueryLeaf) -> Result<Leaf, QmpError> {
+    fn query_leaf(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::QueryLeaf,
+    ) -> Result<Leaf, QmpError> {
         if args.id == "wait" {
             let _ = self.entered.send(());
             let _ = self.go_on.recv_timeout(Duration::from_secs(20));
@@ -58,7 +66,11 @@ struct Brake;
 #[handlers(oob)]
 impl ToyOobCommands for Brake {
     fn stop_now(&self, cx: &mut Context<'_>, _: commands::StopNow) -> Result<(), QmpError> {
-        if cx.is_out_of_band() { Ok(()) } else { Err(QmpError::generic("in band")) }
+        if cx.is_out_of_band() {
+            Ok(())
+        } else {
+            Err(QmpError::generic("in band"))
+        }
     }
 }
 
@@ -76,15 +88,31 @@ fn serve() -> Setup {
     let (entered_tx, entered) = channel();
     let (go_on, go_on_rx) = channel();
     let router = Router::new()
-        .mount(Toy { count: 0, entered: entered_tx, go_on: go_on_rx }, &[Toy::COMMANDS])
+        .mount(
+            Toy {
+                count: 0,
+                entered: entered_tx,
+                go_on: go_on_rx,
+            },
+            &[Toy::COMMANDS],
+        )
         .unwrap()
         .mount_oob(Arc::new(Brake), &[Brake::COMMANDS])
         .unwrap()
         .schema(INTROSPECTION)
         .emits(&["TICKED"]);
-    let server = Server::builder().version(10, 0, 2, "").events(&EventSink::new()).serve(router);
+    let server = Server::builder()
+        .version(10, 0, 2, "")
+        .events(&EventSink::new())
+        .serve(router);
     server.listen(Address::Unix(path.clone())).unwrap();
-    Setup { server, path, entered, go_on, _dir: dir }
+    Setup {
+        server,
+        path,
+        entered,
+        go_on,
+        _dir: dir,
+    }
 }
 
 /// A client that sees the bytes.
@@ -96,9 +124,18 @@ struct Raw {
 impl Raw {
     fn connect(setup: &Setup, negotiate: &str) -> Self {
         let socket = UnixStream::connect(&setup.path).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut raw = Raw { socket, rest: Vec::new() };
-        assert!(raw.line().starts_with(r#"{"QMP": {"version": {"qemu": {"micro": 2, "minor": 0, "major": 10}"#));
+        socket
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        let mut raw = Raw {
+            socket,
+            rest: Vec::new(),
+        };
+        assert!(
+            raw.line().starts_with(
+                r#"{"QMP": {"version": {"qemu": {"micro": 2, "minor": 0, "major": 10}"#
+            )
+        );
         if !negotiate.is_empty() {
             raw.send(negotiate);
             assert_eq!(raw.line(), r#"{"return": {}}"#);
@@ -118,7 +155,11 @@ impl Raw {
             }
             let mut buffer = [0; 4096];
             let count = self.socket.read(&mut buffer).unwrap();
-            assert!(count > 0, "the server hung up; unread: {:?}", String::from_utf8_lossy(&self.rest));
+            assert!(
+                count > 0,
+                "the server hung up; unread: {:?}",
+                String::from_utf8_lossy(&self.rest)
+            );
             self.rest.extend_from_slice(&buffer[..count]);
         }
     }
@@ -132,7 +173,12 @@ fn typed_command_returns_its_type() {
     let setup = serve();
     let mut client = Client::connect_unix(&setup.path).unwrap();
     assert_eq!(client.greeting().capabilities, ["oob"]);
-    let leaf = client.execute(&commands::QueryLeaf { id: "x".into(), limit: Some(3) }).unwrap();
+    let leaf = client
+        .execute(&commands::QueryLeaf {
+            id: "x".into(),
+            limit: Some(3),
+        })
+        .unwrap();
     assert_eq!(leaf.id, "x");
 }
 
@@ -140,21 +186,44 @@ fn typed_command_returns_its_type() {
 fn refused_command_keeps_its_class() {
     let setup = serve();
     let mut client = Client::connect_unix(&setup.path).unwrap();
-    let shape = Shape { name: "p".into(), kind: ShapeKind::Point };
+    let shape = Shape {
+        name: "p".into(),
+        kind: ShapeKind::Point,
+    };
     let error = client.execute(&commands::AddShape(shape)).unwrap_err();
     let error = error.as_command_error().unwrap();
-    assert_eq!((error.class().as_str(), error.desc()), ("DeviceNotFound", "Device 'p' not found"));
+    assert_eq!(
+        (error.class().as_str(), error.desc()),
+        ("DeviceNotFound", "Device 'p' not found")
+    );
 }
 
 #[test]
 fn command_left_out_is_neither_found_nor_advertised() {
     let setup = serve();
     let mut client = Client::connect_unix(&setup.path).unwrap();
-    assert!(client.execute(&commands::Raw(Map::new())).unwrap_err().is_command_not_found());
+    assert!(
+        client
+            .execute(&commands::Raw(Map::new()))
+            .unwrap_err()
+            .is_command_not_found()
+    );
     let names = client.execute_value("query-commands", &Map::new()).unwrap();
-    let names: Vec<&str> = names.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
-    let expected =
-        ["add-shape", "qmp_capabilities", "query-commands", "query-leaf", "query-qmp-schema", "stop-now", "tick"];
+    let names: Vec<&str> = names
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["name"].as_str().unwrap())
+        .collect();
+    let expected = [
+        "add-shape",
+        "qmp_capabilities",
+        "query-commands",
+        "query-leaf",
+        "query-qmp-schema",
+        "stop-now",
+        "tick",
+    ];
     assert_eq!(names, expected);
 }
 
@@ -163,26 +232,48 @@ fn panicking_handler_fails_its_command_alone() {
     let setup = serve();
     let mut client = Client::connect_unix(&setup.path).unwrap();
     let circle = json!({"name": "panic", "kind": "circle", "radius": 1});
-    let error = client.execute_value("add-shape", circle.as_object().unwrap()).unwrap_err();
-    assert_eq!(error.as_command_error().unwrap().desc(), "The command add-shape failed internally");
+    let error = client
+        .execute_value("add-shape", circle.as_object().unwrap())
+        .unwrap_err();
+    assert_eq!(
+        error.as_command_error().unwrap().desc(),
+        "The command add-shape failed internally"
+    );
     let circle = json!({"name": "fine", "kind": "circle", "radius": 1});
-    assert_eq!(client.execute_value("add-shape", circle.as_object().unwrap()).unwrap(), json!(7));
+    assert_eq!(
+        client
+            .execute_value("add-shape", circle.as_object().unwrap())
+            .unwrap(),
+        json!(7)
+    );
 }
 
 #[test]
 fn event_precedes_reply_and_reaches_all_that_negotiated() {
     let setup = serve();
     let other_path = setup.path.with_extension("2");
-    setup.server.listen(Address::Unix(other_path.clone())).unwrap();
+    setup
+        .server
+        .listen(Address::Unix(other_path.clone()))
+        .unwrap();
     let mut other = Client::connect_unix(&other_path).unwrap();
     let mut raw = Raw::connect(&setup, PLAIN);
     raw.send(r#"{"execute":"tick","id":1}"#);
     let event: Value = serde_json::from_str(&raw.line()).unwrap();
-    assert_eq!((&event["event"], &event["data"]), (&json!("TICKED"), &json!({"count": 1})));
+    assert_eq!(
+        (&event["event"], &event["data"]),
+        (&json!("TICKED"), &json!({"count": 1}))
+    );
     assert!(event["timestamp"]["seconds"].as_u64().unwrap() > 1_700_000_000);
     assert_eq!(raw.line(), r#"{"return": {}, "id": 1}"#);
-    let seen = other.next_event(Some(Duration::from_secs(20))).unwrap().unwrap();
-    assert_eq!(seen.decode::<events::Ticked>().unwrap().unwrap(), events::Ticked { count: 1 });
+    let seen = other
+        .next_event(Some(Duration::from_secs(20)))
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        seen.decode::<events::Ticked>().unwrap().unwrap(),
+        events::Ticked { count: 1 }
+    );
 }
 
 #[test]
@@ -198,14 +289,19 @@ fn session_without_negotiation_gets_no_events() {
 fn out_of_band_command_overtakes() {
     let setup = serve();
     let mut raw = Raw::connect(&setup, OOB);
-    raw.send(r#"{"execute":"query-leaf","arguments":{"id":"wait"},"id":1}{"execute":"tick","id":2}"#);
+    raw.send(
+        r#"{"execute":"query-leaf","arguments":{"id":"wait"},"id":1}{"execute":"tick","id":2}"#,
+    );
     setup.entered.recv_timeout(Duration::from_secs(20)).unwrap();
     raw.send(r#"{"exec-oob":"stop-now","id":3}{"exec-oob":"tick","id":4}"#);
     assert_eq!(raw.line(), r#"{"return": {}, "id": 3}"#);
     let refusal = r#"{"id": 4, "error": {"class": "GenericError", "desc": "The command tick does not support OOB"}}"#;
     assert_eq!(raw.line(), refusal);
     setup.go_on.send(()).unwrap();
-    assert_eq!(raw.line(), r#"{"return": {"id": "wait", "colors": []}, "id": 1}"#);
+    assert_eq!(
+        raw.line(),
+        r#"{"return": {"id": "wait", "colors": []}, "id": 1}"#
+    );
     assert!(raw.line().contains("TICKED"));
     assert_eq!(raw.line(), r#"{"return": {}, "id": 2}"#);
 }
@@ -215,7 +311,10 @@ fn out_of_band_command_runs_in_band_too() {
     let setup = serve();
     let mut raw = Raw::connect(&setup, PLAIN);
     raw.send(r#"{"execute":"stop-now"}"#);
-    assert_eq!(raw.line(), r#"{"error": {"class": "GenericError", "desc": "in band"}}"#);
+    assert_eq!(
+        raw.line(),
+        r#"{"error": {"class": "GenericError", "desc": "in band"}}"#
+    );
 }
 
 #[test]
@@ -223,11 +322,19 @@ fn client_without_answer_times_out() {
     let setup = serve();
     let mut client = Client::connect_unix(&setup.path).unwrap();
     client.set_timeout(Some(Duration::from_millis(50)));
-    let wait = commands::QueryLeaf { id: "wait".into(), limit: None };
+    let wait = commands::QueryLeaf {
+        id: "wait".into(),
+        limit: None,
+    };
     assert!(matches!(client.execute(&wait), Err(ClientError::TimedOut)));
     setup.go_on.send(()).unwrap();
     client.set_timeout(Some(Duration::from_secs(20)));
-    let leaf = client.execute(&commands::QueryLeaf { id: "next".into(), limit: None }).unwrap();
+    let leaf = client
+        .execute(&commands::QueryLeaf {
+            id: "next".into(),
+            limit: None,
+        })
+        .unwrap();
     assert_eq!(leaf.id, "next", "the late answer is not taken for this one");
 }
 
@@ -241,7 +348,16 @@ fn client_that_never_reads_is_cut_off_and_others_go_on() {
     }
     drop(lazy);
     let mut client = Client::connect_unix(&setup.path).unwrap();
-    assert_eq!(client.execute(&commands::QueryLeaf { id: "y".into(), limit: None }).unwrap().id, "y");
+    assert_eq!(
+        client
+            .execute(&commands::QueryLeaf {
+                id: "y".into(),
+                limit: None
+            })
+            .unwrap()
+            .id,
+        "y"
+    );
 }
 
 #[test]
@@ -257,32 +373,79 @@ fn closed_server_ends_sessions_and_removes_its_socket() {
 #[test]
 fn client_is_served_over_tcp() {
     let setup = serve();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    setup.server.listen(format!("tcp:127.0.0.1:{port},server=on,wait=off").parse().unwrap()).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    setup
+        .server
+        .listen(
+            format!("tcp:127.0.0.1:{port},server=on,wait=off")
+                .parse()
+                .unwrap(),
+        )
+        .unwrap();
     let mut client = Client::connect_tcp(("127.0.0.1", port)).unwrap();
-    assert_eq!(client.execute(&commands::QueryLeaf { id: "t".into(), limit: None }).unwrap().id, "t");
+    assert_eq!(
+        client
+            .execute(&commands::QueryLeaf {
+                id: "t".into(),
+                limit: None
+            })
+            .unwrap()
+            .id,
+        "t"
+    );
 }
 
 #[test]
 fn two_handlers_of_one_command_are_refused() {
-    let toy = || Toy { count: 0, entered: channel().0, go_on: channel().1 };
-    let twice = Router::new().mount(toy(), &[Toy::COMMANDS]).unwrap().mount(toy(), &[Toy::COMMANDS]);
-    assert_eq!(twice.unwrap_err().to_string(), "two handlers implement the command 'add-shape'");
+    let toy = || Toy {
+        count: 0,
+        entered: channel().0,
+        go_on: channel().1,
+    };
+    let twice = Router::new()
+        .mount(toy(), &[Toy::COMMANDS])
+        .unwrap()
+        .mount(toy(), &[Toy::COMMANDS]);
+    assert_eq!(
+        twice.unwrap_err().to_string(),
+        "two handlers implement the command 'add-shape'"
+    );
 }
 
 #[test]
 fn monitors_have_numbers_of_their_own() {
     let setup = serve();
-    let monitor = setup.server.listen(Address::Unix(setup.path.with_extension("b"))).unwrap();
+    let monitor = setup
+        .server
+        .listen(Address::Unix(setup.path.with_extension("b")))
+        .unwrap();
     assert_eq!(monitor.id(), MonitorId(1));
 }
 
 #[test]
 fn addresses_are_parsed_or_refused_with_a_reason() {
-    assert!(matches!("unix:/a,server=on,wait=off".parse(), Ok(Address::Unix(path)) if path.as_os_str() == "/a"));
-    assert!(matches!("tcp::4444,server,nowait".parse(), Ok(Address::Tcp(address)) if address == ":4444"));
+    assert!(
+        matches!("unix:/a,server=on,wait=off".parse(), Ok(Address::Unix(path)) if path.as_os_str() == "/a")
+    );
+    assert!(
+        matches!("tcp::4444,server,nowait".parse(), Ok(Address::Tcp(address)) if address == ":4444")
+    );
     assert!(matches!("stdio".parse(), Ok(Address::Stdio)));
-    for (text, reason) in [("unix:", "none of"), ("udp:x", "none of"), ("unix:/a,serve=on", "unknown option")] {
-        assert!(text.parse::<Address>().unwrap_err().to_string().contains(reason), "{text}");
+    for (text, reason) in [
+        ("unix:", "none of"),
+        ("udp:x", "none of"),
+        ("unix:/a,serve=on", "unknown option"),
+    ] {
+        assert!(
+            text.parse::<Address>()
+                .unwrap_err()
+                .to_string()
+                .contains(reason),
+            "{text}"
+        );
     }
 }

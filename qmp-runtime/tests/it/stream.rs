@@ -26,8 +26,26 @@ fn items(chunks: &[&[u8]]) -> Vec<String> {
 fn jsonish() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::sample::select(vec![
-            &b"{"[..], b"}", b"[", b"]", b":", b",", b"\"a\"", b"'b'", b"1", b"-0", b"1.5e3", b"true", b"nul", b" ",
-            b"\n", b"\xFF", b"\"\\u12", b"\"\\ud800\"", b"\xC0\x80", b"{\"execute\":\"x\"}",
+            &b"{"[..],
+            b"}",
+            b"[",
+            b"]",
+            b":",
+            b",",
+            b"\"a\"",
+            b"'b'",
+            b"1",
+            b"-0",
+            b"1.5e3",
+            b"true",
+            b"nul",
+            b" ",
+            b"\n",
+            b"\xFF",
+            b"\"\\u12",
+            b"\"\\ud800\"",
+            b"\xC0\x80",
+            b"{\"execute\":\"x\"}",
         ])
         .prop_map(<[u8]>::to_vec),
         prop::collection::vec(any::<u8>(), 0..4),
@@ -65,13 +83,18 @@ fn pretty_output_is_indented_as_qemus() {
     let mut out = Writer::new(Style::Pretty);
     out.value(&serde_json::json!({"return": {}, "id": [1, 2]}));
     let text = String::from_utf8(out.into_bytes()).unwrap();
-    assert_eq!(text, "{\n    \"return\": {\n    },\n    \"id\": [\n        1,\n        2\n    ]\n}");
+    assert_eq!(
+        text,
+        "{\n    \"return\": {\n    },\n    \"id\": [\n        1,\n        2\n    ]\n}"
+    );
 }
 
 #[test]
 fn deepest_value_fits_the_stack_of_a_thread() {
     let text = "[".repeat(1024) + &"]".repeat(1024);
-    let Some(Item::Message(document)) = Stream::new().next_item(&mut text.as_bytes()) else { panic!("no message") };
+    let Some(Item::Message(document)) = Stream::new().next_item(&mut text.as_bytes()) else {
+        panic!("no message")
+    };
     let value = document.value(document.root()).unwrap();
     let mut out = Writer::new(Style::Line);
     out.value(&value);

@@ -73,14 +73,30 @@ pub mod types {
 
     impl Leaf {
         /// A value with the required members; the optional ones are absent.
-        pub fn new(id: impl ::std::convert::Into<::std::string::String>, colors: ::std::vec::Vec<Color>) -> Self {
-            Self { id: id.into(), weight: None, colors, next: None }
+        pub fn new(
+            id: impl ::std::convert::Into<::std::string::String>,
+            colors: ::std::vec::Vec<Color>,
+        ) -> Self {
+            Self {
+                id: id.into(),
+                weight: None,
+                colors,
+                next: None,
+            }
         }
     }
 
     // `record!(Type, [("wire-name", field), …])`, with `, tag = INDEX` for a union, and flags of
     // members as `("name", field, deprecated unstable)`.
-    ::qmp_runtime::record!(Leaf, [("id", id), ("weight", weight), ("colors", colors), ("next", next)]);
+    ::qmp_runtime::record!(
+        Leaf,
+        [
+            ("id", id),
+            ("weight", weight),
+            ("colors", colors),
+            ("next", next)
+        ]
+    );
 
     /// `Shape`: a union is a struct whose tag member holds the variant with its data.
     #[derive(Debug, Clone, PartialEq)]
@@ -106,7 +122,12 @@ pub mod types {
     }
 
     // In the order of the tag's enumeration; `default` is the variant to decode into.
-    ::qmp_runtime::variants!(ShapeKind, Kind, default = Point, [Circle(Circle), Point, Group(Group)]);
+    ::qmp_runtime::variants!(
+        ShapeKind,
+        Kind,
+        default = Point,
+        [Circle(Circle), Point, Group(Group)]
+    );
 
     /// `Circle`
     #[derive(Debug, Clone, PartialEq)]
@@ -171,7 +192,8 @@ pub mod commands {
 
     impl ::qmp_runtime::Command for QueryLeaf {
         type Return = super::types::Leaf;
-        const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("query-leaf").features(&["deprecated"]);
+        const INFO: ::qmp_runtime::CommandInfo =
+            ::qmp_runtime::CommandInfo::new("query-leaf").features(&["deprecated"]);
     }
 
     /// `tick`
@@ -182,7 +204,8 @@ pub mod commands {
 
     impl ::qmp_runtime::Command for Tick {
         type Return = ();
-        const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("tick").allow_preconfig();
+        const INFO: ::qmp_runtime::CommandInfo =
+            ::qmp_runtime::CommandInfo::new("tick").allow_preconfig();
     }
 
     /// `raw`: `gen: false`, arguments as they come.
@@ -204,7 +227,8 @@ pub mod commands {
 
     impl ::qmp_runtime::Command for StopNow {
         type Return = ();
-        const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("stop-now").allow_oob();
+        const INFO: ::qmp_runtime::CommandInfo =
+            ::qmp_runtime::CommandInfo::new("stop-now").allow_oob();
     }
 }
 
@@ -239,9 +263,10 @@ pub trait ToyCommands: Sized + 'static {
     const COMMANDS: &'static [::qmp_runtime::Entry<Self>];
 
     /// The entry of `add-shape`.
-    const ADD_SHAPE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<commands::AddShape>(|handler, cx, call| {
-        call.run(|args| Self::add_shape(handler, cx, args))
-    });
+    const ADD_SHAPE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<commands::AddShape>(|handler, cx, call| {
+            call.run(|args| Self::add_shape(handler, cx, args))
+        });
 
     /// The entry of `query-leaf`.
     const QUERY_LEAF: ::qmp_runtime::Entry<Self> =
@@ -250,14 +275,16 @@ pub trait ToyCommands: Sized + 'static {
         });
 
     /// The entry of `tick`.
-    const TICK: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<commands::Tick>(|handler, cx, call| {
-        call.run(|args| Self::tick(handler, cx, args))
-    });
+    const TICK: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<commands::Tick>(|handler, cx, call| {
+            call.run(|args| Self::tick(handler, cx, args))
+        });
 
     /// The entry of `raw`.
-    const RAW: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<commands::Raw>(|handler, cx, call| {
-        call.run(|args| Self::raw(handler, cx, args))
-    });
+    const RAW: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<commands::Raw>(|handler, cx, call| {
+            call.run(|args| Self::raw(handler, cx, args))
+        });
 
     /// `add-shape`
     fn add_shape(

@@ -13,14 +13,27 @@ use qmp_runtime::json::{Item, Map, Stream, Value};
 use qmp_runtime::server::{Address, Server};
 use qmp_runtime::{Command, CommandInfo, Entry, Event, EventInfo, Router, record};
 
-const AREAS: [&str; 8] =
-    ["greeting", "negotiation", "envelope", "framing", "lexer", "recovery", "utf8", "limits"];
+const AREAS: [&str; 8] = [
+    "greeting",
+    "negotiation",
+    "envelope",
+    "framing",
+    "lexer",
+    "recovery",
+    "utf8",
+    "limits",
+];
 
 /// Cases that go by the order of QEMU's hash tables: which of several unknown arguments is named.
 const OTHER_ORDER: [&str; 1] = ["many-members"];
 
 /// Megabytes byte by byte; the release build of the replayer's other run takes them.
-const LARGE: [&str; 4] = ["big-string-64MiB-plus", "big-string-8MiB", "many-tokens-over", "many-tokens-under"];
+const LARGE: [&str; 4] = [
+    "big-string-64MiB-plus",
+    "big-string-8MiB",
+    "many-tokens-over",
+    "many-tokens-under",
+];
 
 struct Machine {
     running: bool,
@@ -71,13 +84,19 @@ static COMMANDS: [Entry<Machine>; 5] = [
     Entry::new::<QueryStatus>(|machine, _, call| {
         call.run(|_: QueryStatus| {
             let status = if machine.running { "running" } else { "paused" };
-            Ok(Status { status: status.into(), running: machine.running })
+            Ok(Status {
+                status: status.into(),
+                running: machine.running,
+            })
         })
     }),
     Entry::new::<QueryVersion>(|_, _, call| call.run(|_: QueryVersion| Ok(Map::new()))),
     Entry::new::<Quit>(|_, cx, call| {
         call.run(|_: Quit| {
-            cx.emit(&Shutdown { guest: false, reason: "host-qmp-quit".into() });
+            cx.emit(&Shutdown {
+                guest: false,
+                reason: "host-qmp-quit".into(),
+            });
             cx.quit();
             Ok(())
         })
@@ -101,26 +120,43 @@ struct Case {
 
 fn cases(folder: &Path, area: &str) -> Vec<Case> {
     let text = fs::read_to_string(folder.join(format!("{area}.jsonl"))).unwrap();
-    text.lines().filter_map(|line| case(&serde_json::from_str(line).unwrap())).collect()
+    text.lines()
+        .filter_map(|line| case(&serde_json::from_str(line).unwrap()))
+        .collect()
 }
 
 fn case(raw: &Value) -> Option<Case> {
-    let known: Vec<&str> = vec!["query-name", "query-status", "query-version", "quit", "stop"];
+    let known: Vec<&str> = vec![
+        "query-name",
+        "query-status",
+        "query-version",
+        "quit",
+        "stop",
+    ];
     let needs = raw["needs"].as_array().into_iter().flatten();
     let name = raw["name"].as_str().unwrap();
     let fits = raw["portable"] == "exact"
         && raw["args"] == serde_json::json!(["-M", "none"])
-        && needs.into_iter().all(|need| known.contains(&need.as_str().unwrap()))
+        && needs
+            .into_iter()
+            .all(|need| known.contains(&need.as_str().unwrap()))
         && !OTHER_ORDER.contains(&name)
         && !LARGE.contains(&name);
     let mut expected: BTreeMap<_, Vec<Value>> = BTreeMap::new();
     for entry in raw["expect"].as_array().unwrap() {
-        let key = (entry["after"].as_u64().unwrap() as usize, entry["c"].as_u64().unwrap_or(0));
+        let key = (
+            entry["after"].as_u64().unwrap() as usize,
+            entry["c"].as_u64().unwrap_or(0),
+        );
         for _ in 0..entry["times"].as_u64().unwrap_or(1) {
             expected.entry(key).or_default().push(entry.clone());
         }
     }
-    fits.then(|| Case { name: name.into(), steps: raw["send"].as_array().unwrap().clone(), expected })
+    fits.then(|| Case {
+        name: name.into(),
+        steps: raw["send"].as_array().unwrap().clone(),
+        expected,
+    })
 }
 
 fn payload(step: &Value) -> Vec<u8> {
@@ -131,7 +167,15 @@ fn payload(step: &Value) -> Vec<u8> {
         return base64(text);
     }
     let parts = step["parts"].as_array().into_iter().flatten();
-    parts.flat_map(|part| part[0].as_str().unwrap().repeat(part[1].as_u64().unwrap() as usize).into_bytes()).collect()
+    parts
+        .flat_map(|part| {
+            part[0]
+                .as_str()
+                .unwrap()
+                .repeat(part[1].as_u64().unwrap() as usize)
+                .into_bytes()
+        })
+        .collect()
 }
 
 fn base64(text: &str) -> Vec<u8> {
@@ -184,7 +228,9 @@ impl Connection {
 fn run(case: &Case) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("qmp");
-    let router = Router::new().mount(Machine { running: true }, &[&COMMANDS]).unwrap();
+    let router = Router::new()
+        .mount(Machine { running: true }, &[&COMMANDS])
+        .unwrap();
     let server = Server::builder().version(10, 0, 2, "").serve(router);
     server.listen(Address::Unix(path.clone())).unwrap();
     let mut connections: BTreeMap<u64, Connection> = BTreeMap::new();
@@ -193,8 +239,16 @@ fn run(case: &Case) {
         match step["op"].as_str().unwrap_or("send") {
             "open" => {
                 let socket = UnixStream::connect(&path).unwrap();
-                socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-                connections.insert(client, Connection { socket, rest: Vec::new() });
+                socket
+                    .set_read_timeout(Some(Duration::from_secs(20)))
+                    .unwrap();
+                connections.insert(
+                    client,
+                    Connection {
+                        socket,
+                        rest: Vec::new(),
+                    },
+                );
             }
             "close" => drop(connections.remove(&client)),
             "send" => {
@@ -221,13 +275,20 @@ fn compare(name: &str, step: usize, entry: &Value, got: Option<&str>) {
     let got = got.unwrap_or_else(|| panic!("{name}, step {step}: the server hung up"));
     let Some(line) = entry["line"].as_str() else {
         // Long lines are recorded as their length; escapes may be laid out in one way only.
-        assert_eq!(got.len() as u64, entry["len"].as_u64().unwrap(), "{name}, step {step}");
+        assert_eq!(
+            got.len() as u64,
+            entry["len"].as_u64().unwrap(),
+            "{name}, step {step}"
+        );
         return;
     };
     let Some(theirs) = parse(line) else {
         // QEMU prints numbers beyond the range of a double as `inf`, which is no JSON; we echo them.
         let echoed = line.replace("inf", "");
-        assert!(got.starts_with(echoed.trim_end_matches('}')), "{name}, step {step}: {got}");
+        assert!(
+            got.starts_with(echoed.trim_end_matches('}')),
+            "{name}, step {step}: {got}"
+        );
         return;
     };
     let ours = parse(got).unwrap_or_else(|| panic!("{name}, step {step}: not JSON: {got}"));
@@ -254,7 +315,9 @@ fn numbers(mut value: Value) -> Value {
             Value::Array(elements) => pending.extend(elements),
             Value::Object(members) => pending.extend(members.values_mut()),
             Value::Number(number) => {
-                let whole = number.as_f64().filter(|double| double.fract() == 0.0 && double.abs() < 1e15);
+                let whole = number
+                    .as_f64()
+                    .filter(|double| double.fract() == 0.0 && double.abs() < 1e15);
                 if let Some(whole) = whole {
                     *value = Value::from(whole as i64);
                 }
@@ -267,7 +330,10 @@ fn numbers(mut value: Value) -> Value {
 
 #[test]
 fn recorded_conversations_are_equal() {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus/qmp-transcripts"));
+    let folder = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/corpus/qmp-transcripts"
+    ));
     if !folder.is_dir() {
         println!("skipped: no transcripts at {}", folder.display());
         return;
@@ -286,8 +352,12 @@ fn recorded_conversations_are_equal() {
 
 #[test]
 fn echoed_number_is_never_infinite() {
-    let item = Stream::new().next_item(&mut &b"{\"id\": 1e400}"[..]).unwrap();
-    let Item::Message(document) = item else { panic!("{item:?}") };
+    let item = Stream::new()
+        .next_item(&mut &b"{\"id\": 1e400}"[..])
+        .unwrap();
+    let Item::Message(document) = item else {
+        panic!("{item:?}")
+    };
     let mut out = qmp_runtime::json::Writer::new(qmp_runtime::json::Style::Line);
     out.node(&document, document.root());
     assert_eq!(out.into_bytes(), b"{\"id\": 1e400}");

@@ -14,15 +14,23 @@ fn messages(arrow: &str) -> Vec<Value> {
     let mut found = Vec::new();
     for file in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        let lines: Vec<&str> = text.lines().map(|line| line.trim_start_matches('#').trim()).collect();
+        let lines: Vec<&str> = text
+            .lines()
+            .map(|line| line.trim_start_matches('#').trim())
+            .collect();
         for (index, line) in lines.iter().enumerate() {
-            let Some(start) = line.strip_prefix(arrow) else { continue };
+            let Some(start) = line.strip_prefix(arrow) else {
+                continue;
+            };
             // A message ends where an arrow, a blank line or the block ends.
-            let rest = lines[index + 1..]
-                .iter()
-                .take_while(|line| !line.is_empty() && !line.starts_with("->") && !line.starts_with("<-"));
+            let rest = lines[index + 1..].iter().take_while(|line| {
+                !line.is_empty() && !line.starts_with("->") && !line.starts_with("<-")
+            });
             let message: Vec<&str> = std::iter::once(start).chain(rest.copied()).collect();
-            found.push(serde_json::from_str(&message.join(" ")).unwrap_or_else(|error| panic!("{start}: {error}")));
+            found.push(
+                serde_json::from_str(&message.join(" "))
+                    .unwrap_or_else(|error| panic!("{start}: {error}")),
+            );
         }
     }
     found
@@ -32,8 +40,11 @@ fn check<C: Command>(request: &Value) -> bool {
     if request["execute"] != C::INFO.name {
         return false;
     }
-    let arguments = request.get("arguments").map_or_else(|| "{}".to_owned(), Value::to_string);
-    let _: C = from_str(&arguments, Unknown::Refuse).unwrap_or_else(|error| panic!("{request}: {error}"));
+    let arguments = request
+        .get("arguments")
+        .map_or_else(|| "{}".to_owned(), Value::to_string);
+    let _: C =
+        from_str(&arguments, Unknown::Refuse).unwrap_or_else(|error| panic!("{request}: {error}"));
     true
 }
 

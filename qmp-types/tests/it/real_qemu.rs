@@ -23,9 +23,22 @@ impl Drop for Qemu {
 impl Qemu {
     fn start() -> Option<Qemu> {
         let dir = tempfile::tempdir().unwrap();
-        let qmp = format!("unix:{},server=on,wait=off", dir.path().join("qmp").display());
+        let qmp = format!(
+            "unix:{},server=on,wait=off",
+            dir.path().join("qmp").display()
+        );
         let spawned = Command::new("qemu-system-x86_64")
-            .args(["-nodefaults", "-display", "none", "-M", "none", "-name", "peer", "-qmp", &qmp])
+            .args([
+                "-nodefaults",
+                "-display",
+                "none",
+                "-M",
+                "none",
+                "-name",
+                "peer",
+                "-qmp",
+                &qmp,
+            ])
             .stdin(Stdio::null())
             .spawn();
         match spawned {
@@ -56,16 +69,38 @@ fn client_drives_qemu() {
     let mut client = qemu.connect();
     client.set_timeout(Some(Duration::from_secs(20)));
     let version = client.execute(&commands::QueryVersion {}).unwrap();
-    assert_eq!(version.qemu.major, i64::from(client.greeting().version.major));
-    assert_eq!(client.execute(&commands::QueryName {}).unwrap().name.as_deref(), Some("peer"));
+    assert_eq!(
+        version.qemu.major,
+        i64::from(client.greeting().version.major)
+    );
+    assert_eq!(
+        client
+            .execute(&commands::QueryName {})
+            .unwrap()
+            .name
+            .as_deref(),
+        Some("peer")
+    );
     client.execute(&commands::Stop {}).unwrap();
-    assert!(client.next_event(Some(Duration::from_secs(20))).unwrap().unwrap().is::<events::Stop>());
-    assert_eq!(client.execute(&commands::QueryStatus {}).unwrap().status, RunState::Paused);
+    assert!(
+        client
+            .next_event(Some(Duration::from_secs(20)))
+            .unwrap()
+            .unwrap()
+            .is::<events::Stop>()
+    );
+    assert_eq!(
+        client.execute(&commands::QueryStatus {}).unwrap().status,
+        RunState::Paused
+    );
 }
 
 #[test]
 fn whole_schema_of_qemu_decodes() {
     let Some(qemu) = Qemu::start() else { return };
-    let schema: Vec<SchemaInfo> = qemu.connect().execute(&commands::QueryQmpSchema {}).unwrap();
+    let schema: Vec<SchemaInfo> = qemu
+        .connect()
+        .execute(&commands::QueryQmpSchema {})
+        .unwrap();
     assert!(schema.len() > 1000, "only {} entries", schema.len());
 }

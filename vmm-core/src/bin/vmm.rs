@@ -11,7 +11,9 @@ const USAGE: u8 = 2;
 const FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
-    let arguments = std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned());
+    let arguments = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned());
     match cli::parse(arguments) {
         Ok(Request::Print(text)) => {
             // A reader that has gone, such as `head`, is no failure.

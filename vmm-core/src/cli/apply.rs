@@ -60,7 +60,9 @@ impl Builder {
                 let mut params = Params::parse(value, Some("size"));
                 let (slots, max) = (params.take("slots"), params.take("maxmem"));
                 if slots.is_some() || max.is_some() {
-                    return Err(UsageError::new("memory cannot be added later; leave slots and maxmem out"));
+                    return Err(UsageError::new(
+                        "memory cannot be added later; leave slots and maxmem out",
+                    ));
                 }
                 self.ram = Some(parse_size(params.first().unwrap_or_default())?);
                 params.finish()?;
@@ -87,7 +89,9 @@ impl Builder {
             "pidfile" => self.options.pidfile = Some(value.into()),
             "nographic" => self.nographic = true,
             "monitor" | "display" if value != "none" => {
-                return Err(UsageError::new(format!("'{value}' is not there; leave the option out or say none")));
+                return Err(UsageError::new(format!(
+                    "'{value}' is not there; leave the option out or say none"
+                )));
             }
             _ => {} // accepted for QEMU's sake
         }
@@ -100,7 +104,12 @@ impl Builder {
             Some("help" | "?") => {
                 return Ok(Some("Supported machines are:\nnone                 no board at all\nq-min                a small PC (default)\n".into()));
             }
-            Some(kind) => self.kind = Some(kind.parse().map_err(|error| UsageError::new(format!("{error}")))?),
+            Some(kind) => {
+                self.kind = Some(
+                    kind.parse()
+                        .map_err(|error| UsageError::new(format!("{error}")))?,
+                )
+            }
             None => {}
         }
         if let Some(accel) = params.take("accel") {
@@ -143,14 +152,19 @@ impl Builder {
                     None if value == "stdio" => BackendConfig::Stdio,
                     None if value == "null" => BackendConfig::Null,
                     Some(("mon", "stdio")) => BackendConfig::Stdio,
-                    Some(("file", path)) => BackendConfig::File { path: path.into(), input: None, append: false },
+                    Some(("file", path)) => BackendConfig::File {
+                        path: path.into(),
+                        input: None,
+                        append: false,
+                    },
                     _ => {
                         return Err(UsageError::new(format!(
                             "'{value}': use stdio, null, none, file:PATH or chardev:ID"
                         )));
                     }
                 };
-                self.chardevs.push((label.clone(), Chardev::Backend(backend)));
+                self.chardevs
+                    .push((label.clone(), Chardev::Backend(backend)));
                 label
             }
         };
@@ -160,9 +174,13 @@ impl Builder {
 
     fn chardev(&mut self, value: &str) -> Result<(), UsageError> {
         let mut params = Params::parse(value, Some("backend"));
-        let id = params.take("id").ok_or_else(|| UsageError::new("needs a label: add id=LABEL"))?;
+        let id = params
+            .take("id")
+            .ok_or_else(|| UsageError::new("needs a label: add id=LABEL"))?;
         if self.chardevs.iter().any(|(label, _)| *label == id) {
-            return Err(UsageError::new(format!("there is a character device '{id}' already")));
+            return Err(UsageError::new(format!(
+                "there is a character device '{id}' already"
+            )));
         }
         let chardev = match params.first().unwrap_or_default() {
             "null" => Chardev::Backend(BackendConfig::Null),
@@ -176,12 +194,16 @@ impl Builder {
                 append: params.take_switch("append", false)?,
             }),
             "ringbuf" => {
-                let size = params.take("size").map_or(Ok(64 << 10), |size| parse_bytes(&size))?;
+                let size = params
+                    .take("size")
+                    .map_or(Ok(64 << 10), |size| parse_bytes(&size))?;
                 Chardev::Backend(BackendConfig::RingBuf { size })
             }
             "socket" => socket(&mut params)?,
             other => {
-                return Err(UsageError::new(format!("'{other}': use null, stdio, file, ringbuf or socket")));
+                return Err(UsageError::new(format!(
+                    "'{other}': use null, stdio, file, ringbuf or socket"
+                )));
             }
         };
         params.finish()?;
@@ -197,9 +219,18 @@ impl Builder {
             self.mons.push((id.to_owned(), pretty));
             return Ok(());
         }
-        let wait = !value.split(',').any(|part| matches!(part, "wait=off" | "nowait")) && value.contains(":");
-        let address = value.parse().map_err(|error| UsageError::new(format!("{error}")))?;
-        self.options.monitors.push(MonitorOptions { address, pretty, wait });
+        let wait = !value
+            .split(',')
+            .any(|part| matches!(part, "wait=off" | "nowait"))
+            && value.contains(":");
+        let address = value
+            .parse()
+            .map_err(|error| UsageError::new(format!("{error}")))?;
+        self.options.monitors.push(MonitorOptions {
+            address,
+            pretty,
+            wait,
+        });
         Ok(())
     }
 
@@ -210,7 +241,9 @@ impl Builder {
         params.take("id");
         let mode = params.take("mode");
         if mode.as_deref() != Some("control") {
-            return Err(UsageError::new("there is no human monitor: add mode=control for QMP"));
+            return Err(UsageError::new(
+                "there is no human monitor: add mode=control for QMP",
+            ));
         }
         let pretty = params.take_switch("pretty", false)?;
         params.finish()?;
@@ -224,7 +257,9 @@ impl Builder {
             value: Option<String>,
         ) -> Result<(), UsageError> {
             if let Some(value) = value {
-                *place = value.parse().map_err(|error| UsageError::new(format!("{error}")))?;
+                *place = value
+                    .parse()
+                    .map_err(|error| UsageError::new(format!("{error}")))?;
             }
             Ok(())
         }
@@ -247,7 +282,11 @@ impl Builder {
         let machine = &mut self.options.machine;
         machine.kind = self.kind.unwrap_or(MachineKind::QMin);
         let has_board = machine.kind != MachineKind::None;
-        machine.accel = self.accel.unwrap_or(if has_board { AccelKind::Kvm } else { AccelKind::None });
+        machine.accel = self.accel.unwrap_or(if has_board {
+            AccelKind::Kvm
+        } else {
+            AccelKind::None
+        });
         machine.ram_size = self.ram.unwrap_or(if has_board { DEFAULT_RAM } else { 0 });
         machine.cpus = self.cpus.unwrap_or(u32::from(has_board));
         match self.kernel {
@@ -258,8 +297,12 @@ impl Builder {
                     initrd: self.initrd.map(Image::File),
                 });
             }
-            None if self.cmdline.is_some() => return Err(UsageError::new("-append: needs a kernel: add -kernel FILE")),
-            None if self.initrd.is_some() => return Err(UsageError::new("-initrd: needs a kernel: add -kernel FILE")),
+            None if self.cmdline.is_some() => {
+                return Err(UsageError::new("-append: needs a kernel: add -kernel FILE"));
+            }
+            None if self.initrd.is_some() => {
+                return Err(UsageError::new("-initrd: needs a kernel: add -kernel FILE"));
+            }
             None => {}
         }
         Ok(self.options)
@@ -268,15 +311,23 @@ impl Builder {
     fn connect_monitors(&mut self) -> Result<(), UsageError> {
         for (id, pretty) in std::mem::take(&mut self.mons) {
             let at = self.chardevs.iter().position(|(label, _)| *label == id);
-            let at = at.ok_or_else(|| UsageError::new(format!("-mon: there is no character device '{id}'")))?;
+            let at = at.ok_or_else(|| {
+                UsageError::new(format!("-mon: there is no character device '{id}'"))
+            })?;
             let (address, wait) = match self.chardevs.remove(at).1 {
                 Chardev::Listener(address, wait) => (address, wait),
                 Chardev::Backend(BackendConfig::Stdio) => (Address::Stdio, false),
                 Chardev::Backend(_) => {
-                    return Err(UsageError::new(format!("-mon: '{id}' must be a socket or stdio")));
+                    return Err(UsageError::new(format!(
+                        "-mon: '{id}' must be a socket or stdio"
+                    )));
                 }
             };
-            self.options.monitors.push(MonitorOptions { address, pretty, wait });
+            self.options.monitors.push(MonitorOptions {
+                address,
+                pretty,
+                wait,
+            });
         }
         Ok(())
     }
@@ -286,13 +337,22 @@ impl Builder {
             match chardev {
                 Chardev::Backend(backend) => self.options.chardevs.push((label, backend)),
                 Chardev::Listener(..) => {
-                    return Err(UsageError::new(format!("-chardev: the socket '{label}' can serve a monitor only (-mon)")));
+                    return Err(UsageError::new(format!(
+                        "-chardev: the socket '{label}' can serve a monitor only (-mon)"
+                    )));
                 }
             }
         }
         for label in &self.options.machine.serial {
-            if !self.options.chardevs.iter().any(|(known, _)| known == label) {
-                return Err(UsageError::new(format!("-serial: there is no character device '{label}'")));
+            if !self
+                .options
+                .chardevs
+                .iter()
+                .any(|(known, _)| known == label)
+            {
+                return Err(UsageError::new(format!(
+                    "-serial: there is no character device '{label}'"
+                )));
             }
         }
         Ok(())
@@ -300,17 +360,25 @@ impl Builder {
 }
 
 fn parse_accel(name: &str) -> Result<AccelKind, UsageError> {
-    name.parse().map_err(|error| UsageError::new(format!("{error}")))
+    name.parse()
+        .map_err(|error| UsageError::new(format!("{error}")))
 }
 
 fn required(params: &mut Params, key: &str) -> Result<String, UsageError> {
-    params.take(key).ok_or_else(|| UsageError::new(format!("needs {key}=…")))
+    params
+        .take(key)
+        .ok_or_else(|| UsageError::new(format!("needs {key}=…")))
 }
 
 /// A plain number is bytes here, not MiB.
 fn parse_bytes(text: &str) -> Result<usize, UsageError> {
-    let text = if text.ends_with(|ch: char| ch.is_ascii_digit()) { format!("{text}b") } else { text.to_owned() };
-    usize::try_from(parse_size(&text)?).map_err(|_| UsageError::new(format!("'{text}' is too large")))
+    let text = if text.ends_with(|ch: char| ch.is_ascii_digit()) {
+        format!("{text}b")
+    } else {
+        text.to_owned()
+    };
+    usize::try_from(parse_size(&text)?)
+        .map_err(|_| UsageError::new(format!("'{text}' is too large")))
 }
 
 fn socket(params: &mut Params) -> Result<Chardev, UsageError> {
@@ -327,7 +395,9 @@ fn socket(params: &mut Params) -> Result<Chardev, UsageError> {
         let host = params.take("host").unwrap_or_default();
         let address = format!("{host}:{port}");
         if !host.is_empty() && address.to_socket_addrs().is_err() {
-            return Err(UsageError::new(format!("'{address}' is no address of this host")));
+            return Err(UsageError::new(format!(
+                "'{address}' is no address of this host"
+            )));
         }
         Address::Tcp(address)
     };
@@ -335,9 +405,14 @@ fn socket(params: &mut Params) -> Result<Chardev, UsageError> {
 }
 
 /// Takes over a listening socket that the parent process has opened.
-#[expect(unsafe_code, reason = "only the parent process knows that the number is ours")]
+#[expect(
+    unsafe_code,
+    reason = "only the parent process knows that the number is ours"
+)]
 fn inherited(text: &str) -> Result<Address, UsageError> {
-    let number: RawFd = text.parse().map_err(|_| UsageError::new(format!("'{text}' is no descriptor number")))?;
+    let number: RawFd = text
+        .parse()
+        .map_err(|_| UsageError::new(format!("'{text}' is no descriptor number")))?;
     // Standard streams belong to the standard library; what is not open cannot be owned.
     let exists = number > 2 && std::fs::exists(format!("/proc/self/fd/{number}")).unwrap_or(false);
     if !exists {
@@ -351,9 +426,13 @@ fn inherited(text: &str) -> Result<Address, UsageError> {
 fn parse_uuid(text: &str) -> Result<String, UsageError> {
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    let is_hex = groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let is_hex = groups
+        .iter()
+        .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
     if lengths != [8, 4, 4, 4, 12] || !is_hex {
-        return Err(UsageError::new(format!("'{text}' is no UUID; example: 550e8400-e29b-41d4-a716-446655440000")));
+        return Err(UsageError::new(format!(
+            "'{text}' is no UUID; example: 550e8400-e29b-41d4-a716-446655440000"
+        )));
     }
     Ok(text.to_ascii_lowercase())
 }

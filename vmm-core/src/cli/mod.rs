@@ -73,29 +73,43 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Request, Usa
     let mut builder = apply::Builder::default();
     while let Some(argument) = arguments.next() {
         let Some(name) = option_name(&argument) else {
-            return Err(UsageError::new(format!("'{argument}': a disk image cannot be given; options start with '-'")));
+            return Err(UsageError::new(format!(
+                "'{argument}': a disk image cannot be given; options start with '-'"
+            )));
         };
         let spec = table::find(name).ok_or_else(|| unknown(&argument, name))?;
         let value = match spec.argument {
             None => String::new(),
-            Some(what) => arguments
-                .next()
-                .ok_or_else(|| UsageError::new(format!("{argument}: needs an argument, {what}; see vmm --help")))?,
+            Some(what) => arguments.next().ok_or_else(|| {
+                UsageError::new(format!(
+                    "{argument}: needs an argument, {what}; see vmm --help"
+                ))
+            })?,
         };
-        if let Some(text) = builder.apply(spec.name, &value).map_err(|error| error.at(&argument))? {
+        if let Some(text) = builder
+            .apply(spec.name, &value)
+            .map_err(|error| error.at(&argument))?
+        {
             return Ok(Request::Print(text));
         }
     }
-    builder.finish().map(|options| Request::Run(Box::new(options)))
+    builder
+        .finish()
+        .map(|options| Request::Run(Box::new(options)))
 }
 
 /// One dash or two, as with QEMU.
 fn option_name(argument: &str) -> Option<&str> {
-    argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')).filter(|name| !name.is_empty())
+    argument
+        .strip_prefix("--")
+        .or_else(|| argument.strip_prefix('-'))
+        .filter(|name| !name.is_empty())
 }
 
 fn unknown(argument: &str, name: &str) -> UsageError {
-    let close = table::closest(name).map(|close| format!("did you mean -{close}? ")).unwrap_or_default();
+    let close = table::closest(name)
+        .map(|close| format!("did you mean -{close}? "))
+        .unwrap_or_default();
     UsageError::new(format!("{argument}: unknown option; {close}see vmm --help"))
 }
 

@@ -21,7 +21,10 @@ impl Params {
     /// Where `implied` is set, the first part may leave its key out.
     pub fn parse(text: &str, implied: Option<&str>) -> Self {
         let mut parts = split(text).into_iter();
-        let mut params = Params { first: None, rest: VecDeque::new() };
+        let mut params = Params {
+            first: None,
+            rest: VecDeque::new(),
+        };
         if implied.is_some() {
             match parts.next() {
                 Some(part) if !part.contains('=') => params.first = Some(part),
@@ -71,7 +74,9 @@ impl Params {
             None => Ok(absent),
             Some("on" | "yes" | "true") => Ok(true),
             Some("off" | "no" | "false") => Ok(false),
-            Some(other) => Err(ParamsError(format!("'{key}={other}': say {key}=on or {key}=off"))),
+            Some(other) => Err(ParamsError(format!(
+                "'{key}={other}': say {key}=on or {key}=off"
+            ))),
         }
     }
 
@@ -82,7 +87,9 @@ impl Params {
     pub fn finish(self) -> Result<(), ParamsError> {
         match self.rest.front() {
             None => Ok(()),
-            Some((key, _)) => Err(ParamsError(format!("'{key}' is no parameter of this option"))),
+            Some((key, _)) => Err(ParamsError(format!(
+                "'{key}' is no parameter of this option"
+            ))),
         }
     }
 }
@@ -144,7 +151,10 @@ mod tests {
     #[test]
     fn left_over_parameter_is_named() {
         let params = Params::parse("a,b=c", Some("x"));
-        assert_eq!(params.finish().unwrap_err().to_string(), "'b' is no parameter of this option");
+        assert_eq!(
+            params.finish().unwrap_err().to_string(),
+            "'b' is no parameter of this option"
+        );
     }
 
     #[test]

@@ -44,24 +44,49 @@ pub struct OptionSpec {
 }
 
 const fn param(name: &'static str, kind: ParamKind) -> ParamSpec {
-    ParamSpec { name, kind, help: None }
+    ParamSpec {
+        name,
+        kind,
+        help: None,
+    }
 }
 
 const fn flag(name: &'static str, help: &'static str) -> OptionSpec {
-    OptionSpec { name, alias: None, argument: None, help, group: None, params: &[] }
+    OptionSpec {
+        name,
+        alias: None,
+        argument: None,
+        help,
+        group: None,
+        params: &[],
+    }
 }
 
 const fn option(name: &'static str, argument: &'static str, help: &'static str) -> OptionSpec {
-    OptionSpec { name, alias: None, argument: Some(argument), help, group: None, params: &[] }
+    OptionSpec {
+        name,
+        alias: None,
+        argument: Some(argument),
+        help,
+        group: None,
+        params: &[],
+    }
 }
 
 impl OptionSpec {
     const fn or(self, alias: &'static str) -> Self {
-        OptionSpec { alias: Some(alias), ..self }
+        OptionSpec {
+            alias: Some(alias),
+            ..self
+        }
     }
 
     const fn group(self, group: &'static str, params: &'static [ParamSpec]) -> Self {
-        OptionSpec { group: Some(group), params, ..self }
+        OptionSpec {
+            group: Some(group),
+            params,
+            ..self
+        }
     }
 }
 
@@ -74,17 +99,41 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("machine", "TYPE", "the board: q-min (default) or none")
         .or("M")
         .group("machine", &[param("type", Text), param("accel", Text)]),
-    option("accel", "kvm|none", "what runs guest code; 'none' runs no guest code, all else works")
-        .group("accel", &[param("accel", Text)]),
-    option("cpu", "MODEL", "accepted for QEMU's sake: the guest sees the host's CPU"),
-    option("smp", "N[,maxcpus=N]", "CPUs at power-on")
-        .group("smp-opts", &[param("cpus", Number), param("maxcpus", Number)]),
-    option("m", "SIZE", "memory, in MiB or with a suffix: 128, 64M, 2G").group("memory", &[param("size", Size)]),
-    option("kernel", "FILE", "an ELF image with a PVH entry, or a flat binary for 1 MiB"),
+    option(
+        "accel",
+        "kvm|none",
+        "what runs guest code; 'none' runs no guest code, all else works",
+    )
+    .group("accel", &[param("accel", Text)]),
+    option(
+        "cpu",
+        "MODEL",
+        "accepted for QEMU's sake: the guest sees the host's CPU",
+    ),
+    option("smp", "N[,maxcpus=N]", "CPUs at power-on").group(
+        "smp-opts",
+        &[param("cpus", Number), param("maxcpus", Number)],
+    ),
+    option("m", "SIZE", "memory, in MiB or with a suffix: 128, 64M, 2G")
+        .group("memory", &[param("size", Size)]),
+    option(
+        "kernel",
+        "FILE",
+        "an ELF image with a PVH entry, or a flat binary for 1 MiB",
+    ),
     option("append", "STRING", "the kernel's command line"),
     option("initrd", "FILE", "the initial RAM disk"),
-    option("serial", "DEVICE", "the next serial port: stdio, null, none, file:PATH or chardev:ID"),
-    option("chardev", "BACKEND,id=ID", "a character device: null, stdio, file, ringbuf; or socket, for -mon").group(
+    option(
+        "serial",
+        "DEVICE",
+        "the next serial port: stdio, null, none, file:PATH or chardev:ID",
+    ),
+    option(
+        "chardev",
+        "BACKEND,id=ID",
+        "a character device: null, stdio, file, ringbuf; or socket, for -mon",
+    )
+    .group(
         "chardev",
         &[
             param("backend", Text),
@@ -99,37 +148,94 @@ pub const OPTIONS: &[OptionSpec] = &[
             param("input-path", Text),
         ],
     ),
-    option("qmp", "ADDRESS", "a QMP monitor: unix:PATH, tcp:HOST:PORT or stdio, with ,server=on,wait=off"),
+    option(
+        "qmp",
+        "ADDRESS",
+        "a QMP monitor: unix:PATH, tcp:HOST:PORT or stdio, with ,server=on,wait=off",
+    ),
     option("qmp-pretty", "ADDRESS", "the same, with indented output"),
-    option("mon", "chardev=ID,mode=control", "a QMP monitor on a character device")
-        .group("mon", &[param("mode", Text), param("chardev", Text), param("pretty", Boolean)]),
-    option("monitor", "none", "accepted for QEMU's sake: there is no human monitor"),
+    option(
+        "mon",
+        "chardev=ID,mode=control",
+        "a QMP monitor on a character device",
+    )
+    .group(
+        "mon",
+        &[
+            param("mode", Text),
+            param("chardev", Text),
+            param("pretty", Boolean),
+        ],
+    ),
+    option(
+        "monitor",
+        "none",
+        "accepted for QEMU's sake: there is no human monitor",
+    ),
     flag("S", "start with the guest paused; 'cont' lets it go"),
-    flag("preconfig", "wait for 'x-exit-preconfig' before the machine is made ready"),
+    flag(
+        "preconfig",
+        "wait for 'x-exit-preconfig' before the machine is made ready",
+    ),
     flag("no-reboot", "the same as -action reboot=shutdown"),
     flag("no-shutdown", "the same as -action shutdown=pause"),
-    option("action", "EVENT=ACTION", "reboot=reset|shutdown, shutdown=poweroff|pause, panic=…, watchdog=…").group(
+    option(
         "action",
-        &[param("reboot", Text), param("shutdown", Text), param("panic", Text), param("watchdog", Text)],
+        "EVENT=ACTION",
+        "reboot=reset|shutdown, shutdown=poweroff|pause, panic=…, watchdog=…",
+    )
+    .group(
+        "action",
+        &[
+            param("reboot", Text),
+            param("shutdown", Text),
+            param("panic", Text),
+            param("watchdog", Text),
+        ],
     ),
-    option("name", "NAME", "the guest's name").group("name", &[param("guest", Text), param("debug-threads", Boolean)]),
+    option("name", "NAME", "the guest's name").group(
+        "name",
+        &[param("guest", Text), param("debug-threads", Boolean)],
+    ),
     option("uuid", "UUID", "the guest's UUID"),
     option("pidfile", "FILE", "write the process id to a file"),
-    option("display", "none", "accepted for QEMU's sake: there is no display"),
-    flag("nographic", "the first serial port is on the terminal unless -serial says otherwise"),
-    flag("nodefaults", "accepted for QEMU's sake: there are no default devices"),
-    flag("no-user-config", "accepted for QEMU's sake: there are no configuration files"),
+    option(
+        "display",
+        "none",
+        "accepted for QEMU's sake: there is no display",
+    ),
+    flag(
+        "nographic",
+        "the first serial port is on the terminal unless -serial says otherwise",
+    ),
+    flag(
+        "nodefaults",
+        "accepted for QEMU's sake: there are no default devices",
+    ),
+    flag(
+        "no-user-config",
+        "accepted for QEMU's sake: there are no configuration files",
+    ),
 ];
 
 /// The option with this name.
 pub(super) fn find(name: &str) -> Option<&'static OptionSpec> {
-    OPTIONS.iter().find(|spec| spec.name == name || spec.alias == Some(name))
+    OPTIONS
+        .iter()
+        .find(|spec| spec.name == name || spec.alias == Some(name))
 }
 
 /// An option whose name is almost this one.
 pub(super) fn closest(name: &str) -> Option<&'static str> {
-    let names = OPTIONS.iter().map(|spec| spec.name).filter(|known| known.len() > 2);
-    names.map(|known| (distance(name, known), known)).filter(|&(distance, _)| distance <= 2).min().map(|(_, known)| known)
+    let names = OPTIONS
+        .iter()
+        .map(|spec| spec.name)
+        .filter(|known| known.len() > 2);
+    names
+        .map(|known| (distance(name, known), known))
+        .filter(|&(distance, _)| distance <= 2)
+        .min()
+        .map(|(_, known)| known)
 }
 
 /// How many letters to change, add or leave out.
@@ -184,7 +290,11 @@ mod tests {
 
     #[test]
     fn option_names_are_unique() {
-        let mut names: Vec<_> = OPTIONS.iter().flat_map(|spec| [Some(spec.name), spec.alias]).flatten().collect();
+        let mut names: Vec<_> = OPTIONS
+            .iter()
+            .flat_map(|spec| [Some(spec.name), spec.alias])
+            .flatten()
+            .collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

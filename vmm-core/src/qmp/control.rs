@@ -10,10 +10,21 @@ use super::{PACKAGE, QEMU_VERSION, Vmm};
 
 #[handlers]
 impl ControlCommands for Vmm {
-    fn query_version(&mut self, _: &mut Context<'_>, _: commands::QueryVersion) -> Result<VersionInfo, QmpError> {
+    fn query_version(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryVersion,
+    ) -> Result<VersionInfo, QmpError> {
         let (major, minor, micro) = QEMU_VERSION;
-        let qemu = VersionTriple { major: major.into(), minor: minor.into(), micro: micro.into() };
-        Ok(VersionInfo { qemu, package: PACKAGE.to_owned() })
+        let qemu = VersionTriple {
+            major: major.into(),
+            minor: minor.into(),
+            micro: micro.into(),
+        };
+        Ok(VersionInfo {
+            qemu,
+            package: PACKAGE.to_owned(),
+        })
     }
 
     fn quit(&mut self, cx: &mut Context<'_>, _: commands::Quit) -> Result<(), QmpError> {

@@ -28,13 +28,22 @@ impl Observer for EventBridge {
         match *event {
             MachineEvent::Stop => sink.emit(&events::Stop {}),
             MachineEvent::Resume => sink.emit(&events::Resume {}),
-            MachineEvent::Reset { guest, reason } => sink.emit(&events::Reset { guest, reason: cause(reason) }),
+            MachineEvent::Reset { guest, reason } => sink.emit(&events::Reset {
+                guest,
+                reason: cause(reason),
+            }),
             MachineEvent::Shutdown { guest, reason } => {
-                sink.emit(&events::Shutdown { guest, reason: cause(reason) });
+                sink.emit(&events::Shutdown {
+                    guest,
+                    reason: cause(reason),
+                });
             }
             MachineEvent::Powerdown => sink.emit(&events::Powerdown {}),
             MachineEvent::GuestPanicked { action } => {
-                sink.emit(&events::GuestPanicked { action: panic_action(action), info: None });
+                sink.emit(&events::GuestPanicked {
+                    action: panic_action(action),
+                    info: None,
+                });
             }
             MachineEvent::Suspend => sink.emit(&events::Suspend {}),
             MachineEvent::Wakeup => sink.emit(&events::Wakeup {}),

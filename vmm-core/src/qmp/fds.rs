@@ -28,7 +28,8 @@ impl Member {
 }
 
 fn receive(cx: &Context<'_>) -> Result<OwnedFd, QmpError> {
-    cx.take_fd().ok_or_else(|| QmpError::generic("No file descriptor supplied via SCM_RIGHTS"))
+    cx.take_fd()
+        .ok_or_else(|| QmpError::generic("No file descriptor supplied via SCM_RIGHTS"))
 }
 
 fn not_found(name: &str) -> QmpError {
@@ -40,7 +41,9 @@ impl Fds {
     pub(super) fn get(&mut self, cx: &Context<'_>, name: String) -> Result<(), QmpError> {
         let fd = receive(cx)?;
         if name.starts_with(|ch: char| ch.is_ascii_digit()) {
-            return Err(QmpError::generic("Parameter 'fdname' expects a name not starting with a digit"));
+            return Err(QmpError::generic(
+                "Parameter 'fdname' expects a name not starting with a digit",
+            ));
         }
         self.named.insert((cx.monitor(), name), fd);
         Ok(())
@@ -49,7 +52,10 @@ impl Fds {
     /// Closes a named descriptor.
     pub(super) fn close(&mut self, cx: &Context<'_>, name: String) -> Result<(), QmpError> {
         let key = (cx.monitor(), name);
-        self.named.remove(&key).map(drop).ok_or_else(|| not_found(&key.1))
+        self.named
+            .remove(&key)
+            .map(drop)
+            .ok_or_else(|| not_found(&key.1))
     }
 
     /// Puts the descriptor that came along into a set; without a number into a new one, with the
@@ -63,10 +69,14 @@ impl Fds {
         let fd = receive(cx)?;
         let fdset_id = match set {
             Some(number) if number < 0 => {
-                return Err(QmpError::generic("Parameter 'fdset-id' expects a non-negative value"));
+                return Err(QmpError::generic(
+                    "Parameter 'fdset-id' expects a non-negative value",
+                ));
             }
             Some(number) => number,
-            None => (0..).find(|number| !self.sets.contains_key(number)).unwrap_or(i64::MAX),
+            None => (0..)
+                .find(|number| !self.sets.contains_key(number))
+                .unwrap_or(i64::MAX),
         };
         let member = Member { fd, opaque };
         let fd = member.number();
@@ -76,7 +86,9 @@ impl Fds {
 
     /// Closes one descriptor of a set, or all of them and the set.
     pub(super) fn remove(&mut self, set: i64, fd: Option<i64>) -> Result<(), QmpError> {
-        let name = fd.map_or(format!("fdset-id:{set}"), |fd| format!("fdset-id:{set}, fd:{fd}"));
+        let name = fd.map_or(format!("fdset-id:{set}"), |fd| {
+            format!("fdset-id:{set}, fd:{fd}")
+        });
         let members = self.sets.get_mut(&set).ok_or_else(|| not_found(&name))?;
         let before = members.len();
         members.retain(|member| fd.is_some_and(|fd| member.number() != fd));
@@ -96,7 +108,10 @@ impl Fds {
             fdset_id,
             fds: members
                 .iter()
-                .map(|member| FdsetFdInfo { fd: member.number(), opaque: member.opaque.clone() })
+                .map(|member| FdsetFdInfo {
+                    fd: member.number(),
+                    opaque: member.opaque.clone(),
+                })
                 .collect(),
         })
         .collect()

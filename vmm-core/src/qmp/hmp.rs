@@ -16,19 +16,55 @@ struct HumanCommand {
 
 /// What `info` knows.
 const INFO: &[HumanCommand] = &[
-    HumanCommand { name: "cpus", help: "the CPUs and their threads", run: |vmm, _| vmm.info_cpus() },
-    HumanCommand { name: "kvm", help: "whether KVM runs the guest", run: |vmm, _| Ok(vmm.info_kvm()) },
-    HumanCommand { name: "name", help: "the guest's name", run: |vmm, _| Ok(vmm.info_name()) },
-    HumanCommand { name: "status", help: "what the machine is doing", run: |vmm, _| Ok(vmm.info_status()) },
-    HumanCommand { name: "uuid", help: "the guest's UUID", run: |vmm, _| Ok(format!("{}\r\n", vmm.uuid_text())) },
-    HumanCommand { name: "version", help: "the version", run: |_, _| Ok(info_version()) },
+    HumanCommand {
+        name: "cpus",
+        help: "the CPUs and their threads",
+        run: |vmm, _| vmm.info_cpus(),
+    },
+    HumanCommand {
+        name: "kvm",
+        help: "whether KVM runs the guest",
+        run: |vmm, _| Ok(vmm.info_kvm()),
+    },
+    HumanCommand {
+        name: "name",
+        help: "the guest's name",
+        run: |vmm, _| Ok(vmm.info_name()),
+    },
+    HumanCommand {
+        name: "status",
+        help: "what the machine is doing",
+        run: |vmm, _| Ok(vmm.info_status()),
+    },
+    HumanCommand {
+        name: "uuid",
+        help: "the guest's UUID",
+        run: |vmm, _| Ok(format!("{}\r\n", vmm.uuid_text())),
+    },
+    HumanCommand {
+        name: "version",
+        help: "the version",
+        run: |_, _| Ok(info_version()),
+    },
 ];
 
 /// The other commands.
 const COMMANDS: &[HumanCommand] = &[
-    HumanCommand { name: "cont", help: "let the guest go on", run: |vmm, _| quiet(vmm.machine.cont().map(drop)) },
-    HumanCommand { name: "help", help: "this list", run: |_, _| Ok(help()) },
-    HumanCommand { name: "nmi", help: "inject an NMI", run: |vmm, _| quiet(vmm.machine.inject_nmi()) },
+    HumanCommand {
+        name: "cont",
+        help: "let the guest go on",
+        run: |vmm, _| quiet(vmm.machine.cont().map(drop)),
+    },
+    HumanCommand {
+        name: "help",
+        help: "this list",
+        run: |_, _| Ok(help()),
+    },
+    HumanCommand {
+        name: "nmi",
+        help: "inject an NMI",
+        run: |vmm, _| quiet(vmm.machine.inject_nmi()),
+    },
     HumanCommand {
         name: "quit",
         help: "end the machine",
@@ -37,7 +73,11 @@ const COMMANDS: &[HumanCommand] = &[
             quiet(vmm.machine.quit())
         },
     },
-    HumanCommand { name: "stop", help: "pause the guest", run: |vmm, _| quiet(vmm.machine.stop().map(drop)) },
+    HumanCommand {
+        name: "stop",
+        help: "pause the guest",
+        run: |vmm, _| quiet(vmm.machine.stop().map(drop)),
+    },
     HumanCommand {
         name: "system_powerdown",
         help: "press the power button",
@@ -75,7 +115,11 @@ impl Vmm {
             return Ok(format!("unknown command: '{line}'\r\n"));
         };
         if words.next().is_some() {
-            let full = if line.starts_with("info") { format!("info {name}") } else { name.to_owned() };
+            let full = if line.starts_with("info") {
+                format!("info {name}")
+            } else {
+                name.to_owned()
+            };
             return Ok(format!(
                 "{name}: extraneous characters at the end of line\r\nTry \"help {full}\" for more information\r\n"
             ));
@@ -88,23 +132,38 @@ impl Vmm {
         for cpu in self.machine.cpus()? {
             let mark = if cpu.index == 0 { '*' } else { ' ' };
             // Writing to a string does not fail.
-            let _ = write!(text, "{mark} CPU #{}: thread_id={}\r\n", cpu.index, cpu.thread_id);
+            let _ = write!(
+                text,
+                "{mark} CPU #{}: thread_id={}\r\n",
+                cpu.index, cpu.thread_id
+            );
         }
         Ok(text)
     }
 
     fn info_kvm(&self) -> String {
-        let state = if self.machine.accel().kvm_enabled { "enabled" } else { "disabled" };
+        let state = if self.machine.accel().kvm_enabled {
+            "enabled"
+        } else {
+            "disabled"
+        };
         format!("kvm support: {state}\r\n")
     }
 
     fn info_name(&self) -> String {
-        self.name.as_ref().map(|name| format!("{name}\r\n")).unwrap_or_default()
+        self.name
+            .as_ref()
+            .map(|name| format!("{name}\r\n"))
+            .unwrap_or_default()
     }
 
     fn info_status(&self) -> String {
         let state = self.machine.run_state();
-        let running = if state.is_running() { "running" } else { "paused" };
+        let running = if state.is_running() {
+            "running"
+        } else {
+            "paused"
+        };
         match state.as_str() {
             "running" | "paused" => format!("VM status: {running}\r\n"),
             other => format!("VM status: {running} ({other})\r\n"),
@@ -122,5 +181,8 @@ fn help() -> String {
 }
 
 fn list(commands: &[HumanCommand], prefix: &str) -> String {
-    commands.iter().map(|command| format!("{prefix}{} -- {}\r\n", command.name, command.help)).collect()
+    commands
+        .iter()
+        .map(|command| format!("{prefix}{} -- {}\r\n", command.name, command.help))
+        .collect()
 }

@@ -8,7 +8,11 @@ use super::Vmm;
 
 #[handlers]
 impl JobCommands for Vmm {
-    fn query_jobs(&mut self, _: &mut Context<'_>, _: commands::QueryJobs) -> Result<Vec<JobInfo>, QmpError> {
+    fn query_jobs(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryJobs,
+    ) -> Result<Vec<JobInfo>, QmpError> {
         Ok(Vec::new())
     }
 }

@@ -2,8 +2,8 @@
 
 use qmp_runtime::{Context, QmpError, handlers};
 use qmp_types::qmp::types::{
-    AddfdInfo, CommandLineOptionInfo, CommandLineParameterInfo, CommandLineParameterType, FdsetInfo, IoThreadInfo,
-    NameInfo,
+    AddfdInfo, CommandLineOptionInfo, CommandLineParameterInfo, CommandLineParameterType,
+    FdsetInfo, IoThreadInfo, NameInfo,
 };
 use qmp_types::qmp::{MiscCommands, commands};
 
@@ -12,8 +12,14 @@ use crate::cli::{OPTIONS, ParamKind, ParamSpec};
 
 #[handlers]
 impl MiscCommands for Vmm {
-    fn query_name(&mut self, _: &mut Context<'_>, _: commands::QueryName) -> Result<NameInfo, QmpError> {
-        Ok(NameInfo { name: self.name.clone() })
+    fn query_name(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryName,
+    ) -> Result<NameInfo, QmpError> {
+        Ok(NameInfo {
+            name: self.name.clone(),
+        })
     }
 
     fn query_iothreads(
@@ -34,7 +40,11 @@ impl MiscCommands for Vmm {
         Ok(())
     }
 
-    fn x_exit_preconfig(&mut self, cx: &mut Context<'_>, _: commands::XExitPreconfig) -> Result<(), QmpError> {
+    fn x_exit_preconfig(
+        &mut self,
+        cx: &mut Context<'_>,
+        _: commands::XExitPreconfig,
+    ) -> Result<(), QmpError> {
         self.machine.exit_preconfig()?;
         cx.leave_preconfig();
         Ok(())
@@ -59,7 +69,11 @@ impl MiscCommands for Vmm {
         self.fds.close(cx, args.fdname)
     }
 
-    fn add_fd(&mut self, cx: &mut Context<'_>, args: commands::AddFd) -> Result<AddfdInfo, QmpError> {
+    fn add_fd(
+        &mut self,
+        cx: &mut Context<'_>,
+        args: commands::AddFd,
+    ) -> Result<AddfdInfo, QmpError> {
         self.fds.add(cx, args.fdset_id, args.opaque)
     }
 
@@ -67,7 +81,11 @@ impl MiscCommands for Vmm {
         self.fds.remove(args.fdset_id, args.fd)
     }
 
-    fn query_fdsets(&mut self, _: &mut Context<'_>, _: commands::QueryFdsets) -> Result<Vec<FdsetInfo>, QmpError> {
+    fn query_fdsets(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryFdsets,
+    ) -> Result<Vec<FdsetInfo>, QmpError> {
         Ok(self.fds.sets())
     }
 
@@ -76,18 +94,28 @@ impl MiscCommands for Vmm {
         _: &mut Context<'_>,
         args: commands::QueryCommandLineOptions,
     ) -> Result<Vec<CommandLineOptionInfo>, QmpError> {
-        let all = OPTIONS.iter().filter_map(|spec| Some((spec.group?, spec.params)));
+        let all = OPTIONS
+            .iter()
+            .filter_map(|spec| Some((spec.group?, spec.params)));
         let wanted = |group: &str| args.option.as_deref().is_none_or(|option| option == group);
-        let found: Vec<_> = all.filter(|(group, _)| wanted(group)).map(option_info).collect();
+        let found: Vec<_> = all
+            .filter(|(group, _)| wanted(group))
+            .map(option_info)
+            .collect();
         match args.option {
-            Some(option) if found.is_empty() => Err(QmpError::generic(format!("invalid option name: {option}"))),
+            Some(option) if found.is_empty() => {
+                Err(QmpError::generic(format!("invalid option name: {option}")))
+            }
             _ => Ok(found),
         }
     }
 }
 
 fn option_info((group, params): (&str, &[ParamSpec])) -> CommandLineOptionInfo {
-    CommandLineOptionInfo { option: group.to_owned(), parameters: params.iter().map(parameter_info).collect() }
+    CommandLineOptionInfo {
+        option: group.to_owned(),
+        parameters: params.iter().map(parameter_info).collect(),
+    }
 }
 
 fn parameter_info(param: &ParamSpec) -> CommandLineParameterInfo {

@@ -41,7 +41,12 @@ pub struct Vmm {
 impl Vmm {
     /// Handlers for a machine.
     pub fn new(machine: Arc<Machine>, name: Option<String>, uuid: Option<String>) -> Self {
-        Vmm { machine, name, uuid, fds: Fds::default() }
+        Vmm {
+            machine,
+            name,
+            uuid,
+            fds: Fds::default(),
+        }
     }
 
     /// A server for these handlers; `builder` has the event sink that the machine's observer uses.
@@ -64,6 +69,9 @@ impl Vmm {
             )?
             .schema(INTROSPECTION)
             .emits(&events::EMITTED);
-        Ok(builder.version(major, minor, micro, PACKAGE).preconfig(preconfig).serve(router))
+        Ok(builder
+            .version(major, minor, micro, PACKAGE)
+            .preconfig(preconfig)
+            .serve(router))
     }
 }

@@ -8,10 +8,17 @@ use super::Vmm;
 
 #[handlers]
 impl RunStateCommands for Vmm {
-    fn query_status(&mut self, _: &mut Context<'_>, _: commands::QueryStatus) -> Result<StatusInfo, QmpError> {
+    fn query_status(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryStatus,
+    ) -> Result<StatusInfo, QmpError> {
         let state = self.machine.run_state();
         let status: RunState = state.as_str().parse().or_generic()?;
-        Ok(StatusInfo { running: state.is_running(), status })
+        Ok(StatusInfo {
+            running: state.is_running(),
+            status,
+        })
     }
 
     fn watchdog_set_action(
@@ -25,7 +32,11 @@ impl RunStateCommands for Vmm {
         Ok(())
     }
 
-    fn set_action(&mut self, _: &mut Context<'_>, args: commands::SetAction) -> Result<(), QmpError> {
+    fn set_action(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::SetAction,
+    ) -> Result<(), QmpError> {
         let mut actions = self.machine.actions();
         if let Some(reboot) = args.reboot {
             actions.reboot = reboot.as_str().parse().or_generic()?;

@@ -18,9 +18,8 @@ impl GuestSyncDelimited {
 
 impl ::qmp_runtime::Command for GuestSyncDelimited {
     type Return = i64;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-sync-delimited",
-    );
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("guest-sync-delimited");
 }
 
 /// `guest-sync`
@@ -41,9 +40,7 @@ impl GuestSync {
 
 impl ::qmp_runtime::Command for GuestSync {
     type Return = i64;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-sync",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-sync");
 }
 
 /// `guest-ping`
@@ -54,9 +51,7 @@ pub struct GuestPing {}
 
 impl ::qmp_runtime::Command for GuestPing {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-ping",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-ping");
 }
 
 /// `guest-info`
@@ -67,9 +62,7 @@ pub struct GuestInfo {}
 
 impl ::qmp_runtime::Command for GuestInfo {
     type Return = super::super::types::GuestAgentInfo;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-info",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-info");
 }
 
 /// `guest-shutdown`
@@ -83,10 +76,8 @@ pub struct GuestShutdown {
 
 impl ::qmp_runtime::Command for GuestShutdown {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "guest-shutdown",
-        )
-        .no_success_response();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("guest-shutdown").no_success_response();
 }
 
 /// `guest-file-open`
@@ -112,9 +103,7 @@ impl GuestFileOpen {
 
 impl ::qmp_runtime::Command for GuestFileOpen {
     type Return = i64;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-file-open",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-file-open");
 }
 
 /// `guest-file-close`
@@ -135,9 +124,7 @@ impl GuestFileClose {
 
 impl ::qmp_runtime::Command for GuestFileClose {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-file-close",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-file-close");
 }
 
 /// `guest-file-read`
@@ -163,9 +150,7 @@ impl GuestFileRead {
 
 impl ::qmp_runtime::Command for GuestFileRead {
     type Return = super::super::types::GuestFileRead;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-file-read",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-file-read");
 }
 
 /// `guest-file-write`
@@ -181,10 +166,7 @@ pub struct GuestFileWrite {
 
 impl GuestFileWrite {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        handle: i64,
-        buf_b64: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(handle: i64, buf_b64: impl ::std::convert::Into<::std::string::String>) -> Self {
         Self {
             handle,
             buf_b64: buf_b64.into(),
@@ -194,14 +176,13 @@ impl GuestFileWrite {
 }
 
 ::qmp_runtime::record!(
-    GuestFileWrite, [("handle", handle), ("buf-b64", buf_b64), ("count", count)]
+    GuestFileWrite,
+    [("handle", handle), ("buf-b64", buf_b64), ("count", count)]
 );
 
 impl ::qmp_runtime::Command for GuestFileWrite {
     type Return = super::super::types::GuestFileWrite;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-file-write",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-file-write");
 }
 
 /// `guest-file-seek`
@@ -217,24 +198,23 @@ pub struct GuestFileSeek {
 
 impl GuestFileSeek {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        handle: i64,
-        offset: i64,
-        whence: super::super::types::GuestFileWhence,
-    ) -> Self {
-        Self { handle, offset, whence }
+    pub fn new(handle: i64, offset: i64, whence: super::super::types::GuestFileWhence) -> Self {
+        Self {
+            handle,
+            offset,
+            whence,
+        }
     }
 }
 
 ::qmp_runtime::record!(
-    GuestFileSeek, [("handle", handle), ("offset", offset), ("whence", whence)]
+    GuestFileSeek,
+    [("handle", handle), ("offset", offset), ("whence", whence)]
 );
 
 impl ::qmp_runtime::Command for GuestFileSeek {
     type Return = super::super::types::GuestFileSeek;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-file-seek",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-file-seek");
 }
 
 /// `guest-file-flush`
@@ -255,9 +235,7 @@ impl GuestFileFlush {
 
 impl ::qmp_runtime::Command for GuestFileFlush {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-file-flush",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-file-flush");
 }
 
 /// `guest-fsfreeze-status`
@@ -268,9 +246,8 @@ pub struct GuestFsfreezeStatus {}
 
 impl ::qmp_runtime::Command for GuestFsfreezeStatus {
     type Return = super::super::types::GuestFsfreezeStatus;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-fsfreeze-status",
-    );
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("guest-fsfreeze-status");
 }
 
 /// `guest-fsfreeze-freeze`
@@ -281,9 +258,8 @@ pub struct GuestFsfreezeFreeze {}
 
 impl ::qmp_runtime::Command for GuestFsfreezeFreeze {
     type Return = i64;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-fsfreeze-freeze",
-    );
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("guest-fsfreeze-freeze");
 }
 
 /// `guest-fsfreeze-thaw`
@@ -294,9 +270,7 @@ pub struct GuestFsfreezeThaw {}
 
 impl ::qmp_runtime::Command for GuestFsfreezeThaw {
     type Return = i64;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-fsfreeze-thaw",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-fsfreeze-thaw");
 }
 
 /// `guest-fstrim`
@@ -310,9 +284,7 @@ pub struct GuestFstrim {
 
 impl ::qmp_runtime::Command for GuestFstrim {
     type Return = super::super::types::GuestFilesystemTrimResponse;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-fstrim",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("guest-fstrim");
 }
 
 /// `guest-suspend-disk`
@@ -323,10 +295,8 @@ pub struct GuestSuspendDisk {}
 
 impl ::qmp_runtime::Command for GuestSuspendDisk {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "guest-suspend-disk",
-        )
-        .no_success_response();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("guest-suspend-disk").no_success_response();
 }
 
 /// `guest-suspend-ram`
@@ -337,10 +307,8 @@ pub struct GuestSuspendRam {}
 
 impl ::qmp_runtime::Command for GuestSuspendRam {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "guest-suspend-ram",
-        )
-        .no_success_response();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("guest-suspend-ram").no_success_response();
 }
 
 /// `guest-suspend-hybrid`
@@ -351,10 +319,8 @@ pub struct GuestSuspendHybrid {}
 
 impl ::qmp_runtime::Command for GuestSuspendHybrid {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "guest-suspend-hybrid",
-        )
-        .no_success_response();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("guest-suspend-hybrid").no_success_response();
 }
 
 /// `guest-network-get-interfaces`
@@ -365,7 +331,6 @@ pub struct GuestNetworkGetInterfaces {}
 
 impl ::qmp_runtime::Command for GuestNetworkGetInterfaces {
     type Return = ::std::vec::Vec<super::super::types::GuestNetworkInterface>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-network-get-interfaces",
-    );
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("guest-network-get-interfaces");
 }

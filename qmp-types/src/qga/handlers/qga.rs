@@ -6,114 +6,112 @@ pub trait QgaCommands: Sized + 'static {
     const COMMANDS: &'static [::qmp_runtime::Entry<Self>];
 
     /// The entry of `guest-sync-delimited`.
-    const GUEST_SYNC_DELIMITED: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestSyncDelimited,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_sync_delimited(handler, cx, args))
-    });
+    const GUEST_SYNC_DELIMITED: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestSyncDelimited>(
+            |handler, cx, call| call.run(|args| Self::guest_sync_delimited(handler, cx, args)),
+        );
 
     /// The entry of `guest-sync`.
-    const GUEST_SYNC: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestSync,
-    >(|handler, cx, call| { call.run(|args| Self::guest_sync(handler, cx, args)) });
+    const GUEST_SYNC: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestSync>(|handler, cx, call| {
+            call.run(|args| Self::guest_sync(handler, cx, args))
+        });
 
     /// The entry of `guest-ping`.
-    const GUEST_PING: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestPing,
-    >(|handler, cx, call| { call.run(|args| Self::guest_ping(handler, cx, args)) });
+    const GUEST_PING: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestPing>(|handler, cx, call| {
+            call.run(|args| Self::guest_ping(handler, cx, args))
+        });
 
     /// The entry of `guest-info`.
-    const GUEST_INFO: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestInfo,
-    >(|handler, cx, call| { call.run(|args| Self::guest_info(handler, cx, args)) });
+    const GUEST_INFO: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestInfo>(|handler, cx, call| {
+            call.run(|args| Self::guest_info(handler, cx, args))
+        });
 
     /// The entry of `guest-shutdown`.
-    const GUEST_SHUTDOWN: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestShutdown,
-    >(|handler, cx, call| { call.run(|args| Self::guest_shutdown(handler, cx, args)) });
+    const GUEST_SHUTDOWN: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestShutdown>(|handler, cx, call| {
+            call.run(|args| Self::guest_shutdown(handler, cx, args))
+        });
 
     /// The entry of `guest-file-open`.
-    const GUEST_FILE_OPEN: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFileOpen,
-    >(|handler, cx, call| { call.run(|args| Self::guest_file_open(handler, cx, args)) });
+    const GUEST_FILE_OPEN: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFileOpen>(|handler, cx, call| {
+            call.run(|args| Self::guest_file_open(handler, cx, args))
+        });
 
     /// The entry of `guest-file-close`.
-    const GUEST_FILE_CLOSE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFileClose,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_file_close(handler, cx, args))
-    });
+    const GUEST_FILE_CLOSE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFileClose>(|handler, cx, call| {
+            call.run(|args| Self::guest_file_close(handler, cx, args))
+        });
 
     /// The entry of `guest-file-read`.
-    const GUEST_FILE_READ: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFileRead,
-    >(|handler, cx, call| { call.run(|args| Self::guest_file_read(handler, cx, args)) });
+    const GUEST_FILE_READ: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFileRead>(|handler, cx, call| {
+            call.run(|args| Self::guest_file_read(handler, cx, args))
+        });
 
     /// The entry of `guest-file-write`.
-    const GUEST_FILE_WRITE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFileWrite,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_file_write(handler, cx, args))
-    });
+    const GUEST_FILE_WRITE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFileWrite>(|handler, cx, call| {
+            call.run(|args| Self::guest_file_write(handler, cx, args))
+        });
 
     /// The entry of `guest-file-seek`.
-    const GUEST_FILE_SEEK: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFileSeek,
-    >(|handler, cx, call| { call.run(|args| Self::guest_file_seek(handler, cx, args)) });
+    const GUEST_FILE_SEEK: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFileSeek>(|handler, cx, call| {
+            call.run(|args| Self::guest_file_seek(handler, cx, args))
+        });
 
     /// The entry of `guest-file-flush`.
-    const GUEST_FILE_FLUSH: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFileFlush,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_file_flush(handler, cx, args))
-    });
+    const GUEST_FILE_FLUSH: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFileFlush>(|handler, cx, call| {
+            call.run(|args| Self::guest_file_flush(handler, cx, args))
+        });
 
     /// The entry of `guest-fsfreeze-status`.
-    const GUEST_FSFREEZE_STATUS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFsfreezeStatus,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_fsfreeze_status(handler, cx, args))
-    });
+    const GUEST_FSFREEZE_STATUS: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFsfreezeStatus>(
+            |handler, cx, call| call.run(|args| Self::guest_fsfreeze_status(handler, cx, args)),
+        );
 
     /// The entry of `guest-fsfreeze-freeze`.
-    const GUEST_FSFREEZE_FREEZE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFsfreezeFreeze,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_fsfreeze_freeze(handler, cx, args))
-    });
+    const GUEST_FSFREEZE_FREEZE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFsfreezeFreeze>(
+            |handler, cx, call| call.run(|args| Self::guest_fsfreeze_freeze(handler, cx, args)),
+        );
 
     /// The entry of `guest-fsfreeze-thaw`.
-    const GUEST_FSFREEZE_THAW: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFsfreezeThaw,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_fsfreeze_thaw(handler, cx, args))
-    });
+    const GUEST_FSFREEZE_THAW: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFsfreezeThaw>(
+            |handler, cx, call| call.run(|args| Self::guest_fsfreeze_thaw(handler, cx, args)),
+        );
 
     /// The entry of `guest-fstrim`.
-    const GUEST_FSTRIM: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestFstrim,
-    >(|handler, cx, call| { call.run(|args| Self::guest_fstrim(handler, cx, args)) });
+    const GUEST_FSTRIM: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestFstrim>(|handler, cx, call| {
+            call.run(|args| Self::guest_fstrim(handler, cx, args))
+        });
 
     /// The entry of `guest-suspend-disk`.
-    const GUEST_SUSPEND_DISK: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestSuspendDisk,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_suspend_disk(handler, cx, args))
-    });
+    const GUEST_SUSPEND_DISK: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestSuspendDisk>(
+            |handler, cx, call| call.run(|args| Self::guest_suspend_disk(handler, cx, args)),
+        );
 
     /// The entry of `guest-suspend-ram`.
-    const GUEST_SUSPEND_RAM: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestSuspendRam,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_suspend_ram(handler, cx, args))
-    });
+    const GUEST_SUSPEND_RAM: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestSuspendRam>(
+            |handler, cx, call| call.run(|args| Self::guest_suspend_ram(handler, cx, args)),
+        );
 
     /// The entry of `guest-suspend-hybrid`.
-    const GUEST_SUSPEND_HYBRID: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GuestSuspendHybrid,
-    >(|handler, cx, call| {
-        call.run(|args| Self::guest_suspend_hybrid(handler, cx, args))
-    });
+    const GUEST_SUSPEND_HYBRID: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GuestSuspendHybrid>(
+            |handler, cx, call| call.run(|args| Self::guest_suspend_hybrid(handler, cx, args)),
+        );
 
     /// The entry of `guest-network-get-interfaces`.
     const GUEST_NETWORK_GET_INTERFACES: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
@@ -129,9 +127,9 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestSyncDelimited,
     ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-sync-delimited"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-sync-delimited",
+        ))
     }
 
     /// `guest-sync`
@@ -141,9 +139,7 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestSync,
     ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-sync"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("guest-sync"))
     }
 
     /// `guest-ping`
@@ -153,9 +149,7 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestPing,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-ping"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("guest-ping"))
     }
 
     /// `guest-info`
@@ -163,14 +157,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestInfo,
-    ) -> ::std::result::Result<
-        super::super::types::GuestAgentInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::GuestAgentInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-info"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("guest-info"))
     }
 
     /// `guest-shutdown`
@@ -180,9 +169,7 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestShutdown,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-shutdown"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("guest-shutdown"))
     }
 
     /// `guest-file-open`
@@ -192,9 +179,9 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestFileOpen,
     ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-open"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-file-open",
+        ))
     }
 
     /// `guest-file-close`
@@ -204,9 +191,9 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestFileClose,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-close"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-file-close",
+        ))
     }
 
     /// `guest-file-read`
@@ -214,14 +201,11 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFileRead,
-    ) -> ::std::result::Result<
-        super::super::types::GuestFileRead,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::GuestFileRead, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-read"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-file-read",
+        ))
     }
 
     /// `guest-file-write`
@@ -229,14 +213,11 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFileWrite,
-    ) -> ::std::result::Result<
-        super::super::types::GuestFileWrite,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::GuestFileWrite, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-write"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-file-write",
+        ))
     }
 
     /// `guest-file-seek`
@@ -244,14 +225,11 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFileSeek,
-    ) -> ::std::result::Result<
-        super::super::types::GuestFileSeek,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::GuestFileSeek, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-seek"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-file-seek",
+        ))
     }
 
     /// `guest-file-flush`
@@ -261,9 +239,9 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestFileFlush,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-flush"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-file-flush",
+        ))
     }
 
     /// `guest-fsfreeze-status`
@@ -271,14 +249,12 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFsfreezeStatus,
-    ) -> ::std::result::Result<
-        super::super::types::GuestFsfreezeStatus,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::GuestFsfreezeStatus, ::qmp_runtime::QmpError>
+    {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-fsfreeze-status"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-fsfreeze-status",
+        ))
     }
 
     /// `guest-fsfreeze-freeze`
@@ -288,9 +264,9 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestFsfreezeFreeze,
     ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-fsfreeze-freeze"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-fsfreeze-freeze",
+        ))
     }
 
     /// `guest-fsfreeze-thaw`
@@ -300,9 +276,9 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestFsfreezeThaw,
     ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-fsfreeze-thaw"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-fsfreeze-thaw",
+        ))
     }
 
     /// `guest-fstrim`
@@ -315,9 +291,7 @@ pub trait QgaCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-fstrim"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("guest-fstrim"))
     }
 
     /// `guest-suspend-disk`
@@ -327,9 +301,9 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestSuspendDisk,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-suspend-disk"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-suspend-disk",
+        ))
     }
 
     /// `guest-suspend-ram`
@@ -339,9 +313,9 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestSuspendRam,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-suspend-ram"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-suspend-ram",
+        ))
     }
 
     /// `guest-suspend-hybrid`
@@ -351,9 +325,9 @@ pub trait QgaCommands: Sized + 'static {
         args: super::super::commands::GuestSuspendHybrid,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-suspend-hybrid"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-suspend-hybrid",
+        ))
     }
 
     /// `guest-network-get-interfaces`
@@ -366,8 +340,8 @@ pub trait QgaCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-network-get-interfaces"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "guest-network-get-interfaces",
+        ))
     }
 }

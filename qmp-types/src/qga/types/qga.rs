@@ -27,8 +27,12 @@ impl GuestAgentCommandInfo {
 }
 
 ::qmp_runtime::record!(
-    GuestAgentCommandInfo, [("name", name), ("enabled", enabled), ("success-response",
-    success_response)]
+    GuestAgentCommandInfo,
+    [
+        ("name", name),
+        ("enabled", enabled),
+        ("success-response", success_response)
+    ]
 );
 
 /// `GuestAgentInfo`
@@ -54,7 +58,11 @@ impl GuestAgentInfo {
 }
 
 ::qmp_runtime::record!(
-    GuestAgentInfo, [("version", version), ("supported_commands", supported_commands)]
+    GuestAgentInfo,
+    [
+        ("version", version),
+        ("supported_commands", supported_commands)
+    ]
 );
 
 /// `GuestFileRead`
@@ -84,7 +92,8 @@ impl GuestFileRead {
 }
 
 ::qmp_runtime::record!(
-    GuestFileRead, [("count", count), ("buf-b64", buf_b64), ("eof", eof)]
+    GuestFileRead,
+    [("count", count), ("buf-b64", buf_b64), ("eof", eof)]
 );
 
 /// `GuestFileWrite`
@@ -145,7 +154,10 @@ impl ::qmp_runtime::codec::Enum for QgaSeek {
 /// `GuestFileWhence`
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "boxes are left to those who store many"
+)]
 pub enum GuestFileWhence {
     /// `value`
     Value(i64),
@@ -201,8 +213,13 @@ impl GuestFilesystemTrimResult {
 }
 
 ::qmp_runtime::record!(
-    GuestFilesystemTrimResult, [("path", path), ("trimmed", trimmed), ("minimum",
-    minimum), ("error", error)]
+    GuestFilesystemTrimResult,
+    [
+        ("path", path),
+        ("trimmed", trimmed),
+        ("minimum", minimum),
+        ("error", error)
+    ]
 );
 
 /// `GuestFilesystemTrimResponse`
@@ -265,8 +282,12 @@ impl GuestIpAddress {
 }
 
 ::qmp_runtime::record!(
-    GuestIpAddress, [("ip-address", ip_address), ("ip-address-type", ip_address_type),
-    ("prefix", prefix)]
+    GuestIpAddress,
+    [
+        ("ip-address", ip_address),
+        ("ip-address-type", ip_address_type),
+        ("prefix", prefix)
+    ]
 );
 
 /// `GuestNetworkInterfaceStat`
@@ -292,7 +313,10 @@ pub struct GuestNetworkInterfaceStat {
 
 impl GuestNetworkInterfaceStat {
     /// A value with the required members; the optional ones are absent.
-    #[allow(clippy::too_many_arguments, reason = "the schema requires as many members")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the schema requires as many members"
+    )]
     pub fn new(
         rx_bytes: u64,
         rx_packets: u64,
@@ -317,9 +341,17 @@ impl GuestNetworkInterfaceStat {
 }
 
 ::qmp_runtime::record!(
-    GuestNetworkInterfaceStat, [("rx-bytes", rx_bytes), ("rx-packets", rx_packets),
-    ("rx-errs", rx_errs), ("rx-dropped", rx_dropped), ("tx-bytes", tx_bytes),
-    ("tx-packets", tx_packets), ("tx-errs", tx_errs), ("tx-dropped", tx_dropped)]
+    GuestNetworkInterfaceStat,
+    [
+        ("rx-bytes", rx_bytes),
+        ("rx-packets", rx_packets),
+        ("rx-errs", rx_errs),
+        ("rx-dropped", rx_dropped),
+        ("tx-bytes", tx_bytes),
+        ("tx-packets", tx_packets),
+        ("tx-errs", tx_errs),
+        ("tx-dropped", tx_dropped)
+    ]
 );
 
 /// `GuestNetworkInterface`
@@ -348,6 +380,11 @@ impl GuestNetworkInterface {
 }
 
 ::qmp_runtime::record!(
-    GuestNetworkInterface, [("name", name), ("hardware-address", hardware_address),
-    ("ip-addresses", ip_addresses), ("statistics", statistics)]
+    GuestNetworkInterface,
+    [
+        ("name", name),
+        ("hardware-address", hardware_address),
+        ("ip-addresses", ip_addresses),
+        ("statistics", statistics)
+    ]
 );

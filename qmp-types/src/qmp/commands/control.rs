@@ -4,19 +4,15 @@
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct QmpCapabilities {
     /// `enable`
-    pub enable: ::std::option::Option<
-        ::std::vec::Vec<super::super::types::QmpCapability>,
-    >,
+    pub enable: ::std::option::Option<::std::vec::Vec<super::super::types::QmpCapability>>,
 }
 
 ::qmp_runtime::record!(QmpCapabilities, [("enable", enable)]);
 
 impl ::qmp_runtime::Command for QmpCapabilities {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "qmp_capabilities",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("qmp_capabilities").allow_preconfig();
 }
 
 /// `query-version`
@@ -27,10 +23,8 @@ pub struct QueryVersion {}
 
 impl ::qmp_runtime::Command for QueryVersion {
     type Return = super::super::types::VersionInfo;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-version",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-version").allow_preconfig();
 }
 
 /// `query-commands`
@@ -41,10 +35,8 @@ pub struct QueryCommands {}
 
 impl ::qmp_runtime::Command for QueryCommands {
     type Return = ::std::vec::Vec<super::super::types::CommandInfo>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-commands",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-commands").allow_preconfig();
 }
 
 /// `quit`
@@ -55,6 +47,6 @@ pub struct Quit {}
 
 impl ::qmp_runtime::Command for Quit {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("quit")
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("quit").allow_preconfig();
 }

@@ -8,8 +8,6 @@ pub struct QueryQmpSchema {}
 
 impl ::qmp_runtime::Command for QueryQmpSchema {
     type Return = ::std::vec::Vec<super::super::types::SchemaInfo>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-qmp-schema",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-qmp-schema").allow_preconfig();
 }

@@ -18,9 +18,7 @@ impl JobPause {
 
 impl ::qmp_runtime::Command for JobPause {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "job-pause",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("job-pause");
 }
 
 /// `job-resume`
@@ -41,9 +39,7 @@ impl JobResume {
 
 impl ::qmp_runtime::Command for JobResume {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "job-resume",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("job-resume");
 }
 
 /// `job-cancel`
@@ -64,9 +60,7 @@ impl JobCancel {
 
 impl ::qmp_runtime::Command for JobCancel {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "job-cancel",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("job-cancel");
 }
 
 /// `job-complete`
@@ -87,9 +81,7 @@ impl JobComplete {
 
 impl ::qmp_runtime::Command for JobComplete {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "job-complete",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("job-complete");
 }
 
 /// `job-dismiss`
@@ -110,9 +102,7 @@ impl JobDismiss {
 
 impl ::qmp_runtime::Command for JobDismiss {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "job-dismiss",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("job-dismiss");
 }
 
 /// `job-finalize`
@@ -133,9 +123,7 @@ impl JobFinalize {
 
 impl ::qmp_runtime::Command for JobFinalize {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "job-finalize",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("job-finalize");
 }
 
 /// `query-jobs`
@@ -146,7 +134,5 @@ pub struct QueryJobs {}
 
 impl ::qmp_runtime::Command for QueryJobs {
     type Return = ::std::vec::Vec<super::super::types::JobInfo>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "query-jobs",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("query-jobs");
 }

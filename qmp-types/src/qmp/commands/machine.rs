@@ -8,9 +8,7 @@ pub struct QueryCpusFast {}
 
 impl ::qmp_runtime::Command for QueryCpusFast {
     type Return = ::std::vec::Vec<super::super::types::CpuInfoFast>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "query-cpus-fast",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("query-cpus-fast");
 }
 
 /// `query-machines`
@@ -24,9 +22,7 @@ pub struct QueryMachines {
 
 impl ::qmp_runtime::Command for QueryMachines {
     type Return = ::std::vec::Vec<super::super::types::MachineInfo>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "query-machines",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("query-machines");
 }
 
 /// `query-current-machine`
@@ -37,9 +33,8 @@ pub struct QueryCurrentMachine {}
 
 impl ::qmp_runtime::Command for QueryCurrentMachine {
     type Return = super::super::types::CurrentMachineParams;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "query-current-machine",
-    );
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-current-machine");
 }
 
 /// `query-target`
@@ -50,9 +45,7 @@ pub struct QueryTarget {}
 
 impl ::qmp_runtime::Command for QueryTarget {
     type Return = super::super::types::TargetInfo;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "query-target",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("query-target");
 }
 
 /// `query-uuid`
@@ -63,10 +56,8 @@ pub struct QueryUuid {}
 
 impl ::qmp_runtime::Command for QueryUuid {
     type Return = super::super::types::UuidInfo;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-uuid",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-uuid").allow_preconfig();
 }
 
 /// `system_reset`
@@ -77,9 +68,7 @@ pub struct SystemReset {}
 
 impl ::qmp_runtime::Command for SystemReset {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "system_reset",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("system_reset");
 }
 
 /// `system_powerdown`
@@ -90,9 +79,7 @@ pub struct SystemPowerdown {}
 
 impl ::qmp_runtime::Command for SystemPowerdown {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "system_powerdown",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("system_powerdown");
 }
 
 /// `system_wakeup`
@@ -103,9 +90,7 @@ pub struct SystemWakeup {}
 
 impl ::qmp_runtime::Command for SystemWakeup {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "system_wakeup",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("system_wakeup");
 }
 
 /// `inject-nmi`
@@ -116,9 +101,7 @@ pub struct InjectNmi {}
 
 impl ::qmp_runtime::Command for InjectNmi {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "inject-nmi",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("inject-nmi");
 }
 
 /// `query-kvm`
@@ -129,9 +112,7 @@ pub struct QueryKvm {}
 
 impl ::qmp_runtime::Command for QueryKvm {
     type Return = super::super::types::KvmInfo;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "query-kvm",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("query-kvm");
 }
 
 /// `memsave`
@@ -164,8 +145,13 @@ impl Memsave {
 }
 
 ::qmp_runtime::record!(
-    Memsave, [("val", val), ("size", size), ("filename", filename), ("cpu-index",
-    cpu_index)]
+    Memsave,
+    [
+        ("val", val),
+        ("size", size),
+        ("filename", filename),
+        ("cpu-index", cpu_index)
+    ]
 );
 
 impl ::qmp_runtime::Command for Memsave {
@@ -199,7 +185,10 @@ impl Pmemsave {
     }
 }
 
-::qmp_runtime::record!(Pmemsave, [("val", val), ("size", size), ("filename", filename)]);
+::qmp_runtime::record!(
+    Pmemsave,
+    [("val", val), ("size", size), ("filename", filename)]
+);
 
 impl ::qmp_runtime::Command for Pmemsave {
     type Return = ();
@@ -214,10 +203,8 @@ pub struct QueryMemdev {}
 
 impl ::qmp_runtime::Command for QueryMemdev {
     type Return = ::std::vec::Vec<super::super::types::Memdev>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-memdev",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-memdev").allow_preconfig();
 }
 
 /// `query-hotpluggable-cpus`
@@ -228,10 +215,8 @@ pub struct QueryHotpluggableCpus {}
 
 impl ::qmp_runtime::Command for QueryHotpluggableCpus {
     type Return = ::std::vec::Vec<super::super::types::HotpluggableCpu>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-hotpluggable-cpus",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-hotpluggable-cpus").allow_preconfig();
 }
 
 /// `balloon`
@@ -263,9 +248,7 @@ pub struct QueryBalloon {}
 
 impl ::qmp_runtime::Command for QueryBalloon {
     type Return = super::super::types::BalloonInfo;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "query-balloon",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("query-balloon");
 }
 
 /// `query-memory-size-summary`
@@ -276,7 +259,6 @@ pub struct QueryMemorySizeSummary {}
 
 impl ::qmp_runtime::Command for QueryMemorySizeSummary {
     type Return = super::super::types::MemoryInfo;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "query-memory-size-summary",
-    );
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-memory-size-summary");
 }

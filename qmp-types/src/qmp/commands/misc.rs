@@ -29,15 +29,18 @@ impl AddClient {
 }
 
 ::qmp_runtime::record!(
-    AddClient, [("protocol", protocol), ("fdname", fdname), ("skipauth", skipauth),
-    ("tls", tls)]
+    AddClient,
+    [
+        ("protocol", protocol),
+        ("fdname", fdname),
+        ("skipauth", skipauth),
+        ("tls", tls)
+    ]
 );
 
 impl ::qmp_runtime::Command for AddClient {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "add_client",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("add_client");
 }
 
 /// `query-name`
@@ -48,10 +51,8 @@ pub struct QueryName {}
 
 impl ::qmp_runtime::Command for QueryName {
     type Return = super::super::types::NameInfo;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-name",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-name").allow_preconfig();
 }
 
 /// `query-iothreads`
@@ -62,10 +63,8 @@ pub struct QueryIothreads {}
 
 impl ::qmp_runtime::Command for QueryIothreads {
     type Return = ::std::vec::Vec<super::super::types::IoThreadInfo>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-iothreads",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-iothreads").allow_preconfig();
 }
 
 /// `stop`
@@ -98,9 +97,7 @@ pub struct XExitPreconfig {}
 
 impl ::qmp_runtime::Command for XExitPreconfig {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "x-exit-preconfig",
-        )
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("x-exit-preconfig")
         .allow_preconfig()
         .features(&["unstable"]);
 }
@@ -125,15 +122,15 @@ impl HumanMonitorCommand {
 }
 
 ::qmp_runtime::record!(
-    HumanMonitorCommand, [("command-line", command_line), ("cpu-index", cpu_index)]
+    HumanMonitorCommand,
+    [("command-line", command_line), ("cpu-index", cpu_index)]
 );
 
 impl ::qmp_runtime::Command for HumanMonitorCommand {
     type Return = ::std::string::String;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "human-monitor-command",
-        )
-        .features(&["savevm-monitor-nodes"]);
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("human-monitor-command")
+            .features(&["savevm-monitor-nodes"]);
 }
 
 /// `getfd`
@@ -146,7 +143,9 @@ pub struct Getfd {
 impl Getfd {
     /// A value with the required members; the optional ones are absent.
     pub fn new(fdname: impl ::std::convert::Into<::std::string::String>) -> Self {
-        Self { fdname: fdname.into() }
+        Self {
+            fdname: fdname.into(),
+        }
     }
 }
 
@@ -183,9 +182,7 @@ impl GetWin32Socket {
 
 impl ::qmp_runtime::Command for GetWin32Socket {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "get-win32-socket",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("get-win32-socket");
 }
 
 /// `closefd`
@@ -198,7 +195,9 @@ pub struct Closefd {
 impl Closefd {
     /// A value with the required members; the optional ones are absent.
     pub fn new(fdname: impl ::std::convert::Into<::std::string::String>) -> Self {
-        Self { fdname: fdname.into() }
+        Self {
+            fdname: fdname.into(),
+        }
     }
 }
 
@@ -248,9 +247,7 @@ impl RemoveFd {
 
 impl ::qmp_runtime::Command for RemoveFd {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "remove-fd",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("remove-fd");
 }
 
 /// `query-fdsets`
@@ -261,9 +258,7 @@ pub struct QueryFdsets {}
 
 impl ::qmp_runtime::Command for QueryFdsets {
     type Return = ::std::vec::Vec<super::super::types::FdsetInfo>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "query-fdsets",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("query-fdsets");
 }
 
 /// `query-command-line-options`
@@ -277,8 +272,6 @@ pub struct QueryCommandLineOptions {
 
 impl ::qmp_runtime::Command for QueryCommandLineOptions {
     type Return = ::std::vec::Vec<super::super::types::CommandLineOptionInfo>;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-command-line-options",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-command-line-options").allow_preconfig();
 }

@@ -8,10 +8,8 @@ pub struct QueryStatus {}
 
 impl ::qmp_runtime::Command for QueryStatus {
     type Return = super::super::types::StatusInfo;
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "query-status",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("query-status").allow_preconfig();
 }
 
 /// `watchdog-set-action`
@@ -32,9 +30,7 @@ impl WatchdogSetAction {
 
 impl ::qmp_runtime::Command for WatchdogSetAction {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "watchdog-set-action",
-    );
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("watchdog-set-action");
 }
 
 /// `set-action`
@@ -51,14 +47,17 @@ pub struct SetAction {
 }
 
 ::qmp_runtime::record!(
-    SetAction, [("reboot", reboot), ("shutdown", shutdown), ("panic", panic),
-    ("watchdog", watchdog)]
+    SetAction,
+    [
+        ("reboot", reboot),
+        ("shutdown", shutdown),
+        ("panic", panic),
+        ("watchdog", watchdog)
+    ]
 );
 
 impl ::qmp_runtime::Command for SetAction {
     type Return = ();
-    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-            "set-action",
-        )
-        .allow_preconfig();
+    const INFO: ::qmp_runtime::CommandInfo =
+        ::qmp_runtime::CommandInfo::new("set-action").allow_preconfig();
 }

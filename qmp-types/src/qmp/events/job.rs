@@ -15,15 +15,16 @@ impl JobStatusChange {
         id: impl ::std::convert::Into<::std::string::String>,
         status: super::super::types::JobStatus,
     ) -> Self {
-        Self { id: id.into(), status }
+        Self {
+            id: id.into(),
+            status,
+        }
     }
 }
 
 ::qmp_runtime::record!(JobStatusChange, [("id", id), ("status", status)]);
 
 impl ::qmp_runtime::Event for JobStatusChange {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
-            "JOB_STATUS_CHANGE",
-        )
-        .data();
+    const INFO: ::qmp_runtime::EventInfo =
+        ::qmp_runtime::EventInfo::new("JOB_STATUS_CHANGE").data();
 }

@@ -17,8 +17,5 @@ impl BalloonChange {
 ::qmp_runtime::record!(BalloonChange, [("actual", actual)]);
 
 impl ::qmp_runtime::Event for BalloonChange {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
-            "BALLOON_CHANGE",
-        )
-        .data();
+    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("BALLOON_CHANGE").data();
 }

@@ -11,10 +11,7 @@ pub struct RtcChange {
 
 impl RtcChange {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        offset: i64,
-        qom_path: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(offset: i64, qom_path: impl ::std::convert::Into<::std::string::String>) -> Self {
         Self {
             offset,
             qom_path: qom_path.into(),
@@ -25,8 +22,7 @@ impl RtcChange {
 ::qmp_runtime::record!(RtcChange, [("offset", offset), ("qom-path", qom_path)]);
 
 impl ::qmp_runtime::Event for RtcChange {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("RTC_CHANGE")
-        .data();
+    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("RTC_CHANGE").data();
 }
 
 /// `VFU_CLIENT_HANGUP`
@@ -60,13 +56,16 @@ impl VfuClientHangup {
 }
 
 ::qmp_runtime::record!(
-    VfuClientHangup, [("vfu-id", vfu_id), ("vfu-qom-path", vfu_qom_path), ("dev-id",
-    dev_id), ("dev-qom-path", dev_qom_path)]
+    VfuClientHangup,
+    [
+        ("vfu-id", vfu_id),
+        ("vfu-qom-path", vfu_qom_path),
+        ("dev-id", dev_id),
+        ("dev-qom-path", dev_qom_path)
+    ]
 );
 
 impl ::qmp_runtime::Event for VfuClientHangup {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
-            "VFU_CLIENT_HANGUP",
-        )
-        .data();
+    const INFO: ::qmp_runtime::EventInfo =
+        ::qmp_runtime::EventInfo::new("VFU_CLIENT_HANGUP").data();
 }

@@ -19,8 +19,7 @@ impl Shutdown {
 ::qmp_runtime::record!(Shutdown, [("guest", guest), ("reason", reason)]);
 
 impl ::qmp_runtime::Event for Shutdown {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("SHUTDOWN")
-        .data();
+    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("SHUTDOWN").data();
 }
 
 /// `POWERDOWN`
@@ -122,8 +121,7 @@ impl Watchdog {
 ::qmp_runtime::record!(Watchdog, [("action", action)]);
 
 impl ::qmp_runtime::Event for Watchdog {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("WATCHDOG")
-        .data();
+    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("WATCHDOG").data();
 }
 
 /// `GUEST_PANICKED`
@@ -148,10 +146,7 @@ impl GuestPanicked {
 ::qmp_runtime::record!(GuestPanicked, [("action", action), ("info", info)]);
 
 impl ::qmp_runtime::Event for GuestPanicked {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
-            "GUEST_PANICKED",
-        )
-        .data();
+    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("GUEST_PANICKED").data();
 }
 
 /// `GUEST_CRASHLOADED`
@@ -176,10 +171,8 @@ impl GuestCrashloaded {
 ::qmp_runtime::record!(GuestCrashloaded, [("action", action), ("info", info)]);
 
 impl ::qmp_runtime::Event for GuestCrashloaded {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
-            "GUEST_CRASHLOADED",
-        )
-        .data();
+    const INFO: ::qmp_runtime::EventInfo =
+        ::qmp_runtime::EventInfo::new("GUEST_CRASHLOADED").data();
 }
 
 /// `GUEST_PVSHUTDOWN`
@@ -189,9 +182,7 @@ pub struct GuestPvshutdown {}
 ::qmp_runtime::record!(GuestPvshutdown, []);
 
 impl ::qmp_runtime::Event for GuestPvshutdown {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
-        "GUEST_PVSHUTDOWN",
-    );
+    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("GUEST_PVSHUTDOWN");
 }
 
 /// `MEMORY_FAILURE`
@@ -212,17 +203,23 @@ impl MemoryFailure {
         action: super::super::types::MemoryFailureAction,
         flags: super::super::types::MemoryFailureFlags,
     ) -> Self {
-        Self { recipient, action, flags }
+        Self {
+            recipient,
+            action,
+            flags,
+        }
     }
 }
 
 ::qmp_runtime::record!(
-    MemoryFailure, [("recipient", recipient), ("action", action), ("flags", flags)]
+    MemoryFailure,
+    [
+        ("recipient", recipient),
+        ("action", action),
+        ("flags", flags)
+    ]
 );
 
 impl ::qmp_runtime::Event for MemoryFailure {
-    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
-            "MEMORY_FAILURE",
-        )
-        .data();
+    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("MEMORY_FAILURE").data();
 }

@@ -6,26 +6,28 @@ pub trait ControlCommands: Sized + 'static {
     const COMMANDS: &'static [::qmp_runtime::Entry<Self>];
 
     /// The entry of `qmp_capabilities`.
-    const QMP_CAPABILITIES: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QmpCapabilities,
-    >(|handler, cx, call| {
-        call.run(|args| Self::qmp_capabilities(handler, cx, args))
-    });
+    const QMP_CAPABILITIES: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QmpCapabilities>(
+            |handler, cx, call| call.run(|args| Self::qmp_capabilities(handler, cx, args)),
+        );
 
     /// The entry of `query-version`.
-    const QUERY_VERSION: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryVersion,
-    >(|handler, cx, call| { call.run(|args| Self::query_version(handler, cx, args)) });
+    const QUERY_VERSION: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryVersion>(|handler, cx, call| {
+            call.run(|args| Self::query_version(handler, cx, args))
+        });
 
     /// The entry of `query-commands`.
-    const QUERY_COMMANDS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryCommands,
-    >(|handler, cx, call| { call.run(|args| Self::query_commands(handler, cx, args)) });
+    const QUERY_COMMANDS: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryCommands>(|handler, cx, call| {
+            call.run(|args| Self::query_commands(handler, cx, args))
+        });
 
     /// The entry of `quit`.
-    const QUIT: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::Quit,
-    >(|handler, cx, call| { call.run(|args| Self::quit(handler, cx, args)) });
+    const QUIT: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::Quit>(|handler, cx, call| {
+            call.run(|args| Self::quit(handler, cx, args))
+        });
 
     /// `qmp_capabilities`
     fn qmp_capabilities(
@@ -34,9 +36,9 @@ pub trait ControlCommands: Sized + 'static {
         args: super::super::commands::QmpCapabilities,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("qmp_capabilities"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "qmp_capabilities",
+        ))
     }
 
     /// `query-version`
@@ -44,14 +46,9 @@ pub trait ControlCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryVersion,
-    ) -> ::std::result::Result<
-        super::super::types::VersionInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::VersionInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-version"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-version"))
     }
 
     /// `query-commands`
@@ -64,9 +61,7 @@ pub trait ControlCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-commands"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-commands"))
     }
 
     /// `quit`

@@ -6,11 +6,10 @@ pub trait IntrospectCommands: Sized + 'static {
     const COMMANDS: &'static [::qmp_runtime::Entry<Self>];
 
     /// The entry of `query-qmp-schema`.
-    const QUERY_QMP_SCHEMA: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryQmpSchema,
-    >(|handler, cx, call| {
-        call.run(|args| Self::query_qmp_schema(handler, cx, args))
-    });
+    const QUERY_QMP_SCHEMA: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryQmpSchema>(|handler, cx, call| {
+            call.run(|args| Self::query_qmp_schema(handler, cx, args))
+        });
 
     /// `query-qmp-schema`
     fn query_qmp_schema(
@@ -22,8 +21,8 @@ pub trait IntrospectCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-qmp-schema"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "query-qmp-schema",
+        ))
     }
 }

@@ -6,39 +6,46 @@ pub trait JobCommands: Sized + 'static {
     const COMMANDS: &'static [::qmp_runtime::Entry<Self>];
 
     /// The entry of `job-pause`.
-    const JOB_PAUSE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::JobPause,
-    >(|handler, cx, call| { call.run(|args| Self::job_pause(handler, cx, args)) });
+    const JOB_PAUSE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::JobPause>(|handler, cx, call| {
+            call.run(|args| Self::job_pause(handler, cx, args))
+        });
 
     /// The entry of `job-resume`.
-    const JOB_RESUME: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::JobResume,
-    >(|handler, cx, call| { call.run(|args| Self::job_resume(handler, cx, args)) });
+    const JOB_RESUME: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::JobResume>(|handler, cx, call| {
+            call.run(|args| Self::job_resume(handler, cx, args))
+        });
 
     /// The entry of `job-cancel`.
-    const JOB_CANCEL: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::JobCancel,
-    >(|handler, cx, call| { call.run(|args| Self::job_cancel(handler, cx, args)) });
+    const JOB_CANCEL: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::JobCancel>(|handler, cx, call| {
+            call.run(|args| Self::job_cancel(handler, cx, args))
+        });
 
     /// The entry of `job-complete`.
-    const JOB_COMPLETE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::JobComplete,
-    >(|handler, cx, call| { call.run(|args| Self::job_complete(handler, cx, args)) });
+    const JOB_COMPLETE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::JobComplete>(|handler, cx, call| {
+            call.run(|args| Self::job_complete(handler, cx, args))
+        });
 
     /// The entry of `job-dismiss`.
-    const JOB_DISMISS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::JobDismiss,
-    >(|handler, cx, call| { call.run(|args| Self::job_dismiss(handler, cx, args)) });
+    const JOB_DISMISS: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::JobDismiss>(|handler, cx, call| {
+            call.run(|args| Self::job_dismiss(handler, cx, args))
+        });
 
     /// The entry of `job-finalize`.
-    const JOB_FINALIZE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::JobFinalize,
-    >(|handler, cx, call| { call.run(|args| Self::job_finalize(handler, cx, args)) });
+    const JOB_FINALIZE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::JobFinalize>(|handler, cx, call| {
+            call.run(|args| Self::job_finalize(handler, cx, args))
+        });
 
     /// The entry of `query-jobs`.
-    const QUERY_JOBS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryJobs,
-    >(|handler, cx, call| { call.run(|args| Self::query_jobs(handler, cx, args)) });
+    const QUERY_JOBS: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryJobs>(|handler, cx, call| {
+            call.run(|args| Self::query_jobs(handler, cx, args))
+        });
 
     /// `job-pause`
     fn job_pause(
@@ -47,9 +54,7 @@ pub trait JobCommands: Sized + 'static {
         args: super::super::commands::JobPause,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-pause"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("job-pause"))
     }
 
     /// `job-resume`
@@ -59,9 +64,7 @@ pub trait JobCommands: Sized + 'static {
         args: super::super::commands::JobResume,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-resume"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("job-resume"))
     }
 
     /// `job-cancel`
@@ -71,9 +74,7 @@ pub trait JobCommands: Sized + 'static {
         args: super::super::commands::JobCancel,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-cancel"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("job-cancel"))
     }
 
     /// `job-complete`
@@ -83,9 +84,7 @@ pub trait JobCommands: Sized + 'static {
         args: super::super::commands::JobComplete,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-complete"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("job-complete"))
     }
 
     /// `job-dismiss`
@@ -95,9 +94,7 @@ pub trait JobCommands: Sized + 'static {
         args: super::super::commands::JobDismiss,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-dismiss"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("job-dismiss"))
     }
 
     /// `job-finalize`
@@ -107,9 +104,7 @@ pub trait JobCommands: Sized + 'static {
         args: super::super::commands::JobFinalize,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-finalize"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("job-finalize"))
     }
 
     /// `query-jobs`
@@ -117,13 +112,9 @@ pub trait JobCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryJobs,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::JobInfo>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<::std::vec::Vec<super::super::types::JobInfo>, ::qmp_runtime::QmpError>
+    {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-jobs"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-jobs"))
     }
 }

@@ -6,97 +6,106 @@ pub trait MachineCommands: Sized + 'static {
     const COMMANDS: &'static [::qmp_runtime::Entry<Self>];
 
     /// The entry of `query-cpus-fast`.
-    const QUERY_CPUS_FAST: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryCpusFast,
-    >(|handler, cx, call| { call.run(|args| Self::query_cpus_fast(handler, cx, args)) });
+    const QUERY_CPUS_FAST: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryCpusFast>(|handler, cx, call| {
+            call.run(|args| Self::query_cpus_fast(handler, cx, args))
+        });
 
     /// The entry of `query-machines`.
-    const QUERY_MACHINES: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryMachines,
-    >(|handler, cx, call| { call.run(|args| Self::query_machines(handler, cx, args)) });
+    const QUERY_MACHINES: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryMachines>(|handler, cx, call| {
+            call.run(|args| Self::query_machines(handler, cx, args))
+        });
 
     /// The entry of `query-current-machine`.
-    const QUERY_CURRENT_MACHINE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryCurrentMachine,
-    >(|handler, cx, call| {
-        call.run(|args| Self::query_current_machine(handler, cx, args))
-    });
+    const QUERY_CURRENT_MACHINE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryCurrentMachine>(
+            |handler, cx, call| call.run(|args| Self::query_current_machine(handler, cx, args)),
+        );
 
     /// The entry of `query-target`.
-    const QUERY_TARGET: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryTarget,
-    >(|handler, cx, call| { call.run(|args| Self::query_target(handler, cx, args)) });
+    const QUERY_TARGET: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryTarget>(|handler, cx, call| {
+            call.run(|args| Self::query_target(handler, cx, args))
+        });
 
     /// The entry of `query-uuid`.
-    const QUERY_UUID: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryUuid,
-    >(|handler, cx, call| { call.run(|args| Self::query_uuid(handler, cx, args)) });
+    const QUERY_UUID: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryUuid>(|handler, cx, call| {
+            call.run(|args| Self::query_uuid(handler, cx, args))
+        });
 
     /// The entry of `system_reset`.
-    const SYSTEM_RESET: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::SystemReset,
-    >(|handler, cx, call| { call.run(|args| Self::system_reset(handler, cx, args)) });
+    const SYSTEM_RESET: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::SystemReset>(|handler, cx, call| {
+            call.run(|args| Self::system_reset(handler, cx, args))
+        });
 
     /// The entry of `system_powerdown`.
-    const SYSTEM_POWERDOWN: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::SystemPowerdown,
-    >(|handler, cx, call| {
-        call.run(|args| Self::system_powerdown(handler, cx, args))
-    });
+    const SYSTEM_POWERDOWN: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::SystemPowerdown>(
+            |handler, cx, call| call.run(|args| Self::system_powerdown(handler, cx, args)),
+        );
 
     /// The entry of `system_wakeup`.
-    const SYSTEM_WAKEUP: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::SystemWakeup,
-    >(|handler, cx, call| { call.run(|args| Self::system_wakeup(handler, cx, args)) });
+    const SYSTEM_WAKEUP: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::SystemWakeup>(|handler, cx, call| {
+            call.run(|args| Self::system_wakeup(handler, cx, args))
+        });
 
     /// The entry of `inject-nmi`.
-    const INJECT_NMI: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::InjectNmi,
-    >(|handler, cx, call| { call.run(|args| Self::inject_nmi(handler, cx, args)) });
+    const INJECT_NMI: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::InjectNmi>(|handler, cx, call| {
+            call.run(|args| Self::inject_nmi(handler, cx, args))
+        });
 
     /// The entry of `query-kvm`.
-    const QUERY_KVM: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryKvm,
-    >(|handler, cx, call| { call.run(|args| Self::query_kvm(handler, cx, args)) });
+    const QUERY_KVM: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryKvm>(|handler, cx, call| {
+            call.run(|args| Self::query_kvm(handler, cx, args))
+        });
 
     /// The entry of `memsave`.
-    const MEMSAVE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::Memsave,
-    >(|handler, cx, call| { call.run(|args| Self::memsave(handler, cx, args)) });
+    const MEMSAVE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::Memsave>(|handler, cx, call| {
+            call.run(|args| Self::memsave(handler, cx, args))
+        });
 
     /// The entry of `pmemsave`.
-    const PMEMSAVE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::Pmemsave,
-    >(|handler, cx, call| { call.run(|args| Self::pmemsave(handler, cx, args)) });
+    const PMEMSAVE: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::Pmemsave>(|handler, cx, call| {
+            call.run(|args| Self::pmemsave(handler, cx, args))
+        });
 
     /// The entry of `query-memdev`.
-    const QUERY_MEMDEV: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryMemdev,
-    >(|handler, cx, call| { call.run(|args| Self::query_memdev(handler, cx, args)) });
+    const QUERY_MEMDEV: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryMemdev>(|handler, cx, call| {
+            call.run(|args| Self::query_memdev(handler, cx, args))
+        });
 
     /// The entry of `query-hotpluggable-cpus`.
-    const QUERY_HOTPLUGGABLE_CPUS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryHotpluggableCpus,
-    >(|handler, cx, call| {
-        call.run(|args| Self::query_hotpluggable_cpus(handler, cx, args))
-    });
+    const QUERY_HOTPLUGGABLE_CPUS: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryHotpluggableCpus>(
+            |handler, cx, call| call.run(|args| Self::query_hotpluggable_cpus(handler, cx, args)),
+        );
 
     /// The entry of `balloon`.
-    const BALLOON: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::Balloon,
-    >(|handler, cx, call| { call.run(|args| Self::balloon(handler, cx, args)) });
+    const BALLOON: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::Balloon>(|handler, cx, call| {
+            call.run(|args| Self::balloon(handler, cx, args))
+        });
 
     /// The entry of `query-balloon`.
-    const QUERY_BALLOON: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryBalloon,
-    >(|handler, cx, call| { call.run(|args| Self::query_balloon(handler, cx, args)) });
+    const QUERY_BALLOON: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryBalloon>(|handler, cx, call| {
+            call.run(|args| Self::query_balloon(handler, cx, args))
+        });
 
     /// The entry of `query-memory-size-summary`.
-    const QUERY_MEMORY_SIZE_SUMMARY: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryMemorySizeSummary,
-    >(|handler, cx, call| {
-        call.run(|args| Self::query_memory_size_summary(handler, cx, args))
-    });
+    const QUERY_MEMORY_SIZE_SUMMARY: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryMemorySizeSummary>(
+            |handler, cx, call| call.run(|args| Self::query_memory_size_summary(handler, cx, args)),
+        );
 
     /// `query-cpus-fast`
     fn query_cpus_fast(
@@ -108,9 +117,9 @@ pub trait MachineCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-cpus-fast"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "query-cpus-fast",
+        ))
     }
 
     /// `query-machines`
@@ -123,9 +132,7 @@ pub trait MachineCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-machines"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-machines"))
     }
 
     /// `query-current-machine`
@@ -133,14 +140,12 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryCurrentMachine,
-    ) -> ::std::result::Result<
-        super::super::types::CurrentMachineParams,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::CurrentMachineParams, ::qmp_runtime::QmpError>
+    {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-current-machine"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "query-current-machine",
+        ))
     }
 
     /// `query-target`
@@ -148,14 +153,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryTarget,
-    ) -> ::std::result::Result<
-        super::super::types::TargetInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::TargetInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-target"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-target"))
     }
 
     /// `query-uuid`
@@ -165,9 +165,7 @@ pub trait MachineCommands: Sized + 'static {
         args: super::super::commands::QueryUuid,
     ) -> ::std::result::Result<super::super::types::UuidInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-uuid"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-uuid"))
     }
 
     /// `system_reset`
@@ -177,9 +175,7 @@ pub trait MachineCommands: Sized + 'static {
         args: super::super::commands::SystemReset,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("system_reset"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("system_reset"))
     }
 
     /// `system_powerdown`
@@ -189,9 +185,9 @@ pub trait MachineCommands: Sized + 'static {
         args: super::super::commands::SystemPowerdown,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("system_powerdown"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "system_powerdown",
+        ))
     }
 
     /// `system_wakeup`
@@ -201,9 +197,7 @@ pub trait MachineCommands: Sized + 'static {
         args: super::super::commands::SystemWakeup,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("system_wakeup"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("system_wakeup"))
     }
 
     /// `inject-nmi`
@@ -213,9 +207,7 @@ pub trait MachineCommands: Sized + 'static {
         args: super::super::commands::InjectNmi,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("inject-nmi"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("inject-nmi"))
     }
 
     /// `query-kvm`
@@ -225,9 +217,7 @@ pub trait MachineCommands: Sized + 'static {
         args: super::super::commands::QueryKvm,
     ) -> ::std::result::Result<super::super::types::KvmInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-kvm"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-kvm"))
     }
 
     /// `memsave`
@@ -247,9 +237,7 @@ pub trait MachineCommands: Sized + 'static {
         args: super::super::commands::Pmemsave,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("pmemsave"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("pmemsave"))
     }
 
     /// `query-memdev`
@@ -257,14 +245,10 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryMemdev,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::Memdev>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<::std::vec::Vec<super::super::types::Memdev>, ::qmp_runtime::QmpError>
+    {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-memdev"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-memdev"))
     }
 
     /// `query-hotpluggable-cpus`
@@ -277,9 +261,9 @@ pub trait MachineCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-hotpluggable-cpus"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "query-hotpluggable-cpus",
+        ))
     }
 
     /// `balloon`
@@ -297,14 +281,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryBalloon,
-    ) -> ::std::result::Result<
-        super::super::types::BalloonInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::BalloonInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-balloon"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-balloon"))
     }
 
     /// `query-memory-size-summary`
@@ -312,13 +291,10 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryMemorySizeSummary,
-    ) -> ::std::result::Result<
-        super::super::types::MemoryInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::MemoryInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-memory-size-summary"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "query-memory-size-summary",
+        ))
     }
 }

@@ -6,75 +6,82 @@ pub trait MiscCommands: Sized + 'static {
     const COMMANDS: &'static [::qmp_runtime::Entry<Self>];
 
     /// The entry of `add_client`.
-    const ADD_CLIENT: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::AddClient,
-    >(|handler, cx, call| { call.run(|args| Self::add_client(handler, cx, args)) });
+    const ADD_CLIENT: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::AddClient>(|handler, cx, call| {
+            call.run(|args| Self::add_client(handler, cx, args))
+        });
 
     /// The entry of `query-name`.
-    const QUERY_NAME: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryName,
-    >(|handler, cx, call| { call.run(|args| Self::query_name(handler, cx, args)) });
+    const QUERY_NAME: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryName>(|handler, cx, call| {
+            call.run(|args| Self::query_name(handler, cx, args))
+        });
 
     /// The entry of `query-iothreads`.
-    const QUERY_IOTHREADS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryIothreads,
-    >(|handler, cx, call| { call.run(|args| Self::query_iothreads(handler, cx, args)) });
+    const QUERY_IOTHREADS: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryIothreads>(|handler, cx, call| {
+            call.run(|args| Self::query_iothreads(handler, cx, args))
+        });
 
     /// The entry of `stop`.
-    const STOP: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::Stop,
-    >(|handler, cx, call| { call.run(|args| Self::stop(handler, cx, args)) });
+    const STOP: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::Stop>(|handler, cx, call| {
+            call.run(|args| Self::stop(handler, cx, args))
+        });
 
     /// The entry of `cont`.
-    const CONT: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::Cont,
-    >(|handler, cx, call| { call.run(|args| Self::cont(handler, cx, args)) });
+    const CONT: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::Cont>(|handler, cx, call| {
+            call.run(|args| Self::cont(handler, cx, args))
+        });
 
     /// The entry of `x-exit-preconfig`.
-    const X_EXIT_PRECONFIG: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::XExitPreconfig,
-    >(|handler, cx, call| {
-        call.run(|args| Self::x_exit_preconfig(handler, cx, args))
-    });
+    const X_EXIT_PRECONFIG: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::XExitPreconfig>(|handler, cx, call| {
+            call.run(|args| Self::x_exit_preconfig(handler, cx, args))
+        });
 
     /// The entry of `human-monitor-command`.
-    const HUMAN_MONITOR_COMMAND: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::HumanMonitorCommand,
-    >(|handler, cx, call| {
-        call.run(|args| Self::human_monitor_command(handler, cx, args))
-    });
+    const HUMAN_MONITOR_COMMAND: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::HumanMonitorCommand>(
+            |handler, cx, call| call.run(|args| Self::human_monitor_command(handler, cx, args)),
+        );
 
     /// The entry of `getfd`.
-    const GETFD: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::Getfd,
-    >(|handler, cx, call| { call.run(|args| Self::getfd(handler, cx, args)) });
+    const GETFD: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::Getfd>(|handler, cx, call| {
+            call.run(|args| Self::getfd(handler, cx, args))
+        });
 
     /// The entry of `get-win32-socket`.
-    const GET_WIN32_SOCKET: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::GetWin32Socket,
-    >(|handler, cx, call| {
-        call.run(|args| Self::get_win32_socket(handler, cx, args))
-    });
+    const GET_WIN32_SOCKET: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::GetWin32Socket>(|handler, cx, call| {
+            call.run(|args| Self::get_win32_socket(handler, cx, args))
+        });
 
     /// The entry of `closefd`.
-    const CLOSEFD: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::Closefd,
-    >(|handler, cx, call| { call.run(|args| Self::closefd(handler, cx, args)) });
+    const CLOSEFD: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::Closefd>(|handler, cx, call| {
+            call.run(|args| Self::closefd(handler, cx, args))
+        });
 
     /// The entry of `add-fd`.
-    const ADD_FD: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::AddFd,
-    >(|handler, cx, call| { call.run(|args| Self::add_fd(handler, cx, args)) });
+    const ADD_FD: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::AddFd>(|handler, cx, call| {
+            call.run(|args| Self::add_fd(handler, cx, args))
+        });
 
     /// The entry of `remove-fd`.
-    const REMOVE_FD: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::RemoveFd,
-    >(|handler, cx, call| { call.run(|args| Self::remove_fd(handler, cx, args)) });
+    const REMOVE_FD: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::RemoveFd>(|handler, cx, call| {
+            call.run(|args| Self::remove_fd(handler, cx, args))
+        });
 
     /// The entry of `query-fdsets`.
-    const QUERY_FDSETS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryFdsets,
-    >(|handler, cx, call| { call.run(|args| Self::query_fdsets(handler, cx, args)) });
+    const QUERY_FDSETS: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryFdsets>(|handler, cx, call| {
+            call.run(|args| Self::query_fdsets(handler, cx, args))
+        });
 
     /// The entry of `query-command-line-options`.
     const QUERY_COMMAND_LINE_OPTIONS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
@@ -90,9 +97,7 @@ pub trait MiscCommands: Sized + 'static {
         args: super::super::commands::AddClient,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("add_client"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("add_client"))
     }
 
     /// `query-name`
@@ -102,9 +107,7 @@ pub trait MiscCommands: Sized + 'static {
         args: super::super::commands::QueryName,
     ) -> ::std::result::Result<super::super::types::NameInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-name"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-name"))
     }
 
     /// `query-iothreads`
@@ -117,9 +120,9 @@ pub trait MiscCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-iothreads"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "query-iothreads",
+        ))
     }
 
     /// `stop`
@@ -149,9 +152,9 @@ pub trait MiscCommands: Sized + 'static {
         args: super::super::commands::XExitPreconfig,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("x-exit-preconfig"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "x-exit-preconfig",
+        ))
     }
 
     /// `human-monitor-command`
@@ -161,9 +164,9 @@ pub trait MiscCommands: Sized + 'static {
         args: super::super::commands::HumanMonitorCommand,
     ) -> ::std::result::Result<::std::string::String, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("human-monitor-command"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "human-monitor-command",
+        ))
     }
 
     /// `getfd`
@@ -183,9 +186,9 @@ pub trait MiscCommands: Sized + 'static {
         args: super::super::commands::GetWin32Socket,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("get-win32-socket"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "get-win32-socket",
+        ))
     }
 
     /// `closefd`
@@ -215,9 +218,7 @@ pub trait MiscCommands: Sized + 'static {
         args: super::super::commands::RemoveFd,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("remove-fd"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("remove-fd"))
     }
 
     /// `query-fdsets`
@@ -230,9 +231,7 @@ pub trait MiscCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-fdsets"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-fdsets"))
     }
 
     /// `query-command-line-options`
@@ -245,8 +244,8 @@ pub trait MiscCommands: Sized + 'static {
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-command-line-options"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "query-command-line-options",
+        ))
     }
 }

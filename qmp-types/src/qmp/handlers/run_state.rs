@@ -6,35 +6,31 @@ pub trait RunStateCommands: Sized + 'static {
     const COMMANDS: &'static [::qmp_runtime::Entry<Self>];
 
     /// The entry of `query-status`.
-    const QUERY_STATUS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::QueryStatus,
-    >(|handler, cx, call| { call.run(|args| Self::query_status(handler, cx, args)) });
+    const QUERY_STATUS: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::QueryStatus>(|handler, cx, call| {
+            call.run(|args| Self::query_status(handler, cx, args))
+        });
 
     /// The entry of `watchdog-set-action`.
-    const WATCHDOG_SET_ACTION: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::WatchdogSetAction,
-    >(|handler, cx, call| {
-        call.run(|args| Self::watchdog_set_action(handler, cx, args))
-    });
+    const WATCHDOG_SET_ACTION: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::WatchdogSetAction>(
+            |handler, cx, call| call.run(|args| Self::watchdog_set_action(handler, cx, args)),
+        );
 
     /// The entry of `set-action`.
-    const SET_ACTION: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
-        super::super::commands::SetAction,
-    >(|handler, cx, call| { call.run(|args| Self::set_action(handler, cx, args)) });
+    const SET_ACTION: ::qmp_runtime::Entry<Self> =
+        ::qmp_runtime::Entry::new::<super::super::commands::SetAction>(|handler, cx, call| {
+            call.run(|args| Self::set_action(handler, cx, args))
+        });
 
     /// `query-status`
     fn query_status(
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryStatus,
-    ) -> ::std::result::Result<
-        super::super::types::StatusInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> ::std::result::Result<super::super::types::StatusInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-status"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("query-status"))
     }
 
     /// `watchdog-set-action`
@@ -44,9 +40,9 @@ pub trait RunStateCommands: Sized + 'static {
         args: super::super::commands::WatchdogSetAction,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("watchdog-set-action"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(
+            "watchdog-set-action",
+        ))
     }
 
     /// `set-action`
@@ -56,8 +52,6 @@ pub trait RunStateCommands: Sized + 'static {
         args: super::super::commands::SetAction,
     ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("set-action"),
-        )
+        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("set-action"))
     }
 }

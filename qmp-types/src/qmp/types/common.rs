@@ -58,7 +58,10 @@ impl ::qmp_runtime::codec::Enum for OnOffSplit {
 /// `StrOrNull`
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "boxes are left to those who store many"
+)]
 pub enum StrOrNull {
     /// `s`
     S(::std::string::String),
@@ -92,14 +95,7 @@ pub enum OffAutoPcibar {
 
 impl ::qmp_runtime::codec::Enum for OffAutoPcibar {
     const NAMES: &'static [&'static str] = &[
-        "off",
-        "auto",
-        "bar0",
-        "bar1",
-        "bar2",
-        "bar3",
-        "bar4",
-        "bar5",
+        "off", "auto", "bar0", "bar1", "bar2", "bar3", "bar4", "bar5",
     ];
     const VARIANTS: &'static [Self] = &[
         Self::Off,
@@ -197,18 +193,9 @@ pub enum HostMemPolicy {
 }
 
 impl ::qmp_runtime::codec::Enum for HostMemPolicy {
-    const NAMES: &'static [&'static str] = &[
-        "default",
-        "preferred",
-        "bind",
-        "interleave",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Default,
-        Self::Preferred,
-        Self::Bind,
-        Self::Interleave,
-    ];
+    const NAMES: &'static [&'static str] = &["default", "preferred", "bind", "interleave"];
+    const VARIANTS: &'static [Self] =
+        &[Self::Default, Self::Preferred, Self::Bind, Self::Interleave];
 }
 
 ::qmp_runtime::enumeration!(HostMemPolicy, Default);
@@ -280,9 +267,7 @@ pub struct HumanReadableText {
 
 impl HumanReadableText {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        human_readable_text: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(human_readable_text: impl ::std::convert::Into<::std::string::String>) -> Self {
         Self {
             human_readable_text: human_readable_text.into(),
         }
@@ -290,7 +275,8 @@ impl HumanReadableText {
 }
 
 ::qmp_runtime::record!(
-    HumanReadableText, [("human-readable-text", human_readable_text)]
+    HumanReadableText,
+    [("human-readable-text", human_readable_text)]
 );
 
 /// `EndianMode`

@@ -29,12 +29,17 @@ pub struct VersionTriple {
 impl VersionTriple {
     /// A value with the required members; the optional ones are absent.
     pub fn new(major: i64, minor: i64, micro: i64) -> Self {
-        Self { major, minor, micro }
+        Self {
+            major,
+            minor,
+            micro,
+        }
     }
 }
 
 ::qmp_runtime::record!(
-    VersionTriple, [("major", major), ("minor", minor), ("micro", micro)]
+    VersionTriple,
+    [("major", major), ("minor", minor), ("micro", micro)]
 );
 
 /// `VersionInfo`
@@ -120,6 +125,11 @@ impl MonitorOptions {
 }
 
 ::qmp_runtime::record!(
-    MonitorOptions, [("id", id), ("mode", mode), ("pretty", pretty), ("chardev",
-    chardev)]
+    MonitorOptions,
+    [
+        ("id", id),
+        ("mode", mode),
+        ("pretty", pretty),
+        ("chardev", chardev)
+    ]
 );

@@ -69,14 +69,22 @@ impl SchemaInfo {
 }
 
 ::qmp_runtime::record!(
-    SchemaInfo, [("name", name), ("meta-type", meta_type), ("features", features)], tag =
-    1
+    SchemaInfo,
+    [
+        ("name", name),
+        ("meta-type", meta_type),
+        ("features", features)
+    ],
+    tag = 1
 );
 
 /// The variants of [`SchemaInfo`], by `meta-type`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "boxes are left to those who store many"
+)]
 pub enum SchemaInfoMetaType {
     /// `builtin`
     Builtin(super::SchemaInfoBuiltin),
@@ -95,11 +103,18 @@ pub enum SchemaInfoMetaType {
 }
 
 ::qmp_runtime::variants!(
-    SchemaInfoMetaType, super::SchemaMetaType, default = Builtin,
-    [Builtin(super::SchemaInfoBuiltin), Enum(super::SchemaInfoEnum),
-    Array(super::SchemaInfoArray), Object(super::SchemaInfoObject),
-    Alternate(super::SchemaInfoAlternate), Command(super::SchemaInfoCommand),
-    Event(super::SchemaInfoEvent)]
+    SchemaInfoMetaType,
+    super::SchemaMetaType,
+    default = Builtin,
+    [
+        Builtin(super::SchemaInfoBuiltin),
+        Enum(super::SchemaInfoEnum),
+        Array(super::SchemaInfoArray),
+        Object(super::SchemaInfoObject),
+        Alternate(super::SchemaInfoAlternate),
+        Command(super::SchemaInfoCommand),
+        Event(super::SchemaInfoEvent)
+    ]
 );
 
 /// `SchemaInfoBuiltin`
@@ -142,14 +157,7 @@ pub enum JsonType {
 
 impl ::qmp_runtime::codec::Enum for JsonType {
     const NAMES: &'static [&'static str] = &[
-        "string",
-        "number",
-        "int",
-        "boolean",
-        "null",
-        "object",
-        "array",
-        "value",
+        "string", "number", "int", "boolean", "null", "object", "array", "value",
     ];
     const VARIANTS: &'static [Self] = &[
         Self::String,
@@ -186,7 +194,8 @@ impl SchemaInfoEnum {
 }
 
 ::qmp_runtime::record!(
-    SchemaInfoEnum, [("members", members), ("values", values, deprecated)]
+    SchemaInfoEnum,
+    [("members", members), ("values", values, deprecated)]
 );
 
 /// `SchemaInfoEnumMember`
@@ -208,7 +217,10 @@ impl SchemaInfoEnumMember {
     }
 }
 
-::qmp_runtime::record!(SchemaInfoEnumMember, [("name", name), ("features", features)]);
+::qmp_runtime::record!(
+    SchemaInfoEnumMember,
+    [("name", name), ("features", features)]
+);
 
 /// `SchemaInfoArray`
 #[derive(Debug, Clone, PartialEq)]
@@ -251,7 +263,8 @@ impl SchemaInfoObject {
 }
 
 ::qmp_runtime::record!(
-    SchemaInfoObject, [("members", members), ("tag", tag), ("variants", variants)]
+    SchemaInfoObject,
+    [("members", members), ("tag", tag), ("variants", variants)]
 );
 
 /// `SchemaInfoObjectMember`
@@ -283,8 +296,13 @@ impl SchemaInfoObjectMember {
 }
 
 ::qmp_runtime::record!(
-    SchemaInfoObjectMember, [("name", name), ("type", r#type), ("default", default),
-    ("features", features)]
+    SchemaInfoObjectMember,
+    [
+        ("name", name),
+        ("type", r#type),
+        ("default", default),
+        ("features", features)
+    ]
 );
 
 /// `SchemaInfoObjectVariant`
@@ -337,7 +355,9 @@ pub struct SchemaInfoAlternateMember {
 impl SchemaInfoAlternateMember {
     /// A value with the required members; the optional ones are absent.
     pub fn new(r#type: impl ::std::convert::Into<::std::string::String>) -> Self {
-        Self { r#type: r#type.into() }
+        Self {
+            r#type: r#type.into(),
+        }
     }
 }
 
@@ -369,8 +389,12 @@ impl SchemaInfoCommand {
 }
 
 ::qmp_runtime::record!(
-    SchemaInfoCommand, [("arg-type", arg_type), ("ret-type", ret_type), ("allow-oob",
-    allow_oob)]
+    SchemaInfoCommand,
+    [
+        ("arg-type", arg_type),
+        ("ret-type", ret_type),
+        ("allow-oob", allow_oob)
+    ]
 );
 
 /// `SchemaInfoEvent`
@@ -383,7 +407,9 @@ pub struct SchemaInfoEvent {
 impl SchemaInfoEvent {
     /// A value with the required members; the optional ones are absent.
     pub fn new(arg_type: impl ::std::convert::Into<::std::string::String>) -> Self {
-        Self { arg_type: arg_type.into() }
+        Self {
+            arg_type: arg_type.into(),
+        }
     }
 }
 

@@ -195,6 +195,13 @@ impl JobInfo {
 }
 
 ::qmp_runtime::record!(
-    JobInfo, [("id", id), ("type", r#type), ("status", status), ("current-progress",
-    current_progress), ("total-progress", total_progress), ("error", error)]
+    JobInfo,
+    [
+        ("id", id),
+        ("type", r#type),
+        ("status", status),
+        ("current-progress", current_progress),
+        ("total-progress", total_progress),
+        ("error", error)
+    ]
 );

@@ -189,8 +189,12 @@ impl CpuInfoS390 {
 }
 
 ::qmp_runtime::record!(
-    CpuInfoS390, [("cpu-state", cpu_state), ("dedicated", dedicated), ("entitlement",
-    entitlement)]
+    CpuInfoS390,
+    [
+        ("cpu-state", cpu_state),
+        ("dedicated", dedicated),
+        ("entitlement", entitlement)
+    ]
 );
 
 /// `CpuInfoFast`
@@ -227,14 +231,24 @@ impl CpuInfoFast {
 }
 
 ::qmp_runtime::record!(
-    CpuInfoFast, [("cpu-index", cpu_index), ("qom-path", qom_path), ("thread-id",
-    thread_id), ("props", props), ("target", target)], tag = 4
+    CpuInfoFast,
+    [
+        ("cpu-index", cpu_index),
+        ("qom-path", qom_path),
+        ("thread-id", thread_id),
+        ("props", props),
+        ("target", target)
+    ],
+    tag = 4
 );
 
 /// The variants of [`CpuInfoFast`], by `target`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "boxes are left to those who store many"
+)]
 pub enum CpuInfoFastTarget {
     /// `aarch64`: without further members
     Aarch64,
@@ -297,10 +311,40 @@ pub enum CpuInfoFastTarget {
 }
 
 ::qmp_runtime::variants!(
-    CpuInfoFastTarget, super::SysEmuTarget, default = Aarch64, [Aarch64, Alpha, Arm, Avr,
-    Hppa, I386, Loongarch64, M68k, Microblaze, Microblazeel, Mips, Mips64, Mips64el,
-    Mipsel, Or1k, Ppc, Ppc64, Riscv32, Riscv64, Rx, S390x(super::CpuInfoS390), Sh4,
-    Sh4eb, Sparc, Sparc64, Tricore, X86_64, Xtensa, Xtensaeb]
+    CpuInfoFastTarget,
+    super::SysEmuTarget,
+    default = Aarch64,
+    [
+        Aarch64,
+        Alpha,
+        Arm,
+        Avr,
+        Hppa,
+        I386,
+        Loongarch64,
+        M68k,
+        Microblaze,
+        Microblazeel,
+        Mips,
+        Mips64,
+        Mips64el,
+        Mipsel,
+        Or1k,
+        Ppc,
+        Ppc64,
+        Riscv32,
+        Riscv64,
+        Rx,
+        S390x(super::CpuInfoS390),
+        Sh4,
+        Sh4eb,
+        Sparc,
+        Sparc64,
+        Tricore,
+        X86_64,
+        Xtensa,
+        Xtensaeb
+    ]
 );
 
 /// `CompatProperty`
@@ -330,7 +374,12 @@ impl CompatProperty {
 }
 
 ::qmp_runtime::record!(
-    CompatProperty, [("qom-type", qom_type), ("property", property), ("value", value)]
+    CompatProperty,
+    [
+        ("qom-type", qom_type),
+        ("property", property),
+        ("value", value)
+    ]
 );
 
 /// `MachineInfo`
@@ -387,11 +436,20 @@ impl MachineInfo {
 }
 
 ::qmp_runtime::record!(
-    MachineInfo, [("name", name), ("alias", alias), ("is-default", is_default),
-    ("cpu-max", cpu_max), ("hotpluggable-cpus", hotpluggable_cpus),
-    ("numa-mem-supported", numa_mem_supported), ("deprecated", deprecated),
-    ("default-cpu-type", default_cpu_type), ("default-ram-id", default_ram_id), ("acpi",
-    acpi), ("compat-props", compat_props, unstable)]
+    MachineInfo,
+    [
+        ("name", name),
+        ("alias", alias),
+        ("is-default", is_default),
+        ("cpu-max", cpu_max),
+        ("hotpluggable-cpus", hotpluggable_cpus),
+        ("numa-mem-supported", numa_mem_supported),
+        ("deprecated", deprecated),
+        ("default-cpu-type", default_cpu_type),
+        ("default-ram-id", default_ram_id),
+        ("acpi", acpi),
+        ("compat-props", compat_props, unstable)
+    ]
 );
 
 /// `CurrentMachineParams`
@@ -404,12 +462,15 @@ pub struct CurrentMachineParams {
 impl CurrentMachineParams {
     /// A value with the required members; the optional ones are absent.
     pub fn new(wakeup_suspend_support: bool) -> Self {
-        Self { wakeup_suspend_support }
+        Self {
+            wakeup_suspend_support,
+        }
     }
 }
 
 ::qmp_runtime::record!(
-    CurrentMachineParams, [("wakeup-suspend-support", wakeup_suspend_support)]
+    CurrentMachineParams,
+    [("wakeup-suspend-support", wakeup_suspend_support)]
 );
 
 /// `TargetInfo`
@@ -530,9 +591,18 @@ impl Memdev {
 }
 
 ::qmp_runtime::record!(
-    Memdev, [("id", id), ("size", size), ("merge", merge), ("dump", dump), ("prealloc",
-    prealloc), ("share", share), ("reserve", reserve), ("host-nodes", host_nodes),
-    ("policy", policy)]
+    Memdev,
+    [
+        ("id", id),
+        ("size", size),
+        ("merge", merge),
+        ("dump", dump),
+        ("prealloc", prealloc),
+        ("share", share),
+        ("reserve", reserve),
+        ("host-nodes", host_nodes),
+        ("policy", policy)
+    ]
 );
 
 /// `CpuInstanceProperties`
@@ -559,9 +629,18 @@ pub struct CpuInstanceProperties {
 }
 
 ::qmp_runtime::record!(
-    CpuInstanceProperties, [("node-id", node_id), ("drawer-id", drawer_id), ("book-id",
-    book_id), ("socket-id", socket_id), ("die-id", die_id), ("cluster-id", cluster_id),
-    ("module-id", module_id), ("core-id", core_id), ("thread-id", thread_id)]
+    CpuInstanceProperties,
+    [
+        ("node-id", node_id),
+        ("drawer-id", drawer_id),
+        ("book-id", book_id),
+        ("socket-id", socket_id),
+        ("die-id", die_id),
+        ("cluster-id", cluster_id),
+        ("module-id", module_id),
+        ("core-id", core_id),
+        ("thread-id", thread_id)
+    ]
 );
 
 /// `HotpluggableCPU`
@@ -594,8 +673,13 @@ impl HotpluggableCpu {
 }
 
 ::qmp_runtime::record!(
-    HotpluggableCpu, [("type", r#type), ("vcpus-count", vcpus_count), ("props", props),
-    ("qom-path", qom_path)]
+    HotpluggableCpu,
+    [
+        ("type", r#type),
+        ("vcpus-count", vcpus_count),
+        ("props", props),
+        ("qom-path", qom_path)
+    ]
 );
 
 /// `BalloonInfo`
@@ -634,5 +718,9 @@ impl MemoryInfo {
 }
 
 ::qmp_runtime::record!(
-    MemoryInfo, [("base-memory", base_memory), ("plugged-memory", plugged_memory)]
+    MemoryInfo,
+    [
+        ("base-memory", base_memory),
+        ("plugged-memory", plugged_memory)
+    ]
 );

@@ -48,9 +48,15 @@ impl IoThreadInfo {
 }
 
 ::qmp_runtime::record!(
-    IoThreadInfo, [("id", id), ("thread-id", thread_id), ("poll-max-ns", poll_max_ns),
-    ("poll-grow", poll_grow), ("poll-shrink", poll_shrink), ("aio-max-batch",
-    aio_max_batch)]
+    IoThreadInfo,
+    [
+        ("id", id),
+        ("thread-id", thread_id),
+        ("poll-max-ns", poll_max_ns),
+        ("poll-grow", poll_grow),
+        ("poll-shrink", poll_shrink),
+        ("aio-max-batch", aio_max_batch)
+    ]
 );
 
 /// `AddfdInfo`
@@ -126,12 +132,7 @@ pub enum CommandLineParameterType {
 
 impl ::qmp_runtime::codec::Enum for CommandLineParameterType {
     const NAMES: &'static [&'static str] = &["string", "boolean", "number", "size"];
-    const VARIANTS: &'static [Self] = &[
-        Self::String,
-        Self::Boolean,
-        Self::Number,
-        Self::Size,
-    ];
+    const VARIANTS: &'static [Self] = &[Self::String, Self::Boolean, Self::Number, Self::Size];
 }
 
 ::qmp_runtime::enumeration!(CommandLineParameterType, String);
@@ -165,8 +166,13 @@ impl CommandLineParameterInfo {
 }
 
 ::qmp_runtime::record!(
-    CommandLineParameterInfo, [("name", name), ("type", r#type), ("help", help),
-    ("default", default)]
+    CommandLineParameterInfo,
+    [
+        ("name", name),
+        ("type", r#type),
+        ("help", help),
+        ("default", default)
+    ]
 );
 
 /// `CommandLineOptionInfo`
@@ -192,5 +198,6 @@ impl CommandLineOptionInfo {
 }
 
 ::qmp_runtime::record!(
-    CommandLineOptionInfo, [("option", option), ("parameters", parameters)]
+    CommandLineOptionInfo,
+    [("option", option), ("parameters", parameters)]
 );

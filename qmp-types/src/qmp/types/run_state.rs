@@ -248,18 +248,8 @@ pub enum PanicAction {
 }
 
 impl ::qmp_runtime::codec::Enum for PanicAction {
-    const NAMES: &'static [&'static str] = &[
-        "pause",
-        "shutdown",
-        "exit-failure",
-        "none",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Pause,
-        Self::Shutdown,
-        Self::ExitFailure,
-        Self::None,
-    ];
+    const NAMES: &'static [&'static str] = &["pause", "shutdown", "exit-failure", "none"];
+    const VARIANTS: &'static [Self] = &[Self::Pause, Self::Shutdown, Self::ExitFailure, Self::None];
 }
 
 ::qmp_runtime::enumeration!(PanicAction, Pause);
@@ -319,7 +309,10 @@ impl GuestPanicInformation {
 /// The variants of [`GuestPanicInformation`], by `type`.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "boxes are left to those who store many"
+)]
 pub enum GuestPanicInformationType2 {
     /// `hyper-v`
     HyperV(super::GuestPanicInformationHyperV),
@@ -328,8 +321,13 @@ pub enum GuestPanicInformationType2 {
 }
 
 ::qmp_runtime::variants!(
-    GuestPanicInformationType2, super::GuestPanicInformationType, default = HyperV,
-    [HyperV(super::GuestPanicInformationHyperV), S390(super::GuestPanicInformationS390)]
+    GuestPanicInformationType2,
+    super::GuestPanicInformationType,
+    default = HyperV,
+    [
+        HyperV(super::GuestPanicInformationHyperV),
+        S390(super::GuestPanicInformationS390)
+    ]
 );
 
 /// `GuestPanicInformationHyperV`
@@ -361,8 +359,14 @@ impl GuestPanicInformationHyperV {
 }
 
 ::qmp_runtime::record!(
-    GuestPanicInformationHyperV, [("arg1", arg1), ("arg2", arg2), ("arg3", arg3),
-    ("arg4", arg4), ("arg5", arg5)]
+    GuestPanicInformationHyperV,
+    [
+        ("arg1", arg1),
+        ("arg2", arg2),
+        ("arg3", arg3),
+        ("arg4", arg4),
+        ("arg5", arg5)
+    ]
 );
 
 /// `S390CrashReason`
@@ -415,12 +419,7 @@ pub struct GuestPanicInformationS390 {
 
 impl GuestPanicInformationS390 {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        core: u32,
-        psw_mask: u64,
-        psw_addr: u64,
-        reason: super::S390CrashReason,
-    ) -> Self {
+    pub fn new(core: u32, psw_mask: u64, psw_addr: u64, reason: super::S390CrashReason) -> Self {
         Self {
             core,
             psw_mask,
@@ -431,8 +430,13 @@ impl GuestPanicInformationS390 {
 }
 
 ::qmp_runtime::record!(
-    GuestPanicInformationS390, [("core", core), ("psw-mask", psw_mask), ("psw-addr",
-    psw_addr), ("reason", reason)]
+    GuestPanicInformationS390,
+    [
+        ("core", core),
+        ("psw-mask", psw_mask),
+        ("psw-addr", psw_addr),
+        ("reason", reason)
+    ]
 );
 
 /// `MemoryFailureRecipient`
@@ -468,12 +472,7 @@ pub enum MemoryFailureAction {
 
 impl ::qmp_runtime::codec::Enum for MemoryFailureAction {
     const NAMES: &'static [&'static str] = &["ignore", "inject", "fatal", "reset"];
-    const VARIANTS: &'static [Self] = &[
-        Self::Ignore,
-        Self::Inject,
-        Self::Fatal,
-        Self::Reset,
-    ];
+    const VARIANTS: &'static [Self] = &[Self::Ignore, Self::Inject, Self::Fatal, Self::Reset];
 }
 
 ::qmp_runtime::enumeration!(MemoryFailureAction, Ignore);
@@ -490,12 +489,19 @@ pub struct MemoryFailureFlags {
 impl MemoryFailureFlags {
     /// A value with the required members; the optional ones are absent.
     pub fn new(action_required: bool, recursive: bool) -> Self {
-        Self { action_required, recursive }
+        Self {
+            action_required,
+            recursive,
+        }
     }
 }
 
 ::qmp_runtime::record!(
-    MemoryFailureFlags, [("action-required", action_required), ("recursive", recursive)]
+    MemoryFailureFlags,
+    [
+        ("action-required", action_required),
+        ("recursive", recursive)
+    ]
 );
 
 /// `NotifyVmexitOption`

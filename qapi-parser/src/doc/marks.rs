@@ -1,0 +1,48 @@
+//! The marks that structure a block: `@name:`, tags, and what they look like when outdated.
+
+use crate::diagnostic::{Code, Diagnostic};
+
+use super::SectionKind;
+use super::lines::Line;
+
+pub(super) fn outdated(kind: SectionKind, line: Line<'_>) -> Diagnostic {
+    let tag = line.text.split(':').next().unwrap_or_default();
+    let message = format!("The '{tag}' section is no longer supported");
+    let help = match kind {
+        SectionKind::Note => "use '.. note::' or another reST admonition",
+        _ => "use '.. qmp-example::'",
+    };
+    Diagnostic::syntax(Code::DocSection, message, line.span).help(help)
+}
+
+pub(super) fn trim(text: &mut String) {
+    let end = text.trim_end_matches('\n').len();
+    text.truncate(end);
+    let start = end - text.trim_start_matches('\n').len();
+    text.drain(..start);
+}
+
+pub(super) fn described(line: Line<'_>) -> Option<(&str, &str, Line<'_>)> {
+    at_name(line.text).map(|(name, rest)| (name, rest, line))
+}
+
+/// `@name: text` as name and text.
+pub(super) fn at_name(line: &str) -> Option<(&str, &str)> {
+    let (name, rest) = line.strip_prefix('@')?.split_once(':')?;
+    Some((name, rest.trim_start_matches(' ')))
+}
+
+/// `Tag: text` as tag and text; two colons are reST, not a tag.
+pub(super) fn tag(line: &str) -> Option<(SectionKind, &str)> {
+    let (word, rest) = line.split_once(':')?;
+    let kind = match word {
+        "Returns" => SectionKind::Returns,
+        "Errors" => SectionKind::Errors,
+        "Since" => SectionKind::Since,
+        "TODO" => SectionKind::Todo,
+        "Note" | "Notes" => SectionKind::Note,
+        "Example" | "Examples" => SectionKind::Example,
+        _ => return None,
+    };
+    (!rest.starts_with(':')).then(|| (kind, rest.trim_start_matches(' ')))
+}
