@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::generator::Generator;
 use crate::options::{Conditions, Layout, Options};
 use crate::output::{self, Output};
+use crate::pattern::Pattern;
 use crate::rust;
 
 /// A builder with the defaults for build scripts: one file in `OUT_DIR`, everything generated.
@@ -40,7 +41,7 @@ pub fn compile(schema: impl AsRef<Path>) -> Result<(), Error> {
 ///     qapi_codegen::configure().define("CONFIG_LINUX").compile("schema/vm.json")
 /// }
 /// ```
-/// ```ignore
+/// ```text
 /// // lib.rs
 /// pub mod vm {
 ///     include!(concat!(env!("OUT_DIR"), "/vm.rs"));
@@ -73,6 +74,47 @@ impl Builder {
     #[must_use]
     pub fn conditions(mut self, conditions: Conditions) -> Self {
         self.options.conditions = conditions;
+        self
+    }
+
+    /// Generates these commands and what they need, and nothing else that is not allowed as well.
+    /// A name may start or end with `*` for anything; one that matches nothing is an error.
+    #[must_use]
+    pub fn allow_commands<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        allow(&mut self.options.selection.commands, names);
+        self
+    }
+
+    /// As [`Builder::allow_commands`], for events.
+    #[must_use]
+    pub fn allow_events<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        allow(&mut self.options.selection.events, names);
+        self
+    }
+
+    /// As [`Builder::allow_commands`], for types that nothing else needs.
+    #[must_use]
+    pub fn allow_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        allow(&mut self.options.selection.types, names);
+        self
+    }
+
+    /// Puts an attribute, such as `#[derive(Hash)]`, in front of the types that have this name in the
+    /// schema; it may start or end with `*`. Attributes add up. That of a union also goes to the enum
+    /// of its variants.
+    #[must_use]
+    pub fn type_attribute(mut self, name: impl Into<String>, attribute: impl Into<String>) -> Self {
+        let entry = (Pattern::new(name), attribute.into());
+        self.options.type_attributes.push(entry);
+        self
+    }
+
+    /// Uses a type of your own, such as `crate::net::Address`, in place of the one that has this name
+    /// in the schema. It has to implement `qmp_runtime::codec::Json`, and what generated types derive.
+    /// What only it would need is not generated.
+    #[must_use]
+    pub fn extern_type(mut self, name: impl Into<String>, path: impl Into<String>) -> Self {
+        self.options.extern_types.push((name.into(), path.into()));
         self
     }
 
@@ -213,6 +255,12 @@ impl Builder {
             .clone()
             .unwrap_or_else(|| default_name(schema))
     }
+}
+
+fn allow<N: Into<String>>(patterns: &mut Option<Vec<Pattern>>, names: impl IntoIterator<Item = N>) {
+    patterns
+        .get_or_insert_default()
+        .extend(names.into_iter().map(Pattern::new));
 }
 
 /// `vm` for `schema/vm.json`, `qga` for `schema/qga/qapi-schema.json`.

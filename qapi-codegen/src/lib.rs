@@ -10,6 +10,7 @@ mod generator;
 pub mod introspect;
 mod options;
 mod output;
+mod pattern;
 mod rest;
 mod rust;
 

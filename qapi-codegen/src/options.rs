@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::pattern::Pattern;
+
 /// What becomes of `if` conditions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -35,7 +37,15 @@ pub enum Layout {
     Single,
 }
 
-/// The options of [`crate::Generator`].
+/// What is generated; without any patterns, everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Selection {
+    pub(crate) commands: Option<Vec<Pattern>>,
+    pub(crate) events: Option<Vec<Pattern>>,
+    pub(crate) types: Option<Vec<Pattern>>,
+}
+
+/// The options of [`crate::Generator`]; more of them are set by way of [`crate::Builder`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
@@ -51,6 +61,9 @@ pub struct Options {
     pub doc_comments: bool,
     /// Whether the output is laid out for reading. It takes most of the time.
     pub format: bool,
+    pub(crate) selection: Selection,
+    pub(crate) type_attributes: Vec<(Pattern, String)>,
+    pub(crate) extern_types: Vec<(String, String)>,
 }
 
 impl Default for Options {
@@ -61,6 +74,9 @@ impl Default for Options {
             name: None,
             doc_comments: true,
             format: true,
+            selection: Selection::default(),
+            type_attributes: Vec::new(),
+            extern_types: Vec::new(),
         }
     }
 }

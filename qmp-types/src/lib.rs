@@ -16,6 +16,8 @@
 //! ```
 
 /// The guest agent: `schema/qga`.
+#[rustfmt::skip] // the generator has laid it out
 pub mod qga;
 /// QMP: `schema/qmp`.
+#[rustfmt::skip] // the generator has laid it out
 pub mod qmp;

@@ -9,11 +9,6 @@ mod machine;
 
 /// The bindings that `build.rs` has made from `schema/qmp`.
 mod qmp {
-    #![allow(
-        dead_code,
-        unreachable_pub,
-        reason = "the schema is larger than the demo, and this is no library"
-    )]
     include!(concat!(env!("OUT_DIR"), "/qmp.rs"));
 }
 

@@ -1,7 +1,6 @@
 //! The least that serves QMP: `cargo run -p toy-emulator -- unix:/tmp/toy.qmp`, then `qmp-shell /tmp/toy.qmp`.
 
 mod toy {
-    #![allow(unreachable_pub, reason = "this is no library")]
     include!(concat!(env!("OUT_DIR"), "/toy.rs"));
 }
 

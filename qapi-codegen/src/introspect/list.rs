@@ -44,15 +44,12 @@ impl<'s> List<'s> {
         }
     }
 
-    pub(super) fn into_entries(mut self) -> Vec<Value> {
+    pub(super) fn into_entries(mut self, wanted: &dyn Fn(EntityId) -> bool) -> Vec<Value> {
         let mut entries = Vec::new();
         // By module: what a file defines in front of an include directive comes before what it includes.
-        let mut heads: Vec<_> = self
-            .schema
-            .entities()
-            .iter()
-            .filter(|entity| is_head(&entity.kind))
-            .collect();
+        let all = (0_u32..).zip(self.schema.entities());
+        let heads = all.filter(|(index, entity)| is_head(&entity.kind) && wanted(EntityId(*index)));
+        let mut heads: Vec<_> = heads.map(|(_, entity)| entity).collect();
         heads.sort_by_key(|entity| entity.module);
         for entity in heads {
             entries.extend(entry::of_entity(&mut self, entity));

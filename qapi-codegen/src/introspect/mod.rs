@@ -4,6 +4,7 @@ mod entry;
 mod list;
 
 use qapi_parser::Schema;
+use qapi_parser::schema::EntityId;
 use serde_json::Value;
 
 use crate::options::Conditions;
@@ -22,15 +23,22 @@ pub struct Options {
 
 /// The entries, in QEMU's order: commands and events as defined, then types as first used.
 pub fn entries(schema: &Schema, options: &Options) -> Vec<Value> {
-    list::List::new(schema, options).into_entries()
+    list::List::new(schema, options).into_entries(&|_| true)
 }
 
 /// The entries as a JSON array, one entry on a line.
 pub fn text(schema: &Schema, options: &Options) -> String {
-    let lines: Vec<String> = entries(schema, options)
-        .iter()
-        .map(Value::to_string)
-        .collect();
+    text_of(schema, options, &|_| true)
+}
+
+/// As [`text`], of some commands and events.
+pub(crate) fn text_of(
+    schema: &Schema,
+    options: &Options,
+    wanted: &dyn Fn(EntityId) -> bool,
+) -> String {
+    let entries = list::List::new(schema, options).into_entries(wanted);
+    let lines: Vec<String> = entries.iter().map(Value::to_string).collect();
     if lines.is_empty() {
         "[]\n".to_owned()
     } else {

@@ -42,6 +42,15 @@ pub(crate) fn plain(text: &str) -> String {
     words.join(" ").replace("``", "`").replace('@', "")
 }
 
+/// Without characters that rustc refuses in comments: controls, and those that turn the direction of
+/// text.
+pub(crate) fn printable(line: &str) -> String {
+    let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    line.chars()
+        .filter(|&c| c == '\t' || !(c.is_control() || turns(c)))
+        .collect()
+}
+
 /// Takes away the indentation that all lines share.
 fn dedent<'t>(lines: impl Iterator<Item = &'t str>) -> Vec<&'t str> {
     let lines: Vec<&str> = lines.collect();

@@ -1,4 +1,4 @@
-use super::{body, hanging, inline, literal, plain, summary};
+use super::{body, hanging, inline, literal, plain, printable, summary};
 
 #[test]
 fn inline_markup_becomes_markdown() {
@@ -103,4 +103,9 @@ fn deep_nesting_ends_in_a_fence() {
         .collect();
     let markdown = body(&lines.join("\n")).join("\n");
     assert!(markdown.contains("```text"));
+}
+
+#[test]
+fn characters_that_rustc_refuses_are_dropped() {
+    assert_eq!(printable("a\rb\tc\u{202e}d\u{1}é"), "ab\tcdé");
 }

@@ -31,6 +31,7 @@ pub(crate) fn items(
     let variants = Scope::default().claim(&wanted);
     let docs = docs::attributes(&docs::entity(context, id));
     let deprecated = features::deprecated(context, id, &entity.features);
+    let custom = context.attributes(id);
     let mut definitions = Vec::new();
     let mut rows = Vec::new();
     let mut blank = None;
@@ -59,6 +60,7 @@ pub(crate) fn items(
             #[non_exhaustive]
             #[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
             #deprecated
+            #custom
             pub enum #name { #(#definitions,)* }
         },
         quote!(::qmp_runtime::alternate!(#name, #wire, default = #blank, [#(#rows),*]);),

@@ -3,7 +3,7 @@
 //! Every type needs a finite one, made of empty strings, zeros and absent members. A union is blank
 //! in one of its branches, an alternate in one of its alternatives: here is decided in which.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use qapi_parser::schema::{EntityId, EntityKind, Member, Schema};
 
@@ -22,7 +22,11 @@ impl Blanks {
     ///
     /// # Errors
     /// A type has no finite value.
-    pub(crate) fn find(schema: &Schema, conditions: &Conditions) -> Result<Self, Error> {
+    pub(crate) fn find(
+        schema: &Schema,
+        conditions: &Conditions,
+        reached: &HashSet<EntityId>,
+    ) -> Result<Self, Error> {
         let mut blanks = Blanks::default();
         let kept = (0_u32..)
             .zip(schema.entities())
@@ -48,7 +52,7 @@ impl Blanks {
             }
             left.retain(|id| !blanks.depth.contains_key(id));
         }
-        match left.first() {
+        match left.iter().find(|id| reached.contains(id)) {
             None => Ok(blanks),
             Some(&id) => Err(infinite(schema, conditions, id, &blanks)),
         }

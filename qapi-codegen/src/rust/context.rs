@@ -9,6 +9,7 @@ use qapi_parser::schema::{
 use quote::quote;
 
 use super::blank::Blanks;
+use super::custom::Custom;
 use super::graph::{Boxes, Hold};
 use super::names::{self, Scope};
 use crate::error::Error;
@@ -38,8 +39,9 @@ pub(crate) struct Context<'s> {
     handlers: Vec<(Ident, Ident)>,
     boxes: Boxes,
     blanks: Blanks,
-    /// Predefined entities that the schema uses.
-    used: HashSet<EntityId>,
+    /// What is generated, and implicit entities on the way to it.
+    reached: HashSet<EntityId>,
+    custom: Custom,
 }
 
 impl<'s> Context<'s> {
@@ -48,7 +50,9 @@ impl<'s> Context<'s> {
     /// # Errors
     /// The schema cannot be put into Rust under these options.
     pub(crate) fn new(schema: &'s Schema, options: &'s Options) -> Result<Self, Error> {
-        super::references::check(schema, &options.conditions)?;
+        let conditions = &options.conditions;
+        let reached = super::select::reached(schema, options)?;
+        super::references::check(schema, conditions, &reached)?;
         let modules = super::modules::names(schema, options);
         let mut context = Context {
             schema,
@@ -58,9 +62,10 @@ impl<'s> Context<'s> {
             methods: HashMap::new(),
             handlers: super::modules::handlers(&modules),
             modules,
-            boxes: Boxes::find(schema, &options.conditions),
-            blanks: Blanks::find(schema, &options.conditions)?,
-            used: super::references::used(schema, &options.conditions),
+            boxes: Boxes::find(schema, conditions),
+            blanks: Blanks::find(schema, conditions, &reached)?,
+            reached,
+            custom: Custom::find(schema, options)?,
         };
         context.name_types();
         context.name_all(|kind| matches!(kind, EntityKind::Command(_)));
@@ -117,25 +122,23 @@ impl<'s> Context<'s> {
         );
     }
 
+    /// Names are given to what is not selected, too: a selection changes no name.
     fn select(&self, wanted: fn(&EntityKind) -> bool) -> Vec<EntityId> {
-        self.kept()
-            .filter(|&id| wanted(&self.entity(id).kind))
-            .collect()
+        let all = (0_u32..).zip(self.schema.entities());
+        let named = all.filter(|(index, entity)| {
+            // An enumeration is predefined that few schemas use.
+            let exists = entity.span.is_some() || self.reached.contains(&EntityId(*index));
+            exists && !entity.implicit && self.keeps(&entity.cond) && wanted(&entity.kind)
+        });
+        named.map(|(index, _)| EntityId(index)).collect()
     }
 
-    /// The entities to be generated, in the schema's order.
+    /// The entities to be generated, in the schema's order. Implicit types have no name in Rust.
     pub(crate) fn kept(&self) -> impl Iterator<Item = EntityId> + '_ {
         let all = (0_u32..).zip(self.schema.entities());
-        let kept = all.filter(|(_, entity)| self.keeps(&entity.cond));
-        kept.map(|(index, _)| EntityId(index))
-            .filter(|id| self.is_emitted(*id))
-    }
-
-    /// Implicit types have no name of their own in Rust, and predefined ones are in the runtime but
-    /// for an enumeration that few schemas use.
-    fn is_emitted(&self, id: EntityId) -> bool {
-        let entity = self.entity(id);
-        !entity.implicit && (entity.span.is_some() || self.used.contains(&id))
+        let named = all.filter(|(_, entity)| !entity.implicit);
+        let ids = named.map(|(index, _)| EntityId(index));
+        ids.filter(|id| self.reached.contains(id) && self.custom.external(*id).is_none())
     }
 
     /// Whether the conditions let something be.
@@ -241,11 +244,25 @@ impl<'s> Context<'s> {
     /// Whether a type is an object of which nothing has to be given.
     pub(crate) fn has_default(&self, id: EntityId) -> bool {
         let is_struct = matches!(self.entity(id).kind, EntityKind::Struct(_));
-        is_struct && self.members(id).iter().all(|member| member.optional)
+        let is_external = self.custom.external(id).is_some();
+        is_struct && !is_external && self.members(id).iter().all(|member| member.optional)
+    }
+
+    /// The attributes that the user puts in front of a type.
+    pub(crate) fn attributes(&self, id: EntityId) -> Option<&TokenStream> {
+        self.custom.attributes(id)
+    }
+
+    /// Whether something is generated, or reached by what is.
+    pub(crate) fn reaches(&self, id: EntityId) -> bool {
+        self.reached.contains(&id)
     }
 
     /// A type as generated code writes it.
     pub(crate) fn ty(&self, id: EntityId, place: Place) -> TokenStream {
+        if let Some(path) = self.custom.external(id) {
+            return path.clone();
+        }
         match &self.entity(id).kind {
             EntityKind::Builtin(builtin) => predefined(*builtin),
             EntityKind::Array { element } => {

@@ -18,7 +18,7 @@ pub(crate) fn attributes(docs: &Docs) -> TokenStream {
         if line.is_empty() {
             String::new()
         } else {
-            format!(" {line}")
+            format!(" {}", rest::printable(line))
         }
     });
     quote!(#(#[doc = #lines])*)
@@ -77,7 +77,7 @@ pub(crate) fn remarks(
 pub(crate) fn deprecation(context: &Context<'_>, owner: EntityId) -> Option<String> {
     let doc = doc(context, context.entity(owner))?;
     doc.feature("deprecated")
-        .map(|feature| rest::plain(&feature.text))
+        .map(|feature| rest::printable(&rest::plain(&feature.text)))
         .filter(|text| !text.is_empty())
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, of: &Enum) -> Vec<Token
     let values = context.values_of(id);
     let docs = docs::attributes(&docs::entity(context, id));
     let deprecated = features::deprecated(context, id, &entity.features);
+    let custom = context.attributes(id);
     let mut variants: Vec<TokenStream> = Vec::new();
     for (value, variant) in &values {
         let docs = docs::member(context, id, &value.name, false);
@@ -49,6 +50,7 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, of: &Enum) -> Vec<Token
             #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
             #[non_exhaustive]
             #deprecated
+            #custom
             pub enum #name { #(#variants,)* }
         },
         quote! {

@@ -22,7 +22,12 @@ pub(crate) fn render(root: &Module, options: &Options, header: &str) -> Result<F
                 .items
                 .iter()
                 .cloned()
-                .chain(root.modules.iter().flat_map(|inner| inline(inner, root)));
+                .chain(root.modules.iter().flat_map(|inner| {
+                    let partial = used_in_part();
+                    inline(inner, root)
+                        .into_iter()
+                        .map(move |item| quote!(#partial #item))
+                }));
             files.insert(
                 "mod.rs".to_owned(),
                 format!("{header}\n{}", text(items, options)?),
@@ -40,14 +45,15 @@ fn folder(
     header: &str,
     files: &mut Files,
 ) -> Result<(), Error> {
+    let partial = path.is_empty().then(used_in_part);
     let declared = module.modules.iter().map(|inner| {
         let name = names::ident(&inner.name);
         let attributes = attributes(inner, module);
         let public = inner.is_public.then(|| quote!(pub));
-        quote!(#attributes #public mod #name;)
+        quote!(#attributes #partial #public mod #name;)
     });
     let items = declared
-        .chain(exports(module))
+        .chain(exports(module).map(|export| quote!(#partial #export)))
         .chain(module.items.iter().cloned());
     let file = match (path, module.modules.is_empty()) {
         ("", _) => "mod.rs".to_owned(),
@@ -64,6 +70,11 @@ fn folder(
         folder(inner, &inner_path, options, header, files)?;
     }
     Ok(())
+}
+
+/// Bindings lie in a private module of a program, too, which uses some of them.
+fn used_in_part() -> TokenStream {
+    quote!(#[allow(dead_code, unused_imports, unreachable_pub, reason = "bindings are used in part")])
 }
 
 /// What stands in front of a module. A QAPI module may be called `types`, too.

@@ -5,6 +5,7 @@ mod arguments;
 mod blank;
 mod commands;
 mod context;
+mod custom;
 mod docs;
 mod enums;
 mod events;
@@ -16,6 +17,7 @@ mod modules;
 mod names;
 mod record;
 mod references;
+mod select;
 mod structs;
 mod tree;
 mod unions;
@@ -33,6 +35,9 @@ use tree::Module;
 
 pub(crate) use modules::stem;
 
+/// The folders with one file for each module of the schema.
+pub(crate) const NAMESPACES: [&str; 4] = ["types", "commands", "events", "handlers"];
+
 /// Generates the files for a schema.
 ///
 /// # Errors
@@ -48,7 +53,8 @@ fn header(schema: &Schema) -> String {
     let root = schema
         .modules()
         .get(modules::ROOT.0 as usize)
-        .map_or("schema", |module| module.name.as_str());
+        .map_or("schema", |module| module.name.as_str())
+        .replace(char::is_control, "?");
     format!(
         "{}{} from {root}; do not edit\n",
         crate::output::MARK,
@@ -187,7 +193,7 @@ fn introspection(context: &Context<'_>) -> Result<Module, Error> {
         unmasked: true,
         ..introspect::Options::default()
     };
-    let text = introspect::text(context.schema, &options);
+    let text = introspect::text_of(context.schema, &options, &|id| context.reaches(id));
     // No type name holds a quote or a number sign.
     let literal: Literal = format!("r#\"{text}\"#").parse().map_err(|_| {
         Error::unsupported("the introspection data has no form as a literal".to_owned())

@@ -7,47 +7,45 @@ use qapi_parser::schema::{Entity, EntityId, EntityKind, Member, Schema};
 use crate::error::Error;
 use crate::options::Conditions;
 
-/// Checks that nothing that is kept refers to something that is left out.
+/// Checks that nothing that is generated refers to something that is left out.
 ///
 /// # Errors
 /// The conditions of the schema contradict each other under these options.
-pub(crate) fn check(schema: &Schema, conditions: &Conditions) -> Result<(), Error> {
-    for entity in schema
-        .entities()
-        .iter()
-        .filter(|entity| conditions.hold(&entity.cond) && !entity.implicit)
-    {
+pub(crate) fn check(
+    schema: &Schema,
+    conditions: &Conditions,
+    reached: &HashSet<EntityId>,
+) -> Result<(), Error> {
+    let all = (0_u32..).zip(schema.entities());
+    let kept = all.filter(|(index, entity)| {
+        let generated = reached.contains(&EntityId(*index)) && !entity.implicit;
+        generated && conditions.hold(&entity.cond)
+    });
+    for (_, entity) in kept {
         for (member, target) in of(entity, schema, conditions) {
             let target = schema.entity(target);
             if !conditions.hold(&target.cond) {
-                let place = if member.is_empty() {
-                    String::new()
-                } else {
-                    format!(" in '{member}'")
-                };
-                return Err(Error::unsupported(format!(
-                    "'{}' is generated and needs '{}'{place}, which its `if` condition leaves out",
-                    entity.name, target.name
-                )));
+                return Err(left_out(entity, member, target));
             }
         }
     }
     Ok(())
 }
 
-/// Everything that something else refers to.
-pub(crate) fn used(schema: &Schema, conditions: &Conditions) -> HashSet<EntityId> {
-    let kept = schema
-        .entities()
-        .iter()
-        .filter(|entity| conditions.hold(&entity.cond));
-    kept.flat_map(|entity| of(entity, schema, conditions))
-        .map(|(_, target)| target)
-        .collect()
+fn left_out(entity: &Entity, member: &str, target: &Entity) -> Error {
+    let place = if member.is_empty() {
+        String::new()
+    } else {
+        format!(" in '{member}'")
+    };
+    let (name, target) = (&entity.name, &target.name);
+    Error::unsupported(format!(
+        "'{name}' is generated and needs '{target}'{place}, which its `if` condition leaves out"
+    ))
 }
 
 /// What an entity refers to, with the name of the member that does.
-fn of<'s>(
+pub(crate) fn of<'s>(
     entity: &'s Entity,
     schema: &'s Schema,
     conditions: &Conditions,

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use qapi_parser::schema::EntityId;
+use quote::quote;
 
 use super::context::{Context, Place};
 use super::record::Record;
@@ -9,7 +10,9 @@ use super::{docs, features};
 
 /// A struct or union as a Rust struct.
 pub(crate) fn items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
-    let attributes = features::deprecated(context, id, &context.entity(id).features);
+    let deprecated = features::deprecated(context, id, &context.entity(id).features);
+    let custom = context.attributes(id);
+    let attributes = quote!(#deprecated #custom);
     let docs = docs::entity(context, id);
     Record::of(
         context,

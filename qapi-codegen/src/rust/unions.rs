@@ -44,12 +44,14 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, union: &Union) -> Vec<T
         .iter()
         .any(|variant| variant.data.is_some())
         .then(|| quote!(#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]));
+    let custom = context.attributes(id);
     vec![
         quote! {
             #summary
             #[derive(Debug, Clone, PartialEq)]
             #[non_exhaustive]
             #large
+            #custom
             pub enum #name { #(#definitions,)* }
         },
         quote!(::qmp_runtime::variants!(#name, #tag, default = #blank, [#(#rows),*]);),

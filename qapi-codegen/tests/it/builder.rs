@@ -153,3 +153,95 @@ fn unformatted_output_means_the_same() {
     };
     assert_eq!(text(true), text(false));
 }
+
+#[test]
+fn allowed_commands_bring_what_they_need_and_nothing_else() {
+    let builder = qapi_codegen::configure()
+        .layout(Layout::Folder)
+        .allow_commands(["query-*", "raw"]);
+    let output = builder
+        .generate(file("commands"))
+        .expect("it can be generated");
+    let commands = &output.files["commands/commands.rs"];
+    assert!(
+        commands.contains("QueryShapes") && commands.contains("Raw") && !commands.contains("Tick")
+    );
+    let types = &output.files["types/commands.rs"];
+    assert!(types.contains("Shape") && !types.contains("Defaults"));
+    let introspection = &output.files["introspection.rs"];
+    assert!(introspection.contains("query-shapes") && !introspection.contains("tick"));
+    let handlers = &output.files["handlers/commands.rs"];
+    assert!(handlers.contains("fn raw") && !handlers.contains("OobCommands"));
+}
+
+#[test]
+fn allowed_events_and_types_add_up() {
+    let builder = qapi_codegen::configure()
+        .layout(Layout::Folder)
+        .allow_events(["BARE"]);
+    let output = builder
+        .clone()
+        .generate(file("events"))
+        .expect("it can be generated");
+    assert!(
+        output.files["events/events.rs"].contains("Bare")
+            && !output.files.contains_key("types/events.rs")
+    );
+    let output = builder
+        .allow_types(["Data"])
+        .generate(file("events"))
+        .expect("it can be generated");
+    assert!(output.files["types/events.rs"].contains("pub struct Data"));
+}
+
+#[test]
+fn selection_changes_no_names() {
+    let output = qapi_codegen::configure()
+        .allow_types(["IoThread"])
+        .generate(file("names"));
+    let output = output.expect("it can be generated");
+    let text = &output.files["mod.rs"];
+    assert!(text.contains("pub struct IoThread2") && !text.contains("pub struct IoThread "));
+}
+
+#[test]
+fn pattern_without_a_match_is_an_error() {
+    let error = |builder: qapi_codegen::Builder| {
+        let error = builder
+            .generate(file("commands"))
+            .expect_err("there is no such thing");
+        assert_eq!(error.kind(), ErrorKind::Config);
+        error.to_string()
+    };
+    let builder = qapi_codegen::configure();
+    assert_eq!(
+        error(builder.clone().allow_commands(["query-shape"])),
+        "no command matches 'query-shape'; there are 'query-shapes'"
+    );
+    assert_eq!(
+        error(builder.clone().allow_events(["X"])),
+        "no event matches 'X'"
+    );
+    assert_eq!(
+        error(builder.clone().extern_type("Shap", "a::B")),
+        "no type matches 'Shap'; there are 'Shape'"
+    );
+    assert!(
+        error(builder.clone().type_attribute("Shape", "derive("))
+            .starts_with("'derive(' is no attribute: ")
+    );
+    assert!(error(builder.extern_type("Shape", "a b")).starts_with("'a b' is no path of a type: "));
+}
+
+#[test]
+fn type_attributes_go_to_types_and_their_variants() {
+    let builder = qapi_codegen::configure()
+        .type_attribute("Shape", "#[derive(Eq)]")
+        .type_attribute("*", "#[must_use]");
+    let output = builder
+        .generate(file("unions"))
+        .expect("it can be generated");
+    let text = &output.files["mod.rs"];
+    assert_eq!(text.matches("#[derive(Eq)]").count(), 2, "{text}");
+    assert_eq!(text.matches("#[must_use]").count(), 10, "{text}");
+}

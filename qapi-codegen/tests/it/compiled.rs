@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use qapi_codegen::Layout;
+use qapi_codegen::{Builder, Conditions, Layout};
 
 use crate::corpus;
 use crate::snapshots::{SCHEMAS, file};
@@ -40,7 +40,11 @@ impl Package {
     }
 
     fn add(&mut self, module: &str, schema: &Path) {
-        let output = qapi_codegen::configure()
+        self.add_by(qapi_codegen::configure(), module, schema);
+    }
+
+    fn add_by(&mut self, builder: Builder, module: &str, schema: &Path) {
+        let output = builder
             .layout(Layout::Folder)
             .generate(schema)
             .unwrap_or_else(|error| panic!("{error}"));
@@ -87,6 +91,42 @@ fn small_schemas_compile_and_work() {
 }
 
 #[test]
+fn options_compile() {
+    let mut package = Package::new("generated-options");
+    let builder = qapi_codegen::configure();
+    let own = Path::new(ROOT).join("schema/qmp/qapi-schema.json");
+    let few = builder
+        .clone()
+        .allow_commands(["query-status", "*cpu*"])
+        .allow_events(["STOP"]);
+    package.add_by(few, "few", &own);
+    package.add_by(
+        builder.clone().type_attribute("Chain", "#[derive(Eq)]"),
+        "attribute",
+        &file("recursion"),
+    );
+    let external = builder
+        .clone()
+        .extern_type("Base", "::qmp_runtime::json::Value");
+    package.add_by(external, "external", &file("structs"));
+    let external = builder
+        .clone()
+        .extern_type("Options", "::qmp_runtime::json::Value")
+        .doc_comments(false);
+    package.add_by(external, "choice", &file("alternates"));
+    let unformatted = builder.clone().format(false);
+    package.add_by(unformatted, "unformatted", &file("unions"));
+    let evaluated = builder.clone().conditions(Conditions::Evaluate([].into()));
+    package.add_by(evaluated, "evaluated", &file("conditions"));
+    package.add_by(
+        builder.define("CONFIG_LINUX"),
+        "defined",
+        &file("conditions"),
+    );
+    package.cargo(&["check", "--quiet"]);
+}
+
+#[test]
 fn own_schemas_compile() {
     let mut package = Package::new("generated-own");
     package.add("qmp", &Path::new(ROOT).join("schema/qmp/qapi-schema.json"));
@@ -109,6 +149,11 @@ fn qemus_schemas_compile() {
                 root.replace('-', "_")
             );
             package.add(&module, &schema);
+        }
+    }
+    for name in ["qapi-schema-test", "doc-good"] {
+        if let Some(schema) = corpus::path(&format!("qemu-tests/{name}.json")) {
+            package.add(&name.replace('-', "_"), &schema);
         }
     }
     package.cargo(&["check", "--quiet"]);

@@ -155,6 +155,12 @@ fn generated_folder_is_made_checked_and_cleaned() {
         Some(0)
     );
 
+    // Bindings of another schema in a folder below are none of its business.
+    let below = format!("{target}/below");
+    assert_eq!(
+        qapi(&["gen", commands, "-o", &below], "").status.code(),
+        Some(0)
+    );
     let own = Path::new(target).join("own.rs");
     std::fs::write(&own, "// not generated\n").expect("there is room");
     assert_eq!(
@@ -162,6 +168,8 @@ fn generated_folder_is_made_checked_and_cleaned() {
         Some(0)
     );
     assert!(!Path::new(target).join("commands/commands.rs").exists());
+    assert!(!Path::new(target).join("handlers").exists());
+    assert!(Path::new(&below).join("commands/commands.rs").exists());
     assert!(own.exists() && Path::new(target).join("events/events.rs").exists());
 }
 

@@ -1,4 +1,10 @@
 //! Tests of the bindings.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests fail as tests do"
+)]
 
 mod examples;
 mod real_qemu;
