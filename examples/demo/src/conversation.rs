@@ -81,9 +81,7 @@ impl Conversation {
             .execute(command)
             .with_context(|| format!("{name} failed"))?;
         // Events are sent in front of the reply to the command that causes them.
-        while let Some(event) = self.client.next_event(Some(Duration::ZERO))? {
-            self.show_event(event);
-        }
+        self.show_events()?;
         show(
             RECEIVED,
             "←",
@@ -93,6 +91,18 @@ impl Conversation {
             ),
         );
         Ok(result)
+    }
+
+    /// Shows the events that have come.
+    fn show_events(&mut self) -> anyhow::Result<()> {
+        loop {
+            match self.client.next_event(Some(Duration::ZERO)) {
+                Ok(Some(event)) => self.show_event(event),
+                Ok(None) => return Ok(()),
+                Err(error) if error.is_closed() => return Ok(()), // behind the reply to `quit`
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// Waits for an event; others are shown as they come.

@@ -32,10 +32,10 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    pub(crate) fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start(try_kvm: bool) -> anyhow::Result<Self> {
         let console = Arc::new(Console::default());
         let events = EventSink::new();
-        let machine = Arc::new(boot(&console, &events)?);
+        let machine = Arc::new(boot(try_kvm, &console, &events)?);
         let vmm = Vmm::new(Arc::clone(&machine), Some("demo".into()), None);
         let server = vmm.serve(Server::builder().events(&events))?;
         let folder = tempfile::tempdir()?;
@@ -82,18 +82,18 @@ impl Demo {
 }
 
 /// A machine with the guest `heartbeat`, under KVM where there is one.
-fn boot(console: &Arc<Console>, events: &EventSink) -> anyhow::Result<Machine> {
-    match make(AccelKind::Kvm, console, events) {
-        Ok(machine) => {
-            note("a machine with 1 CPU and 64 MiB under KVM, with the guest 'heartbeat'");
-            Ok(machine)
-        }
-        Err(error) => {
-            note(&format!("{error:#}"));
-            note("going on without: no guest code runs, everything else works");
-            make(AccelKind::None, console, events)
+fn boot(try_kvm: bool, console: &Arc<Console>, events: &EventSink) -> anyhow::Result<Machine> {
+    if try_kvm {
+        match make(AccelKind::Kvm, console, events) {
+            Ok(machine) => {
+                note("a machine with 1 CPU and 64 MiB under KVM, with the guest 'heartbeat'");
+                return Ok(machine);
+            }
+            Err(error) => note(&format!("{error:#}")),
         }
     }
+    note("no KVM: no guest code runs, everything else works");
+    make(AccelKind::None, console, events)
 }
 
 fn make(accel: AccelKind, console: &Arc<Console>, events: &EventSink) -> anyhow::Result<Machine> {

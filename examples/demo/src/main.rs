@@ -22,22 +22,43 @@ use conversation::Conversation;
 use machine::Demo;
 use qmp::{commands, events};
 
+const USAGE: &str = "\
+usage: demo [--accel none]
+
+Boots a built-in guest under KVM and shows a QMP conversation with its machine.
+Without /dev/kvm, or with --accel none, no guest code runs and the rest is the same.
+";
+
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let try_kvm = match arguments[..] {
+        [] => true,
+        ["--accel", "none"] => false,
+        ["--help" | "-h"] => {
+            anstream::print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            anstream::eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
     let started = Instant::now();
-    match run() {
+    match run(try_kvm) {
         Ok(()) => {
             conversation::note(&format!("done in {:.1} s", started.elapsed().as_secs_f64()));
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("demo: {error:#}");
+            anstream::eprintln!("demo: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run() -> anyhow::Result<()> {
-    let demo = Demo::start()?;
+fn run(try_kvm: bool) -> anyhow::Result<()> {
+    let demo = Demo::start(try_kvm)?;
     let mut qmp = Conversation::connect(demo.socket())?;
     conversation::note("what machine is this?");
     qmp.execute(&commands::QueryName {})?;
@@ -49,10 +70,12 @@ fn run() -> anyhow::Result<()> {
         demo.wait_for_guest("heartbeat: running")?;
         std::thread::sleep(Duration::from_millis(300)); // some heartbeats
     }
-    conversation::note("stop it and look into its memory");
+    conversation::note("stop it, and look into its memory if it has run");
     qmp.execute(&commands::Stop {})?;
     qmp.execute(&commands::QueryStatus {})?;
-    look_into_memory(&demo, &mut qmp)?;
+    if demo.has_guest() {
+        look_into_memory(&demo, &mut qmp)?;
+    }
     conversation::note("go on, with a non-maskable interrupt");
     qmp.execute(&commands::Cont {})?;
     if demo.has_guest() {

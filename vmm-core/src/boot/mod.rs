@@ -51,7 +51,7 @@ pub enum BootError {
     NoEntry,
     /// A segment lies where the start parameters go.
     #[error(
-        "the kernel's segment at {address:#x} lies in the first megabyte, where the start parameters go"
+        "the kernel's segment at {address:#x} lies in the first megabyte, where the start parameters go: link it to {FLAT_ADDRESS:#x} or above"
     )]
     LowSegment {
         /// The segment's address.

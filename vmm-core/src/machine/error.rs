@@ -29,7 +29,7 @@ pub enum MachineError {
     #[error(transparent)]
     Bus(#[from] BusError),
     /// An image file cannot be read.
-    #[error("could not load '{path}': {error}")]
+    #[error("could not load '{path}': {error}; check the path given with -kernel or -initrd")]
     Image {
         /// The file.
         path: PathBuf,
