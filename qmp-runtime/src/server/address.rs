@@ -8,8 +8,14 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::time::Duration;
+
+use rustix::io::Errno;
 
 use crate::fd::Channel;
+
+/// How long to wait for the process to close something, when no more can be opened.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
 
 /// Where a monitor listens.
 ///
@@ -127,16 +133,21 @@ impl Listener {
     }
 }
 
+/// Accepts the next client; ends only when the listening socket itself is of no use.
 fn accept<T>(mut accept: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        match accept() {
+        let error = match accept() {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
             // The client has gone already, or a signal came.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
-                ) => {}
-            result => return result,
+            Some(Errno::CONNABORTED | Errno::INTR | Errno::AGAIN) => {}
+            // The process has too much open just now; the client waits meanwhile.
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
+                std::thread::sleep(BETWEEN_ATTEMPTS);
+            }
+            _ => return Err(error),
         }
     }
 }

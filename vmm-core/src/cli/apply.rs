@@ -1,11 +1,10 @@
 //! From options to a machine.
 
-use std::net::ToSocketAddrs;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use qmp_runtime::server::Address;
 
+use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
 use super::{MonitorOptions, Options, UsageError};
@@ -20,14 +19,6 @@ impl From<ParamsError> for UsageError {
     fn from(error: ParamsError) -> Self {
         UsageError(error.0)
     }
-}
-
-/// A character device that was declared.
-#[derive(Debug)]
-enum Chardev {
-    Backend(BackendConfig),
-    /// For a monitor: where it listens, and whether to wait for the first client.
-    Listener(Address, bool),
 }
 
 /// The options so far.
@@ -173,40 +164,12 @@ impl Builder {
     }
 
     fn chardev(&mut self, value: &str) -> Result<(), UsageError> {
-        let mut params = Params::parse(value, Some("backend"));
-        let id = params
-            .take("id")
-            .ok_or_else(|| UsageError::new("needs a label: add id=LABEL"))?;
+        let (id, chardev) = chardev::parse(value)?;
         if self.chardevs.iter().any(|(label, _)| *label == id) {
             return Err(UsageError::new(format!(
                 "there is a character device '{id}' already"
             )));
         }
-        let chardev = match params.first().unwrap_or_default() {
-            "null" => Chardev::Backend(BackendConfig::Null),
-            "stdio" => {
-                params.take("signal");
-                Chardev::Backend(BackendConfig::Stdio)
-            }
-            "file" => Chardev::Backend(BackendConfig::File {
-                path: required(&mut params, "path")?.into(),
-                input: params.take("input-path").map(PathBuf::from),
-                append: params.take_switch("append", false)?,
-            }),
-            "ringbuf" => {
-                let size = params
-                    .take("size")
-                    .map_or(Ok(64 << 10), |size| parse_bytes(&size))?;
-                Chardev::Backend(BackendConfig::RingBuf { size })
-            }
-            "socket" => socket(&mut params)?,
-            other => {
-                return Err(UsageError::new(format!(
-                    "'{other}': use null, stdio, file, ringbuf or socket"
-                )));
-            }
-        };
-        params.finish()?;
         self.chardevs.push((id, chardev));
         Ok(())
     }
@@ -362,65 +325,6 @@ impl Builder {
 fn parse_accel(name: &str) -> Result<AccelKind, UsageError> {
     name.parse()
         .map_err(|error| UsageError::new(format!("{error}")))
-}
-
-fn required(params: &mut Params, key: &str) -> Result<String, UsageError> {
-    params
-        .take(key)
-        .ok_or_else(|| UsageError::new(format!("needs {key}=…")))
-}
-
-/// A plain number is bytes here, not MiB.
-fn parse_bytes(text: &str) -> Result<usize, UsageError> {
-    let text = if text.ends_with(|ch: char| ch.is_ascii_digit()) {
-        format!("{text}b")
-    } else {
-        text.to_owned()
-    };
-    usize::try_from(parse_size(&text)?)
-        .map_err(|_| UsageError::new(format!("'{text}' is too large")))
-}
-
-fn socket(params: &mut Params) -> Result<Chardev, UsageError> {
-    if !params.take_switch("server", false)? {
-        return Err(UsageError::new("a monitor listens: add server=on"));
-    }
-    let wait = params.take_switch("wait", true)?;
-    let address = if let Some(path) = params.take("path") {
-        Address::Unix(path.into())
-    } else if let Some(fd) = params.take("fd") {
-        inherited(&fd)?
-    } else {
-        let port = required(params, "port")?;
-        let host = params.take("host").unwrap_or_default();
-        let address = format!("{host}:{port}");
-        if !host.is_empty() && address.to_socket_addrs().is_err() {
-            return Err(UsageError::new(format!(
-                "'{address}' is no address of this host"
-            )));
-        }
-        Address::Tcp(address)
-    };
-    Ok(Chardev::Listener(address, wait))
-}
-
-/// Takes over a listening socket that the parent process has opened.
-#[expect(
-    unsafe_code,
-    reason = "only the parent process knows that the number is ours"
-)]
-fn inherited(text: &str) -> Result<Address, UsageError> {
-    let number: RawFd = text
-        .parse()
-        .map_err(|_| UsageError::new(format!("'{text}' is no descriptor number")))?;
-    // Standard streams belong to the standard library; what is not open cannot be owned.
-    let exists = number > 2 && std::fs::exists(format!("/proc/self/fd/{number}")).unwrap_or(false);
-    if !exists {
-        return Err(UsageError::new(format!("descriptor {number} is not open")));
-    }
-    // SAFETY: the descriptor is open, and by QEMU's convention for `fd=` it is handed over with the
-    // option; nothing has been opened in this process before the command line is read.
-    Ok(Address::Inherited(unsafe { OwnedFd::from_raw_fd(number) }))
 }
 
 fn parse_uuid(text: &str) -> Result<String, UsageError> {

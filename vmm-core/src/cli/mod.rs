@@ -4,6 +4,7 @@
 //! by it.
 
 mod apply;
+mod chardev;
 mod params;
 mod table;
 

@@ -1,4 +1,4 @@
-//! The only `unsafe` code of the crate: handing guest memory to KVM, reading
+//! The `unsafe` code of the machine: handing guest memory to KVM, reading
 //! unions that KVM fills, and the signal handler that ends a `KVM_RUN`.
 
 use std::cell::Cell;

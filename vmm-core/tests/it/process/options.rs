@@ -160,3 +160,38 @@ fn guest_prints_to_standard_output() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(String::from_utf8(output.stdout).unwrap().contains("hello"));
 }
+
+#[test]
+fn inherited_socket_carries_a_monitor() {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixListener;
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("qmp");
+    let listener = UnixListener::bind(&path).unwrap();
+    // What a child inherits must not be closed on exec.
+    rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).unwrap();
+    let socket = format!("socket,id=m,fd={},server=on,wait=off", listener.as_raw_fd());
+    let mut process = super::command()
+        .args([
+            "-M",
+            "none",
+            "-nodefaults",
+            "-chardev",
+            &socket,
+            "-mon",
+            "chardev=m,mode=control",
+        ])
+        .spawn()
+        .unwrap();
+    drop(listener);
+    let mut client = qmp_runtime::client::Client::connect_unix(&path).unwrap();
+    client.execute(&qmp_types::qmp::commands::Quit {}).unwrap();
+    assert!(process.wait().unwrap().success());
+    assert_eq!(
+        run(&["-chardev", "socket,id=m,fd=999,server=on"])
+            .status
+            .code(),
+        Some(2)
+    );
+}
