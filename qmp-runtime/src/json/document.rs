@@ -84,6 +84,22 @@ impl Document {
         })
     }
 
+    /// The bytes of a string's value.
+    pub(super) fn text(&self, id: NodeId) -> Cow<'_, [u8]> {
+        let node = self.node(id);
+        let text = &self.bytes[node.start as usize + 1..node.end as usize - 1];
+        if node.escaped {
+            Cow::Owned(text::unescape(text).into_bytes())
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+
+    /// Whether two string nodes have the same value.
+    pub(super) fn same_text(&self, left: NodeId, right: NodeId) -> bool {
+        self.text(left) == self.text(right)
+    }
+
     /// Whether a string node has this value.
     pub(crate) fn str_is(&self, id: NodeId, value: &str) -> bool {
         let node = self.node(id);

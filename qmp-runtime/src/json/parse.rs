@@ -27,6 +27,7 @@ pub(super) fn parse(bytes: Vec<u8>, tokens: &[Token]) -> Result<Document> {
         document,
         tokens,
         at: 0,
+        open_keys: Vec::new(),
     };
     parser
         .value()
@@ -47,6 +48,8 @@ struct Parser<'t> {
     document: Document,
     tokens: &'t [Token],
     at: usize,
+    /// The keys of the objects that are open, the innermost one's last.
+    open_keys: Vec<NodeId>,
 }
 
 impl Parser<'_> {
@@ -118,7 +121,10 @@ impl Parser<'_> {
             self.at += 1;
             return Ok(object);
         }
-        let mut keys = Keys::default();
+        let mut keys = Keys {
+            first: self.open_keys.len(),
+            many: HashSet::new(),
+        };
         loop {
             self.pair(&mut keys)?;
             match self.next()?.kind {
@@ -127,6 +133,7 @@ impl Parser<'_> {
                 _ => return Err("expected separator in dict".into()),
             }
         }
+        self.open_keys.truncate(keys.first);
         Ok(self.close(object))
     }
 
@@ -139,11 +146,29 @@ impl Parser<'_> {
             return Err("missing : in object pair".into());
         }
         self.value()?;
-        if keys.is_new(&self.document, key) {
+        if self.is_new(keys, key) {
             Ok(())
         } else {
             Err("duplicate key".into())
         }
+    }
+
+    fn is_new(&mut self, keys: &mut Keys, key: NodeId) -> bool {
+        if !keys.many.is_empty() {
+            return keys.many.insert(self.document.text(key).into_owned());
+        }
+        let few = &self.open_keys[keys.first..];
+        if few.iter().any(|&other| self.document.same_text(other, key)) {
+            return false;
+        }
+        self.open_keys.push(key);
+        if self.open_keys.len() - keys.first > FEW_MEMBERS {
+            let names = self.open_keys.drain(keys.first..);
+            keys.many = names
+                .map(|key| self.document.text(key).into_owned())
+                .collect();
+        }
+        true
     }
 
     fn push(&mut self, kind: Kind, escaped: bool, token: Token) -> NodeId {
@@ -166,29 +191,9 @@ impl Parser<'_> {
     }
 }
 
-/// The keys of an object so far.
-#[derive(Default)]
+/// The keys of an object so far: a few are searched one by one, many through a hash table.
 struct Keys {
-    few: Vec<NodeId>,
-    many: HashSet<String>,
-}
-
-impl Keys {
-    fn is_new(&mut self, document: &Document, key: NodeId) -> bool {
-        let Some(name) = document.str(key) else {
-            return false;
-        };
-        if !self.many.is_empty() {
-            return self.many.insert(name.into_owned());
-        }
-        if self.few.iter().any(|&other| document.str_is(other, &name)) {
-            return false;
-        }
-        self.few.push(key);
-        if self.few.len() > FEW_MEMBERS {
-            let names = self.few.drain(..).filter_map(|key| document.str(key));
-            self.many = names.map(std::borrow::Cow::into_owned).collect();
-        }
-        true
-    }
+    /// Where the object's keys start among those of all open objects.
+    first: usize,
+    many: HashSet<Vec<u8>>,
 }
