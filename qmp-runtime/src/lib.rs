@@ -34,9 +34,14 @@ pub use events::EventSink;
 pub use qapi_macros::handlers;
 pub use router::{DuplicateCommand, Router};
 
-/// Open to this project's tests alone.
+/// Open to this project's tests and fuzz targets alone.
 #[doc(hidden)]
 pub mod __private {
+    /// What a client gets for its bytes, without transport, threads and events.
+    pub fn converse(router: crate::Router, input: &[u8]) -> Vec<u8> {
+        crate::session::converse(router, input)
+    }
+
     /// All of a schema's introspection data, masked.
     pub fn select_all(unmasked: &str) -> crate::json::Value {
         crate::introspect::select(unmasked, &|_| true, &|_| true)

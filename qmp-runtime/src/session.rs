@@ -1,14 +1,15 @@
 //! A session: negotiation, the envelope of requests, replies. No I/O and no clock.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 
 use crate::codec::{Decoder, Json, Member, Shape, Slots, SlotsMut};
 use crate::command::{Call, Command, CommandInfo};
-use crate::context::Context;
+use crate::context::{Context, MonitorId};
 use crate::error::{ErrorClass, QmpError};
-use crate::events::line;
-use crate::json::{Document, Item, Kind, NodeId, Style, Writer};
-use crate::router::Dispatcher;
+use crate::events::{EventSink, line};
+use crate::json::{Document, Item, Kind, NodeId, Stream, Style, Writer};
+use crate::router::{Dispatcher, Router};
 
 /// The version that a server greets with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -299,6 +300,31 @@ impl Json for Capabilities {
 impl Command for Capabilities {
     type Return = ();
     const INFO: CommandInfo = CommandInfo::new("qmp_capabilities");
+}
+
+/// A whole conversation without transport, threads and events: what a client gets for its bytes.
+pub(crate) fn converse(router: Router, mut input: &[u8]) -> Vec<u8> {
+    let dispatcher = Dispatcher::new(router);
+    let (events, fds) = (EventSink::new(), Mutex::default());
+    let mut negotiated = Negotiated::default();
+    let mut stream = Stream::new();
+    let mut output = greeting(&Version::default(), Style::Line);
+    while let Some(item) = stream.next_item(&mut input) {
+        let mut cx = Context {
+            events: &events,
+            catalog: &dispatcher.catalog,
+            monitor: MonitorId(0),
+            out_of_band: false,
+            fds: &fds,
+            quit: false,
+        };
+        output.extend(
+            answer(&item, &mut negotiated, &dispatcher, &mut cx, Style::Line)
+                .into_iter()
+                .flatten(),
+        );
+    }
+    output
 }
 
 #[cfg(test)]
