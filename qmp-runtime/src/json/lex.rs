@@ -19,8 +19,9 @@ pub(super) enum TokenKind {
     String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
+    #[default]
     Start,
     /// Inside a string, with its quote.
     Text(u8),
@@ -61,18 +62,12 @@ pub(super) enum Step {
     Stray,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Lexer {
     state: State,
 }
 
 impl Lexer {
-    pub(super) fn new() -> Self {
-        Lexer {
-            state: State::Start,
-        }
-    }
-
     /// Drops the token being read.
     pub(super) fn restart(&mut self) {
         self.state = State::Start;

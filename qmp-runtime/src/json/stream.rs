@@ -36,39 +36,45 @@ pub enum Item {
 /// A message ends at its closing brace (a bare number or keyword at the byte behind it); an error
 /// drops what was gathered and reading goes on, as QEMU's monitor does. Memory is bounded by
 /// [`MAX_TOKEN_BYTES`] and [`MAX_TOKENS`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Stream {
     lexer: Lexer,
+    message: Message,
+}
+
+/// The message being read.
+#[derive(Debug, Default)]
+struct Message {
+    /// Its text, as far as it was copied from the input. A blank between two tokens is kept, more of
+    /// them are not: text in one piece is copied faster, and blanks must not cost memory.
     bytes: Vec<u8>,
     tokens: Vec<Token>,
+    /// How many bytes the finished tokens have.
+    token_bytes: usize,
     /// Where the token being read starts.
-    token_start: usize,
+    start: Option<usize>,
+    /// There was a blank since the last token.
+    gap: bool,
     braces: isize,
     brackets: isize,
 }
 
-impl Default for Stream {
-    fn default() -> Self {
-        Self::new()
-    }
+/// What a finished token brought about.
+enum Finished {
+    More,
+    Whole,
+    Exceeds(&'static str),
 }
 
 impl Stream {
     /// A stream at its beginning.
     pub fn new() -> Self {
-        Stream {
-            lexer: Lexer::new(),
-            bytes: Vec::new(),
-            tokens: Vec::new(),
-            token_start: 0,
-            braces: 0,
-            brackets: 0,
-        }
+        Self::default()
     }
 
-    /// Whether a message is half read.
+    /// Whether no message is half read.
     pub fn is_idle(&self) -> bool {
-        self.bytes.is_empty() && self.tokens.is_empty()
+        self.message.tokens.is_empty() && self.message.start.is_none()
     }
 
     /// Reads up to the end of the next item; takes what it read off the front of `input`.
@@ -76,11 +82,13 @@ impl Stream {
     /// Returns `None` when the input is used up.
     pub fn next_item(&mut self, input: &mut &[u8]) -> Option<Item> {
         let bytes = *input;
-        // What of the token being read lies in this input: `run..at`.
+        let message = &mut self.message;
+        // What was looked at and not copied: `run..at`.
         let (mut run, mut at) = (0, 0);
         while let Some(&byte) = bytes.get(at) {
+            let here = message.bytes.len() + at - run;
             // Not a byte beyond the limit: reading starts anew right behind it.
-            let room = MAX_TOKEN_BYTES + 1 - (self.token_len() + at - run);
+            let room = MAX_TOKEN_BYTES + 1 - message.start.map_or(0, |start| here - start);
             let plain = self.lexer.plain_text(&bytes[at..], room);
             let step = if plain > 0 {
                 Step::Take
@@ -92,19 +100,38 @@ impl Stream {
                 _ => plain.max(1),
             };
             let item = match step {
-                Step::Skip | Step::Again => {
-                    run = at;
+                Step::Again => None,
+                Step::Skip => {
+                    if message.skip() {
+                        message.bytes.extend_from_slice(&bytes[run..at - 1]);
+                        run = at;
+                    }
                     None
                 }
-                Step::Take => self.guard_token(at - run),
+                Step::Take => {
+                    let start = *message.start.get_or_insert(here);
+                    let length = message.bytes.len() + at - run - start;
+                    (length > MAX_TOKEN_BYTES).then(|| {
+                        self.lexer.restart();
+                        message.fail("JSON token size limit exceeded".into())
+                    })
+                }
                 Step::Finish(kind) | Step::FinishBefore(kind) => {
-                    self.bytes.extend_from_slice(&bytes[run..at]);
-                    run = at;
-                    self.guard_token(0).or_else(|| self.finish(kind))
+                    let end = message.bytes.len() + at - run;
+                    match message.finish(kind, here, end) {
+                        Finished::More => None,
+                        Finished::Whole => {
+                            message.bytes.extend_from_slice(&bytes[run..at]);
+                            Some(message.complete())
+                        }
+                        Finished::Exceeds(limit) => {
+                            Some(message.fail(format!("JSON {limit} limit exceeded")))
+                        }
+                    }
                 }
                 Step::Stray => {
-                    self.bytes.extend_from_slice(&bytes[run..at]);
-                    Some(self.stray())
+                    message.bytes.extend_from_slice(&bytes[run..at]);
+                    Some(message.stray(here))
                 }
             };
             if item.is_some() {
@@ -112,33 +139,21 @@ impl Stream {
                 return item;
             }
         }
-        self.bytes.extend_from_slice(&bytes[run..]);
+        message.bytes.extend_from_slice(&bytes[run..]);
         *input = &[];
         None
     }
+}
 
-    fn stray(&mut self) -> Item {
-        let text = String::from_utf8_lossy(&self.bytes[self.token_start..]);
-        // A NUL ends the text, as it does in QEMU's reply.
-        let text = text.split('\0').next().unwrap_or_default();
-        let error = format!("JSON parse error, stray '{text}'");
-        self.fail(error)
+impl Message {
+    /// Takes note of a byte between tokens; says whether it is to be left out.
+    fn skip(&mut self) -> bool {
+        self.tokens.is_empty() || std::mem::replace(&mut self.gap, true)
     }
 
-    fn token_len(&self) -> usize {
-        self.bytes.len() - self.token_start
-    }
-
-    /// A token, of which `more` bytes are not gathered yet, may not outgrow the limit.
-    fn guard_token(&mut self, more: usize) -> Option<Item> {
-        if self.token_len() + more <= MAX_TOKEN_BYTES {
-            return None;
-        }
-        self.lexer.restart();
-        Some(self.fail("JSON token size limit exceeded".into()))
-    }
-
-    fn finish(&mut self, kind: TokenKind) -> Option<Item> {
+    fn finish(&mut self, kind: TokenKind, here: usize, end: usize) -> Finished {
+        let start = self.start.take().unwrap_or(here);
+        self.gap = false;
         match kind {
             TokenKind::LeftBrace => self.braces += 1,
             TokenKind::RightBrace => self.braces -= 1,
@@ -146,33 +161,27 @@ impl Stream {
             TokenKind::RightBracket => self.brackets -= 1,
             _ => {}
         }
-        if let Some(limit) = self.exceeded() {
-            return Some(self.fail(format!("JSON {limit} limit exceeded")));
+        self.token_bytes += end - start;
+        if self.token_bytes > MAX_TOKEN_BYTES {
+            return Finished::Exceeds("token size");
         }
-        let end = self.bytes.len();
-        // Both fit: a message has at most MAX_TOKEN_BYTES bytes.
+        if self.tokens.len() + 1 > MAX_TOKENS {
+            return Finished::Exceeds("token count");
+        }
+        if self.braces + self.brackets > MAX_NESTING as isize {
+            return Finished::Exceeds("nesting depth");
+        }
+        // Both fit: at most one blank stands between two tokens.
         self.tokens.push(Token {
             kind,
-            start: self.token_start as u32,
+            start: start as u32,
             end: end as u32,
         });
-        self.token_start = end;
         let open = self.braces > 0 || self.brackets > 0;
         if open && self.braces >= 0 && self.brackets >= 0 {
-            return None;
-        }
-        Some(self.complete())
-    }
-
-    fn exceeded(&self) -> Option<&'static str> {
-        if self.bytes.len() > MAX_TOKEN_BYTES {
-            Some("token size")
-        } else if self.tokens.len() + 1 > MAX_TOKENS {
-            Some("token count")
-        } else if self.braces + self.brackets > MAX_NESTING as isize {
-            Some("nesting depth")
+            Finished::More
         } else {
-            None
+            Finished::Whole
         }
     }
 
@@ -186,18 +195,33 @@ impl Stream {
         item
     }
 
+    fn stray(&mut self, here: usize) -> Item {
+        let start = self.start.unwrap_or(here);
+        let text = String::from_utf8_lossy(&self.bytes[start..]);
+        // A NUL ends the text, as it does in QEMU's reply.
+        let text = text.split('\0').next().unwrap_or_default();
+        let error = format!("JSON parse error, stray '{text}'");
+        self.fail(error)
+    }
+
     fn fail(&mut self, error: String) -> Item {
         self.reset();
         Item::Error(error)
     }
 
     fn reset(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(KEEP_BYTES);
-        self.tokens.clear();
-        self.tokens.shrink_to(KEEP_BYTES / size_of::<Token>());
-        self.token_start = 0;
-        self.braces = 0;
-        self.brackets = 0;
+        let (mut bytes, mut tokens) = (
+            std::mem::take(&mut self.bytes),
+            std::mem::take(&mut self.tokens),
+        );
+        bytes.clear();
+        bytes.shrink_to(KEEP_BYTES);
+        tokens.clear();
+        tokens.shrink_to(KEEP_BYTES / size_of::<Token>());
+        *self = Message {
+            bytes,
+            tokens,
+            ..Message::default()
+        };
     }
 }
