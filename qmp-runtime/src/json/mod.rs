@@ -1,7 +1,7 @@
 //! QMP's dialect of JSON: a stream of values, QEMU's limits, errors and recovery.
 //!
-//! Bytes pass three stages: [`lex`] cuts them into tokens, [`stream`] gathers the tokens of one
-//! message and guards the limits, [`parse`] checks the grammar and leaves a [`Document`]: the
+//! Bytes pass three stages: `lex` cuts them into tokens, `stream` gathers the tokens of one
+//! message and guards the limits, `parse` checks the grammar and leaves a [`Document`]: the
 //! message's bytes and a flat list of nodes that point into them. Nothing is copied or converted
 //! before somebody asks for it.
 

@@ -1,6 +1,6 @@
 //! The command line, with QEMU's options.
 //!
-//! [`table`] declares the options once: the parser, `--help` and `query-command-line-options` all go
+//! `table` declares the options once: the parser, `--help` and `query-command-line-options` all go
 //! by it.
 
 mod apply;
