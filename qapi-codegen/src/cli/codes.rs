@@ -7,6 +7,9 @@ use super::Failure;
 /// How many codes are named to someone who may have meant one of them.
 const SUGGESTIONS: usize = 3;
 
+/// Titles longer than this are cut, in characters: with a code in front they fit a line of 80.
+const TITLE_WIDTH: usize = 68;
+
 /// The code that a word means: `QAPI0040`, or its number alone.
 pub(crate) fn parse(word: &str) -> Result<Code, Failure> {
     let numbered = word
@@ -20,8 +23,20 @@ pub(crate) fn title(code: Code) -> String {
     let text = code.explain().split("\n\n").next().unwrap_or_default();
     let line = text.split('\n').collect::<Vec<_>>().join(" ");
     let end = [". ", ": "].iter().filter_map(|end| line.find(end)).min();
-    let title = end.map_or(line.as_str(), |end| &line[..end]);
-    title.trim_end_matches('.').to_owned()
+    let title = end.map_or(line.as_str(), |end| line.get(..end).unwrap_or_default());
+    cut(title.trim_end_matches('.'))
+}
+
+/// The words that fit.
+fn cut(title: &str) -> String {
+    if title.chars().count() <= TITLE_WIDTH {
+        return title.to_owned();
+    }
+    let kept: String = title.chars().take(TITLE_WIDTH - 1).collect();
+    let words = kept
+        .rsplit_once(' ')
+        .map_or(kept.as_str(), |(words, _)| words);
+    format!("{}…", words.trim_end_matches(','))
 }
 
 fn unknown(word: &str) -> Failure {
