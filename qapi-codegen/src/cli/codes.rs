@@ -65,11 +65,18 @@ fn close_to(word: &str) -> Vec<Code> {
     codes
 }
 
-/// The number of digits that differ, then how far apart the numbers are.
+/// How many digits differ, digits in the wrong order counting as one; then how far apart the numbers
+/// are.
 fn distance(a: u16, b: u16) -> (usize, u16) {
-    let (x, y) = (format!("{a:05}"), format!("{b:05}"));
-    let differing = x.bytes().zip(y.bytes()).filter(|(x, y)| x != y);
-    (differing.count(), a.abs_diff(b))
+    let digits = |number: u16| format!("{number:05}").into_bytes();
+    let sorted = |mut digits: Vec<u8>| {
+        digits.sort_unstable();
+        digits
+    };
+    let (x, y) = (digits(a), digits(b));
+    let differing = x.iter().zip(&y).filter(|(x, y)| x != y).count();
+    let reordered = differing > 0 && sorted(x) == sorted(y);
+    (if reordered { 1 } else { differing }, a.abs_diff(b))
 }
 
 fn is_about(code: Code, word: &str) -> bool {

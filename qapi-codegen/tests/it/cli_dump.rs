@@ -97,6 +97,8 @@ const SMALL: &str = "\
 # = Shapes
 ##
 
+{ 'pragma': { 'documentation-exceptions': ['Kind'] } }
+
 { 'include': 'sub/colour.json' }
 
 ##
@@ -113,16 +115,36 @@ const SMALL: &str = "\
 #
 # A shape.
 #
-# Features:
+# @kind: what it is
 #
-# @unstable: may change
+# Since: 1.1
 ##
 { 'union': 'Shape', 'base': { 'kind': 'Kind' }, 'discriminator': 'kind',
-  'data': { 'round': 'Colour' }, 'features': [ 'unstable' ],
+  'data': { 'round': 'Colour' },
   'if': { 'all': [ 'A', { 'not': 'B' } ] } }
 
 { 'alternate': 'Any', 'data': { 'name': 'str', 'one': 'Colour' } }
-{ 'command': 'draw', 'data': { '*of': ['Any'] }, 'returns': 'Kind', 'allow-oob': true }
+
+##
+# @draw:
+#
+# Draws
+# something.
+#
+# @of: what
+#     to draw
+#
+# Features:
+#
+# @unstable: it may change
+#
+# Returns: the shape
+#
+# TODO: draw well
+##
+{ 'command': 'draw', 'data': { '*of': ['Any'] }, 'returns': 'Shape', 'allow-oob': true,
+  'features': [ { 'name': 'unstable', 'if': 'A' } ], 'if': 'A' }
+
 { 'event': 'DRAWN', 'data': 'Colour', 'boxed': true }
 ";
 
