@@ -7,10 +7,6 @@
 
 mod build_script;
 mod builder;
-mod cli_check;
-mod cli_dump;
-mod cli_explain;
-mod command;
 mod compiled;
 mod corpus;
 mod engine;
