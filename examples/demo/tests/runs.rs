@@ -1,4 +1,5 @@
 //! The demo, start to end.
+#![allow(clippy::panic, reason = "helpers of tests fail as tests do")]
 
 use std::process::{Command, Output};
 
