@@ -4,7 +4,10 @@
 //! A [`Parser`] yields one top-level piece after the other and goes on behind an error at the next
 //! line that looks like the start of an expression.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+
+use foldhash::HashSet;
+use memchr::memchr;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lex::{Lexer, Token, TokenKind};
@@ -13,40 +16,40 @@ use crate::source::Span;
 /// How deeply objects and arrays may nest; QEMU's own schemas need six.
 pub const MAX_NESTING: usize = 100;
 
-/// A value and where it stands.
+/// A value and where it stands; strings are those of the text as far as possible.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
+pub struct Node<'t> {
     /// The value.
-    pub value: Value,
+    pub value: Value<'t>,
     /// Where it stands, brackets and quotes included.
     pub span: Span,
 }
 
 /// A value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub enum Value<'t> {
     /// A string, its escapes resolved.
-    Str(String),
+    Str(Cow<'t, str>),
     /// `true` or `false`.
     Bool(bool),
     /// An array.
-    List(Vec<Node>),
+    List(Vec<Node<'t>>),
     /// An object, in the order written; no key stands twice.
-    Object(Vec<Entry>),
+    Object(Vec<Entry<'t>>),
 }
 
 /// One key of an object and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct Entry<'t> {
     /// The key.
-    pub key: String,
+    pub key: Cow<'t, str>,
     /// Where the key stands.
     pub key_span: Span,
     /// The value.
-    pub value: Node,
+    pub value: Node<'t>,
 }
 
-impl Node {
+impl<'t> Node<'t> {
     /// The string, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
@@ -56,7 +59,7 @@ impl Node {
     }
 
     /// The elements, if it is an array.
-    pub fn as_list(&self) -> Option<&[Node]> {
+    pub fn as_list(&self) -> Option<&[Node<'t>]> {
         match &self.value {
             Value::List(nodes) => Some(nodes),
             _ => None,
@@ -64,7 +67,7 @@ impl Node {
     }
 
     /// The entries, if it is an object.
-    pub fn as_object(&self) -> Option<&[Entry]> {
+    pub fn as_object(&self) -> Option<&[Entry<'t>]> {
         match &self.value {
             Value::Object(entries) => Some(entries),
             _ => None,
@@ -72,11 +75,14 @@ impl Node {
     }
 
     /// The value of a key, if it is an object that has it.
-    pub fn get(&self, key: &str) -> Option<&Node> {
+    pub fn get(&self, key: &str) -> Option<&Node<'t>> {
         let found = self.as_object()?.iter().find(|entry| entry.key == key)?;
         Some(&found.value)
     }
 }
+
+const MISSING_COMMA: &str = "missing comma put in, as the readers of QEMU 1.x did";
+const TRAILING_COMMA: &str = "comma before '}' left out, as the readers of QEMU 1.x did";
 
 type Parsed<T> = Result<T, Box<Diagnostic>>;
 
@@ -170,7 +176,7 @@ impl<'s> Parser<'s> {
     /// # Errors
     ///
     /// Whatever is malformed in it; call [`Parser::recover`] then.
-    pub fn expression(&mut self) -> Parsed<Node> {
+    pub fn expression(&mut self) -> Parsed<Node<'s>> {
         self.node(0)
     }
 
@@ -182,7 +188,7 @@ impl<'s> Parser<'s> {
         )))
     }
 
-    fn node(&mut self, depth: usize) -> Parsed<Node> {
+    fn node(&mut self, depth: usize) -> Parsed<Node<'s>> {
         let first = self.token;
         if depth >= MAX_NESTING {
             let message = format!("expressions nest deeper than {MAX_NESTING} levels");
@@ -210,7 +216,7 @@ impl<'s> Parser<'s> {
         }
     }
 
-    fn list(&mut self, open: Span, depth: usize) -> Parsed<Node> {
+    fn list(&mut self, open: Span, depth: usize) -> Parsed<Node<'s>> {
         self.advance()?;
         let mut nodes = Vec::new();
         if !self.token.is(']') {
@@ -240,14 +246,14 @@ impl<'s> Parser<'s> {
         })
     }
 
-    fn object(&mut self, open: Span, depth: usize) -> Parsed<Node> {
+    fn object(&mut self, open: Span, depth: usize) -> Parsed<Node<'s>> {
         self.advance()?;
         let mut entries = Vec::new();
         if !self.token.is('}') {
             if self.token.kind != TokenKind::Str {
                 return self.fail("expected string or '}'");
             }
-            let mut keys = HashSet::new();
+            let mut keys = Keys::default();
             loop {
                 self.entry(&mut entries, &mut keys, depth)?;
                 if self.token.is('}') || !self.comma(depth)? {
@@ -265,8 +271,8 @@ impl<'s> Parser<'s> {
 
     fn entry(
         &mut self,
-        entries: &mut Vec<Entry>,
-        keys: &mut HashSet<&'s str>,
+        entries: &mut Vec<Entry<'s>>,
+        keys: &mut Keys<'s>,
         depth: usize,
     ) -> Parsed<()> {
         let key = self.token;
@@ -275,7 +281,7 @@ impl<'s> Parser<'s> {
             return self.fail("expected ':'");
         }
         self.advance()?;
-        if !keys.insert(key.text) {
+        if !keys.insert(key.text, entries) {
             return Err(Box::new(self.duplicate(key, entries)));
         }
         let value = self.node(depth + 1)?;
@@ -287,7 +293,7 @@ impl<'s> Parser<'s> {
         Ok(())
     }
 
-    fn duplicate(&self, key: Token<'_>, entries: &[Entry]) -> Diagnostic {
+    fn duplicate(&self, key: Token<'_>, entries: &[Entry<'_>]) -> Diagnostic {
         let name = unescape(key.text);
         let message = format!("duplicate key '{name}'");
         let problem =
@@ -304,11 +310,11 @@ impl<'s> Parser<'s> {
         if comma.is(',') {
             self.advance()?;
             if self.lenient && self.token.is('}') {
-                self.forgive("expected string", "a comma before '}'", self.token.span);
+                self.forgive("expected string", TRAILING_COMMA, self.token.span);
                 return Ok(false);
             }
         } else if self.lenient && depth == 0 && comma.kind == TokenKind::Str {
-            self.forgive("expected ',' or '}'", "a missing comma", comma.span);
+            self.forgive("expected ',' or '}'", MISSING_COMMA, comma.span);
         } else {
             return self.fail("expected ',' or '}'");
         }
@@ -318,21 +324,42 @@ impl<'s> Parser<'s> {
         Ok(true)
     }
 
-    fn forgive(&mut self, message: &str, what: &str, span: Span) {
-        let help = format!("only schemas of QEMU 1.x got away with {what}");
-        self.notes.push(
-            Diagnostic::syntax(Code::Expected, message, span)
-                .help(help)
-                .soft(),
-        );
+    fn forgive(&mut self, message: &str, note: &'static str, span: Span) {
+        let help = "only schemas of QEMU 1.x got away with it";
+        let problem = Diagnostic::syntax(Code::Expected, message, span);
+        self.notes.push(problem.help(help).lifted_as(note));
     }
 }
 
 /// The only escape is a doubled backslash.
-fn unescape(raw: &str) -> String {
-    if raw.contains('\\') {
-        raw.replace("\\\\", "\\")
-    } else {
-        raw.to_owned()
+fn unescape(raw: &str) -> Cow<'_, str> {
+    match memchr(b'\\', raw.as_bytes()) {
+        Some(_) => Cow::Owned(raw.replace("\\\\", "\\")),
+        None => Cow::Borrowed(raw),
+    }
+}
+
+/// The keys of an object so far. Few are compared one by one, many are hashed.
+#[derive(Default)]
+struct Keys<'s> {
+    hashed: HashSet<&'s str>,
+}
+
+impl<'s> Keys<'s> {
+    const FEW: usize = 12;
+
+    /// Notes a key, as written; false when it is there already. `entries` are those before it.
+    fn insert(&mut self, key: &'s str, entries: &[Entry<'s>]) -> bool {
+        if entries.len() < Self::FEW && !key.contains('\\') {
+            return entries.iter().all(|entry| entry.key != key);
+        }
+        if self.hashed.is_empty() {
+            let before = entries.iter().filter_map(|entry| match entry.key {
+                Cow::Borrowed(key) => Some(key),
+                Cow::Owned(_) => None,
+            });
+            self.hashed.extend(before);
+        }
+        self.hashed.insert(key)
     }
 }

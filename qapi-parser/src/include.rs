@@ -3,13 +3,16 @@
 //! Each file is read once, where it is included first; a further directive is a no-op. The text of
 //! an included file stands in the place of its directive.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
+use std::cell::OnceCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::Options;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::doc::{self, Doc};
+use crate::dialect::Dialect;
+use crate::doc::{self, Doc, Scratch};
 use crate::expr::{Entry, Node, Parser};
 use crate::lex::TokenKind;
 use crate::loader::{Loader, normalize};
@@ -24,18 +27,18 @@ pub const MAX_INCLUDE_DEPTH: usize = 64;
 
 /// A piece of the flattened schema.
 #[derive(Debug)]
-pub(crate) enum Piece {
+pub(crate) enum Piece<'t> {
     /// An expression with its documentation comment.
-    Definition { node: Node, doc: Option<Doc> },
+    Definition { node: Node<'t>, doc: Option<Doc> },
     /// An include directive and the id of the file that it names.
     Include { span: Span, file: u32 },
     /// A free-form documentation comment.
     FreeForm(Doc),
 }
 
-impl Piece {
+impl<'t> Piece<'t> {
     /// The expression of a definition.
-    pub(crate) fn node(&self) -> Option<&Node> {
+    pub(crate) fn node(&self) -> Option<&Node<'t>> {
         match self {
             Piece::Definition { node, .. } => Some(node),
             _ => None,
@@ -45,19 +48,44 @@ impl Piece {
 
 /// All files of a schema, parsed.
 #[derive(Debug, Default)]
-pub(crate) struct Parsed {
+pub(crate) struct Parsed<'t> {
     pub(crate) sources: SourceMap,
-    pub(crate) pieces: Vec<Piece>,
+    pub(crate) pieces: Vec<Piece<'t>>,
     pub(crate) pragmas: Pragmas,
     pub(crate) problems: Vec<Diagnostic>,
 }
 
+/// The texts of the files; the pieces borrow from them.
+#[derive(Debug)]
+pub(crate) struct Texts(Vec<OnceCell<Arc<str>>>);
+
+impl Texts {
+    /// Room for every file that a schema may have.
+    pub(crate) fn new() -> Texts {
+        Texts(vec![OnceCell::new(); MAX_FILES])
+    }
+
+    /// Keeps the text of the file with this id.
+    fn keep(&self, id: u32, text: Arc<str>) -> &str {
+        let cell = self.0.get(id as usize);
+        cell.map_or("", |cell| cell.get_or_init(|| text))
+    }
+}
+
 /// Reads the root file and all that it includes.
-pub(crate) fn parse(root: &Path, loader: &dyn Loader, modern: bool) -> Parsed {
+pub(crate) fn parse<'t>(
+    root: &Path,
+    loader: &dyn Loader,
+    options: &Options,
+    texts: &'t Texts,
+) -> Parsed<'t> {
     let mut graph = Graph {
+        texts,
+        scratch: Scratch::default(),
         loader,
-        modern,
-        ids: HashMap::new(),
+        modern: options.dialect == Dialect::Modern,
+        folders: &options.include_dirs,
+        ids: HashMap::default(),
         parsed: Parsed::default(),
     };
     match loader.load(root) {
@@ -81,15 +109,19 @@ fn no_span() -> Span {
     }
 }
 
-struct Graph<'l> {
+struct Graph<'l, 't> {
+    texts: &'t Texts,
+    scratch: Scratch<'t>,
     loader: &'l dyn Loader,
     modern: bool,
+    /// Where files are looked for that are not beside the including one.
+    folders: &'l [PathBuf],
     /// The files read so far, by normalised path.
     ids: HashMap<PathBuf, u32>,
-    parsed: Parsed,
+    parsed: Parsed<'t>,
 }
 
-impl Graph<'_> {
+impl Graph<'_, '_> {
     fn problem(&mut self, problem: Diagnostic) {
         self.parsed.problems.push(problem);
     }
@@ -135,28 +167,29 @@ impl Graph<'_> {
             let problem = Diagnostic::syntax(Code::NotUtf8, "file is not valid UTF-8", span);
             self.problem(problem.help("convert the file to UTF-8"));
         }
+        let text = self.texts.keep(id, text);
         Pieces {
             graph: self,
             id,
             depth,
             doc: None,
         }
-        .read(&text);
+        .read(text);
         id
     }
 }
 
 /// Reads the pieces of one file.
-struct Pieces<'g, 'l> {
-    graph: &'g mut Graph<'l>,
+struct Pieces<'g, 'l, 't> {
+    graph: &'g mut Graph<'l, 't>,
     id: u32,
     depth: usize,
     /// The documentation comment just read, and where it is.
     doc: Option<(Doc, Span)>,
 }
 
-impl Pieces<'_, '_> {
-    fn read(&mut self, text: &str) {
+impl<'t> Pieces<'_, '_, 't> {
+    fn read(&mut self, text: &'t str) {
         let mut parser = Parser::new(text, self.id, !self.graph.modern);
         let mut failed = parser.start().err();
         let mut start = parser.token().span;
@@ -181,15 +214,15 @@ impl Pieces<'_, '_> {
         self.leave_doc();
     }
 
-    fn comment(&mut self, parser: &mut Parser<'_>) -> Result<(), Box<Diagnostic>> {
+    fn comment(&mut self, parser: &mut Parser<'t>) -> Result<(), Box<Diagnostic>> {
         self.leave_doc();
-        let block = doc::parse(parser, self.graph.modern)?;
+        let block = doc::parse(parser, self.graph.modern, &mut self.graph.scratch)?;
         self.graph.parsed.problems.extend(block.problems);
         self.doc = Some((block.doc, block.span));
         Ok(())
     }
 
-    fn expression(&mut self, parser: &mut Parser<'_>) -> Result<(), Box<Diagnostic>> {
+    fn expression(&mut self, parser: &mut Parser<'t>) -> Result<(), Box<Diagnostic>> {
         let node = parser.expression()?;
         let Some(entries) = node.as_object() else {
             let message = "top-level expression must be an object";
@@ -223,7 +256,8 @@ impl Pieces<'_, '_> {
             let message = "definition documentation required";
             let problem = Diagnostic::error(Code::DocSymbol, message, span).anchor(span, false);
             let help = "start the comment with a line '# @NAME:'";
-            self.graph.problem(problem.help(help).soft());
+            let note = "comment without a line '@NAME:' read as that of the definition behind it";
+            self.graph.problem(problem.help(help).lifted_as(note));
         }
         doc
     }
@@ -241,7 +275,7 @@ impl Pieces<'_, '_> {
         self.graph.parsed.pieces.push(Piece::FreeForm(doc));
     }
 
-    fn include(&mut self, node: &Node, entry: &Entry) {
+    fn include(&mut self, node: &Node<'_>, entry: &Entry<'_>) {
         let only = node.as_object().is_some_and(|entries| entries.len() == 1);
         let problem = if !only {
             Diagnostic::error(Code::BadInclude, "invalid 'include' directive", node.span)
@@ -276,13 +310,14 @@ impl Pieces<'_, '_> {
         }
     }
 
-    fn open(&self, target: &str, node: &Node, span: Span) -> Result<Opened, Box<Diagnostic>> {
+    /// Finds the file that a directive names: beside the including one, or else in the first
+    /// folder that has it.
+    fn open(&self, target: &str, node: &Node<'_>, span: Span) -> Result<Opened, Box<Diagnostic>> {
         let sources = &self.graph.parsed.sources;
         let here = sources
             .file(self.id)
             .map_or(Path::new(""), |file| file.path());
-        let path = here.parent().unwrap_or(Path::new("")).join(target);
-        let key = normalize(&path);
+        let beside = here.parent().unwrap_or(Path::new("")).join(target);
         let mut chain = vec![self.id];
         chain.extend(
             sources
@@ -290,40 +325,54 @@ impl Pieces<'_, '_> {
                 .iter()
                 .map(|from| from.file),
         );
-        let known = self.graph.ids.get(&key).copied();
+        let mut missing = None;
+        let elsewhere = self.graph.folders.iter().map(|folder| folder.join(target));
+        for path in std::iter::once(beside).chain(elsewhere) {
+            match self.candidate(path, target, &chain, span)? {
+                Found::File(file) => return Ok(file),
+                // The place that counts is the first one.
+                Found::Nothing(problem) => missing = missing.or(Some(problem)),
+            }
+        }
+        Err(missing.unwrap_or_else(|| Box::new(too_many(span))))
+    }
+
+    /// Looks for an included file at one place.
+    fn candidate(
+        &self,
+        path: PathBuf,
+        target: &str,
+        chain: &[u32],
+        span: Span,
+    ) -> Result<Found, Box<Diagnostic>> {
+        let known = self.graph.ids.get(&normalize(&path)).copied();
         if known.is_some_and(|id| chain.contains(&id)) {
             let message = format!("inclusion loop for {target}");
             let help = "move what both files need into a third one";
-            return Err(Box::new(
-                Diagnostic::error(Code::IncludeLoop, message, span).help(help),
-            ));
+            let problem = Diagnostic::error(Code::IncludeLoop, message, span);
+            return Err(Box::new(problem.help(help)));
         }
         if let Some(id) = known {
-            return Ok(Opened::Before(id));
+            return Ok(Found::File(Opened::Before(id)));
         }
-        if sources.files().len() >= MAX_FILES || self.depth >= MAX_INCLUDE_DEPTH {
-            let message = format!(
-                "more than {MAX_FILES} files, or includes nested deeper than {MAX_INCLUDE_DEPTH}"
-            );
-            return Err(Box::new(Diagnostic::error(
-                Code::TooManyFiles,
-                message,
-                span,
-            )));
+        let count = self.graph.parsed.sources.files().len();
+        if count >= MAX_FILES || self.depth >= MAX_INCLUDE_DEPTH {
+            return Err(Box::new(too_many(span)));
         }
         match self.graph.loader.load(&path) {
-            Ok(bytes) => Ok(Opened::Now(path, bytes)),
+            Ok(bytes) => Ok(Found::File(Opened::Now(path, bytes))),
             Err(error) => {
-                let shown = path.display().to_string();
-                let help = "the path is relative to the folder of the including file";
-                Err(Box::new(
-                    unreadable("include", &shown, &error, span).help(help),
-                ))
+                let problem = unreadable("include", &path.display().to_string(), &error, span)
+                    .help("the path is relative to the folder of the including file");
+                match error.kind() {
+                    io::ErrorKind::NotFound => Ok(Found::Nothing(Box::new(problem))),
+                    _ => Err(Box::new(problem)),
+                }
             }
         }
     }
 
-    fn pragma(&mut self, node: &Node, entry: &Entry) {
+    fn pragma(&mut self, node: &Node<'_>, entry: &Entry<'_>) {
         if node.as_object().is_some_and(|entries| entries.len() != 1) {
             let message = "invalid 'pragma' directive";
             let problem = Diagnostic::error(Code::BadPragma, message, node.span);
@@ -342,6 +391,18 @@ impl Pieces<'_, '_> {
 enum Opened {
     Before(u32),
     Now(PathBuf, Vec<u8>),
+}
+
+/// What is at a place where an included file may be.
+enum Found {
+    File(Opened),
+    Nothing(Box<Diagnostic>),
+}
+
+fn too_many(span: Span) -> Diagnostic {
+    let message =
+        format!("more than {MAX_FILES} files, or includes nested deeper than {MAX_INCLUDE_DEPTH}");
+    Diagnostic::error(Code::TooManyFiles, message, span)
 }
 
 fn unreadable(what: &str, path: &str, error: &io::Error, span: Span) -> Diagnostic {

@@ -4,12 +4,9 @@
 //! `#` to the end of the line; one that starts with `##` opens a documentation comment and is a
 //! token, the others are skipped unless they are asked for.
 
-use nom::branch::alt;
-use nom::bytes::complete::{tag, take_till};
-use nom::character::complete::{char, one_of};
-use nom::combinator::{recognize, value};
-use nom::sequence::preceded;
-use nom::{IResult, Parser};
+use std::ops::Range;
+
+use memchr::memchr;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
@@ -96,22 +93,37 @@ impl<'s> Lexer<'s> {
     ///
     /// As for [`Lexer::token`].
     pub fn token_with_comments(&mut self) -> Result<Token<'s>, Box<Diagnostic>> {
-        let rest = &self.text[self.pos..];
-        let rest = rest.trim_start();
-        let start = self.text.len() - rest.len();
-        if rest.is_empty() {
-            return Ok(self.end());
-        }
-        match token(rest) {
-            Ok((after, (kind, text))) => {
-                self.pos = self.text.len() - after.len();
-                Ok(Token {
-                    kind,
-                    text,
-                    span: self.span(start, self.pos),
-                })
+        let start = self.skip_space();
+        let Some((kind, range)) = scan(self.text.as_bytes(), start) else {
+            if start == self.text.len() {
+                return Ok(self.end());
             }
-            Err(_) => Err(Box::new(self.failure(start))),
+            return Err(Box::new(self.failure(start)));
+        };
+        // The quotes belong to the token, not to its text.
+        let quote = usize::from(kind == TokenKind::Str);
+        self.pos = range.end + quote;
+        Ok(Token {
+            kind,
+            text: self.text.get(range).unwrap_or_default(),
+            span: self.span(start, self.pos),
+        })
+    }
+
+    /// The offset of the next character that is no white space.
+    fn skip_space(&self) -> usize {
+        let bytes = self.text.as_bytes();
+        let mut at = self.pos;
+        while matches!(bytes.get(at), Some(b' ' | b'\t'..=b'\r')) {
+            at += 1;
+        }
+        match bytes.get(at) {
+            // White space beyond ASCII is rare enough to be looked for the slow way.
+            Some(0x80..) => {
+                let rest = self.text.get(at..).unwrap_or_default();
+                at + rest.len() - rest.trim_start().len()
+            }
+            _ => at,
         }
     }
 
@@ -136,8 +148,9 @@ impl<'s> Lexer<'s> {
             return self.string_failure(start, inside);
         }
         let first = rest.chars().next().map_or(0, char::len_utf8);
-        let stray: IResult<&str, &str> = take_till(ends_stray).parse(&rest[first..]);
-        let word = stray.map_or(rest, |(after, _)| &rest[..rest.len() - after.len()]);
+        let behind = &rest[first..];
+        let end = behind.find(ends_stray).unwrap_or(behind.len());
+        let word = &rest[..first + end];
         self.pos = start + word.len();
         let message = format!("stray '{word}'");
         Diagnostic::syntax(Code::StrayText, message, self.span(start, self.pos))
@@ -215,33 +228,39 @@ fn ends_stray(c: char) -> bool {
     c.is_whitespace() || "[]{}:,'\"".contains(c)
 }
 
-fn token(input: &str) -> IResult<&str, (TokenKind, &str)> {
-    alt((
-        one_of("{}[]:,").map(|mark| (TokenKind::Punct(mark), "")),
-        string.map(|text| (TokenKind::Str, text)),
-        value((TokenKind::Bool(true), "true"), tag("true")),
-        value((TokenKind::Bool(false), "false"), tag("false")),
-        recognize(preceded(char('#'), take_till(|c| c == '\n')))
-            .map(|text| (TokenKind::Comment, text)),
-    ))
-    .parse(input)
+/// The token that starts at `start`, if one does: its kind and where its text is.
+fn scan(bytes: &[u8], start: usize) -> Option<(TokenKind, Range<usize>)> {
+    let rest = bytes.get(start..)?;
+    Some(match rest.first()? {
+        mark @ (b'{' | b'}' | b'[' | b']' | b':' | b',') => {
+            let kind = TokenKind::Punct(char::from(*mark));
+            (kind, start..start + 1)
+        }
+        b'\'' => {
+            let len = string_length(&rest[1..])?;
+            (TokenKind::Str, start + 1..start + 1 + len)
+        }
+        b'#' => {
+            let len = memchr(b'\n', rest).unwrap_or(rest.len());
+            (TokenKind::Comment, start..start + len)
+        }
+        b't' if rest.starts_with(b"true") => (TokenKind::Bool(true), start..start + 4),
+        b'f' if rest.starts_with(b"false") => (TokenKind::Bool(false), start..start + 5),
+        _ => return None,
+    })
 }
 
-/// A string in single quotes; succeeds with the raw text between them.
-fn string(input: &str) -> IResult<&str, &str> {
-    let (inside, _) = char('\'').parse(input)?;
+/// How long the text of a string is, up to its closing quote; none when it is malformed.
+fn string_length(inside: &[u8]) -> Option<usize> {
     let mut escaped = false;
-    for (at, byte) in inside.bytes().enumerate() {
+    for (at, byte) in inside.iter().enumerate() {
         match byte {
             b'\\' => escaped = !escaped,
-            _ if escaped => break,
-            b'\'' => return Ok((&inside[at + 1..], &inside[..at])),
+            _ if escaped => return None,
+            b'\'' => return Some(at),
             b' '..=b'~' => {}
-            _ => break,
+            _ => return None,
         }
     }
-    Err(nom::Err::Error(nom::error::Error::new(
-        input,
-        nom::error::ErrorKind::Char,
-    )))
+    None
 }

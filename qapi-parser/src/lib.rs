@@ -15,26 +15,31 @@
 //! The stages are modules: [`source`] and [`loader`], [`lex`], [`expr`], [`mod@include`], [`dialect`],
 //! [`doc`], [`schema`], and [`diagnostic`] beside them. No stage looks back.
 
+pub mod compat;
 pub mod diagnostic;
 pub mod dialect;
 pub mod doc;
 pub mod expr;
+pub mod fmt;
 pub mod include;
 pub mod lex;
+pub mod lint;
 pub mod loader;
 mod outcome;
 pub mod schema;
 pub mod source;
+mod suggest;
 
 pub use diagnostic::{Code, Diagnostic, Format, Renderer, Severity};
 pub use dialect::Dialect;
 pub use doc::Doc;
+pub use lint::Level;
 pub use loader::{FsLoader, Loader, MemoryLoader};
 pub use outcome::{Checked, Failure, Outcome};
 pub use schema::Schema;
 pub use source::{SourceMap, Span};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How to check.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +47,10 @@ use std::path::Path;
 pub struct Options {
     /// Which dialects are accepted.
     pub dialect: Dialect,
+    /// Where included files are looked for that are not beside the including one, in this order.
+    pub include_dirs: Vec<PathBuf>,
+    /// What is to become of warnings, notes and lints.
+    pub levels: lint::Levels,
 }
 
 impl Options {
@@ -53,7 +62,37 @@ impl Options {
     /// Accepts this dialect.
     #[must_use]
     pub fn dialect(self, dialect: Dialect) -> Options {
-        Options { dialect }
+        Options { dialect, ..self }
+    }
+
+    /// Looks here, too, for included files that are not beside the including one.
+    #[must_use]
+    pub fn include_dir(mut self, folder: impl Into<PathBuf>) -> Options {
+        self.include_dirs.push(folder.into());
+        self
+    }
+}
+
+impl Options {
+    /// Says nothing of what this code stands for. Errors cannot be silenced.
+    #[must_use]
+    pub fn allow(mut self, code: Code) -> Options {
+        self.levels.set(code, Level::Allow);
+        self
+    }
+
+    /// Warns of what this code stands for.
+    #[must_use]
+    pub fn warn(mut self, code: Code) -> Options {
+        self.levels.set(code, Level::Warn);
+        self
+    }
+
+    /// Takes what this code stands for as an error.
+    #[must_use]
+    pub fn deny(mut self, code: Code) -> Options {
+        self.levels.set(code, Level::Deny);
+        self
     }
 }
 
@@ -63,10 +102,16 @@ impl Options {
 /// [`Outcome::diagnostics`].
 pub fn check(root: &Path, loader: &dyn Loader, options: &Options) -> Outcome {
     let modern = options.dialect == Dialect::Modern;
-    let parsed = include::parse(root, loader, modern);
-    let (schema, diagnostics, sources) = schema::build(parsed, modern);
+    let texts = include::Texts::new();
+    let parsed = include::parse(root, loader, options, &texts);
+    let (schema, mut diagnostics, sources) = schema::build(parsed, modern);
+    if let Some(schema) = &schema {
+        diagnostics.extend(lint::run(schema, &options.levels));
+    }
+    options.levels.apply(&mut diagnostics);
+    let denied = diagnostics.iter().any(Diagnostic::is_error);
     Outcome {
-        schema,
+        schema: schema.filter(|_| !denied),
         diagnostics,
         sources,
     }

@@ -45,8 +45,10 @@ impl Loader for FsLoader {
         self.opened.borrow_mut().push(path.to_owned());
         // One byte more than allowed is enough to see that a file is too large.
         let limit = u64::try_from(MAX_FILE_SIZE).map_or(u64::MAX, |limit| limit + 1);
-        let mut bytes = Vec::new();
-        File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+        let file = File::open(path)?;
+        let size = file.metadata().map_or(0, |data| data.len().min(limit));
+        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+        file.take(limit).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }

@@ -5,7 +5,9 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use memchr::memchr_iter;
 
 /// The largest schema file that is read, in bytes.
 pub const MAX_FILE_SIZE: usize = 16 << 20;
@@ -58,13 +60,22 @@ pub struct Location<'a> {
 }
 
 /// One file of schema text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct SourceFile {
     path: PathBuf,
     text: Arc<str>,
     included_from: Option<Span>,
-    line_starts: Vec<u32>,
+    line_starts: OnceLock<Vec<u32>>,
 }
+
+impl PartialEq for SourceFile {
+    fn eq(&self, other: &SourceFile) -> bool {
+        let parts = |file: &SourceFile| (file.path.clone(), file.included_from);
+        parts(self) == parts(other) && self.text == other.text
+    }
+}
+
+impl Eq for SourceFile {}
 
 impl SourceFile {
     /// The path as it was opened: that of the root, or the folder of the including file joined with
@@ -88,15 +99,24 @@ impl SourceFile {
         self.line_index(offset) + 1
     }
 
+    /// The offsets at which the lines start; looked for when the first one is asked for.
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let behind = |at: usize| u32::try_from(at + 1).unwrap_or(u32::MAX);
+            let starts = memchr_iter(b'\n', self.text.as_bytes()).map(behind);
+            std::iter::once(0).chain(starts).collect()
+        })
+    }
+
     fn line_index(&self, offset: u32) -> u32 {
-        let after = self.line_starts.partition_point(|&start| start <= offset);
+        let after = self.line_starts().partition_point(|&start| start <= offset);
         u32::try_from(after.saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
     /// The text of the line up to this byte offset.
     pub fn line_before(&self, offset: u32) -> &str {
         let start = self
-            .line_starts
+            .line_starts()
             .get(self.line_index(offset) as usize)
             .copied()
             .unwrap_or(0);
@@ -145,15 +165,11 @@ impl SourceMap {
 
     /// Adds a file and returns its id.
     pub(crate) fn add(&mut self, path: PathBuf, text: Arc<str>, from: Option<Span>) -> u32 {
-        let starts = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let line_starts = std::iter::once(0)
-            .chain(starts.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)))
-            .collect();
         self.files.push(SourceFile {
             path,
             text,
             included_from: from,
-            line_starts,
+            line_starts: OnceLock::new(),
         });
         u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX)
     }

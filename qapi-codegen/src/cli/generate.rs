@@ -3,24 +3,33 @@
 use std::path::{Path, PathBuf};
 
 use lexopt::{Arg, Parser, ValueExt as _};
-use qapi_codegen::{Builder, Error, ErrorKind, Layout, Output};
+use qapi_codegen::{Conditions, Error, ErrorKind, Generator, Layout, Options, Output};
+use qapi_parser::{Schema, Severity};
 
 use super::input::Input;
-use super::{Failure, Status, help, required, set_file, terminal};
+use super::report::Style;
+use super::{Failure, Status, help, required, schema, set_file, terminal};
+
+/// The usual name of a root file, which says nothing of the schema.
+const USUAL_ROOT: &str = "qapi-schema.json";
 
 pub(crate) fn run(mut parser: Parser) -> Result<Status, Failure> {
-    let mut builder = qapi_codegen::configure().layout(Layout::Folder);
+    let mut options = Options::default();
+    options.layout = Layout::Folder;
+    let mut reading = qapi_parser::Options::new();
+    let mut symbols = Vec::new();
     let mut folder: Option<PathBuf> = None;
     let mut file = None;
     let mut check = false;
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Short('o') | Arg::Long("output") => folder = Some(parser.value()?.into()),
-            Arg::Short('D') | Arg::Long("define") => {
-                builder = builder.define(parser.value()?.string()?)
+            Arg::Short('D') | Arg::Long("define") => symbols.push(parser.value()?.string()?),
+            Arg::Short('I') | Arg::Long("include") => {
+                reading = reading.include_dir(parser.value()?);
             }
-            Arg::Long("name") => builder = builder.name(parser.value()?.string()?),
-            Arg::Long("no-docs") => builder = builder.doc_comments(false),
+            Arg::Long("name") => options.name = Some(parser.value()?.string()?),
+            Arg::Long("no-docs") => options.doc_comments = false,
             Arg::Long("check") => check = true,
             Arg::Short('h') | Arg::Long("help") => return terminal::print(help::GENERATE),
             Arg::Value(value) => set_file(&mut file, value)?,
@@ -29,24 +38,56 @@ pub(crate) fn run(mut parser: Parser) -> Result<Status, Failure> {
     }
     let folder = folder
         .ok_or_else(|| Failure("no output folder given; say where with -o DIR".to_owned()))?;
+    if !symbols.is_empty() {
+        options.conditions = Conditions::Evaluate(symbols.into_iter().collect());
+    }
     let input = Input::open(required(file)?)?;
-    match generate(builder, &input, &folder, check) {
+    options.name = options.name.or_else(|| name_of_folder(input.path()));
+    let Some(schema) = read(&input, &reading) else {
+        return Ok(Status::Findings);
+    };
+    match generate(options, &schema, &folder, check) {
         Ok(status) => Ok(status),
         Err(error) if error.kind() == ErrorKind::Io => Err(Failure(format!(
             "{error:?}; check the folder given with -o"
         ))),
         Err(error) => {
-            terminal::complain(&format!("{}\n", format!("{error:?}").trim()));
+            terminal::complain(&format!("{error}\n"));
             Ok(Status::Findings)
         }
     }
 }
 
-fn generate(builder: Builder, input: &Input, folder: &Path, check: bool) -> Result<Status, Error> {
-    let output = builder.generate_with(input.path(), input)?;
-    for warning in &output.warnings {
-        terminal::complain(&format!("{warning}\n"));
+/// The name of the bindings where that of the root file tells nothing.
+fn name_of_folder(root: &Path) -> Option<String> {
+    if root.file_name()? != USUAL_ROOT {
+        return None;
     }
+    let absolute = std::path::absolute(root).ok()?;
+    let folder = absolute.parent()?.file_name()?;
+    Some(folder.to_string_lossy().into_owned())
+}
+
+/// The schema, after its warnings have been told; none after its errors have been.
+fn read(input: &Input, reading: &qapi_parser::Options) -> Option<Schema> {
+    let outcome = schema::outcome(input, reading);
+    if outcome.schema.is_some() {
+        let mut warnings = outcome.diagnostics.clone();
+        warnings.retain(|one| one.severity == Severity::Warning);
+        let text = Style::Short.render(&warnings, &outcome.sources, &std::io::stderr());
+        terminal::complain(&text);
+    }
+    schema::schema_or_errors(outcome)
+}
+
+fn generate(
+    options: Options,
+    schema: &Schema,
+    folder: &Path,
+    check: bool,
+) -> Result<Status, Error> {
+    let mut output = Output::default();
+    output.files = Generator::new(options).generate(schema)?;
     if check {
         return compare(&output, folder);
     }
@@ -59,9 +100,5 @@ fn compare(output: &Output, folder: &Path) -> Result<Status, Error> {
     for path in &stale {
         terminal::complain(&format!("out of date: {}\n", path.display()));
     }
-    Ok(if stale.is_empty() {
-        Status::Clean
-    } else {
-        Status::Findings
-    })
+    Ok(Status::of(!stale.is_empty()))
 }

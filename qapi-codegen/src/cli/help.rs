@@ -5,36 +5,103 @@ pub(crate) const VERSION: &str = concat!("qapi ", env!("CARGO_PKG_VERSION"), "\n
 pub(crate) const MAIN: &str = "\
 Works with QAPI schemas.
 
-Usage: qapi COMMAND [OPTION]... FILE
+Usage: qapi COMMAND [OPTION]... FILE...
 
 Commands:
-  check       tell what is wrong with a schema
+  check       tell what is wrong with schemas
+  explain     tell what the code of a diagnostic means
+  fmt         lay out schema files
+  diff        tell what a new version of a schema breaks
   gen         generate Rust bindings
   introspect  print the data of query-qmp-schema
+  dump        print the checked schema as JSON
+  help        print this, or the help of a command
 
-FILE is the root of the schema; - reads it from standard input.
+FILE is the root of a schema (for fmt, any of its files); - reads it from
+standard input.
 
 Options:
   -h, --help     print help; also behind a command
   -V, --version  print the version
 
-Exit status: 0 if all is well, 1 if something is wrong with the schema or
-its bindings, 2 if the command could not be carried out.
+Exit status: 0 if all is well; 1 if something is wrong with a schema or its
+bindings, or breaks its users; 2 if the command could not be carried out.
 ";
 
 pub(crate) const CHECK: &str = "\
-Tells what is wrong with a schema.
+Tells what is wrong with schemas, each by itself.
 
-Usage: qapi check [OPTION]... FILE
+Usage: qapi check [OPTION]... FILE...
 
 Options:
-      --format FORMAT    rich (default), short, json (one object on a line),
-                         or qemu (as QEMU's generator puts it)
+      --format FORMAT    rich (default), short, json (an array of objects), or
+                         qemu (as QEMU's generator puts it)
       --dialect DIALECT  any (default), or modern: refuse old forms, and
                          what QEMU 10.2 refuses in comments
+  -I, --include DIR      look here for included files that are not beside the
+                         including one; may be repeated
+      --allow CODE       say nothing of warnings and notes with this code
+      --warn CODE        warn of what the lint with this code finds
+      --deny CODE        take warnings and notes with this code, and what the
+                         lint with this code finds, for errors
   -h, --help             print this
 
-Notes and warnings alone leave the exit status at 0.
+CODE is as diagnostics show it, or its number alone; `qapi explain` lists all.
+Of several options for a code the last one counts. Errors cannot be allowed.
+Standard output holds the diagnostics, standard error a summary of the rich
+ones. Colours are for terminals; set NO_COLOR to do without.
+
+Exit status: 0 without errors, notes and warnings or not; 1 with errors; 2 if
+a file cannot be read.
+";
+
+pub(crate) const EXPLAIN: &str = "\
+Tells what the code of a diagnostic means, with an example and the remedy.
+
+Usage: qapi explain [CODE]...
+
+CODE is as diagnostics show it, or its number alone; without any, all are
+listed.
+
+Options:
+  -h, --help  print this
+
+Exit status: 0, or 2 if there is no such code.
+";
+
+pub(crate) const FORMAT: &str = "\
+Lays out schema files as QEMU's own are. Comments stay what and where they are.
+
+Usage: qapi fmt [OPTION]... FILE...
+
+Options:
+      --check  write nothing; print the names of files that would change
+  -h, --help   print this
+
+Files are changed in place, those that they include are not looked at. What
+is read from standard input, named -, goes to standard output.
+
+Exit status: 0; 1 if a file is malformed, or would change under --check; 2 if
+a file cannot be read or written.
+";
+
+pub(crate) const DIFF: &str = "\
+Compares two versions of a schema by what goes over the wire, and tells what
+the new one means for programs that were written against the old one.
+
+Usage: qapi diff [OPTION]... OLD NEW
+
+Options:
+      --format FORMAT  rich (default), or json (an array of objects)
+  -I, --include DIR    look here for included files that are not beside the
+                       including one; may be repeated
+  -h, --help           print this
+
+Changes are breaking (some programs fail), risky (those fail that use what they
+were warned of, or are less tolerant than they should be), or compatible.
+
+Exit status: 0 if nothing is breaking; 1 if something is, or a schema has
+errors; 2 if a file cannot be read.
 ";
 
 pub(crate) const GENERATE: &str = "\
@@ -48,11 +115,16 @@ Options:
   -D, --define NAME define a configuration symbol; may be repeated. With
                     any, `if` conditions are evaluated; without, everything
                     is generated
+  -I, --include DIR look here for included files that are not beside the
+                    including one; may be repeated
       --name NAME   name of the root module, for the handler trait of its
                     commands (default: from the file name)
       --no-docs     leave out the schema's documentation
       --check       write nothing; tell which files are out of date
   -h, --help        print this
+
+Exit status: 0; 1 if the schema has errors, or files are out of date under
+--check; 2 if a file cannot be read or written.
 ";
 
 pub(crate) const INTROSPECT: &str = "\
@@ -66,5 +138,26 @@ Options:
   -D, --define NAME define a configuration symbol; may be repeated. With
                     any, `if` conditions are evaluated; without, everything
                     is told
+  -I, --include DIR look here for included files that are not beside the
+                    including one; may be repeated
   -h, --help        print this
+
+Exit status: 0, 1 if the schema has errors, 2 if a file cannot be read.
+";
+
+pub(crate) const DUMP: &str = "\
+Prints the checked schema as JSON: modules and entities, predefined and
+implicit ones among them, in QEMU's order.
+
+Usage: qapi dump [OPTION]... FILE
+
+Options:
+      --docs         the documentation comments, in full and in order, instead
+  -I, --include DIR  look here for included files that are not beside the
+                     including one; may be repeated
+  -h, --help         print this
+
+Files are named relative to the current folder where they lie in it.
+
+Exit status: 0, 1 if the schema has errors, 2 if a file cannot be read.
 ";

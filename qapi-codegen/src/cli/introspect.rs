@@ -3,12 +3,11 @@
 use lexopt::{Arg, Parser, ValueExt as _};
 use qapi_codegen::{Conditions, introspect};
 
-use super::input::Input;
-use super::report::Style;
-use super::{Failure, Status, help, required, set_file, terminal};
+use super::{Failure, Status, help, required, schema, set_file, terminal};
 
 pub(crate) fn run(mut parser: Parser) -> Result<Status, Failure> {
     let mut options = introspect::Options::default();
+    let mut reading = qapi_parser::Options::new();
     let mut symbols = Vec::new();
     let mut file = None;
     while let Some(argument) = parser.next()? {
@@ -16,6 +15,9 @@ pub(crate) fn run(mut parser: Parser) -> Result<Status, Failure> {
             Arg::Long("unmasked") => options.unmasked = true,
             Arg::Long("conditions") => options.with_conditions = true,
             Arg::Short('D') | Arg::Long("define") => symbols.push(parser.value()?.string()?),
+            Arg::Short('I') | Arg::Long("include") => {
+                reading = reading.include_dir(parser.value()?);
+            }
             Arg::Short('h') | Arg::Long("help") => return terminal::print(help::INTROSPECT),
             Arg::Value(value) => set_file(&mut file, value)?,
             other => return Err(other.unexpected().into()),
@@ -24,17 +26,8 @@ pub(crate) fn run(mut parser: Parser) -> Result<Status, Failure> {
     if !symbols.is_empty() {
         options.conditions = Conditions::Evaluate(symbols.into_iter().collect());
     }
-    let input = Input::open(required(file)?)?;
-    let outcome = qapi_parser::check(input.path(), &input, &qapi_parser::Options::new());
-    match &outcome.schema {
-        Some(schema) => terminal::print(&introspect::text(schema, &options)),
-        None => {
-            terminal::complain(&Style::Rich.render(
-                &outcome.diagnostics,
-                &outcome.sources,
-                &std::io::stderr(),
-            ));
-            Ok(Status::Findings)
-        }
+    match schema::load(required(file)?, &reading)? {
+        Some(schema) => terminal::print(&introspect::text(&schema, &options)),
+        None => Ok(Status::Findings),
     }
 }

@@ -1,14 +1,20 @@
 //! The subcommands and what they share.
 
 mod check;
+mod codes;
+mod diff;
+mod dump;
+mod explain;
+mod fmt;
 mod generate;
 mod help;
 mod input;
 mod introspect;
 mod report;
+mod schema;
 mod terminal;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
 use lexopt::{Arg, Parser};
@@ -20,6 +26,17 @@ pub(crate) enum Status {
     Clean,
     /// The schema, or what was generated from it, is not as it should be.
     Findings,
+}
+
+impl Status {
+    /// Findings, if there are any.
+    fn of(findings: bool) -> Self {
+        if findings {
+            Status::Findings
+        } else {
+            Status::Clean
+        }
+    }
 }
 
 /// Why a command did not do what it was asked for, with the way out.
@@ -57,16 +74,59 @@ fn run(mut parser: Parser) -> Result<Status, Failure> {
     }
 }
 
-fn subcommand(name: &OsString, parser: Parser) -> Result<Status, Failure> {
-    match name.to_str() {
-        Some("check") => check::run(parser),
-        Some("gen") => generate::run(parser),
-        Some("introspect") => introspect::run(parser),
-        Some("help") => terminal::print(help::MAIN),
-        _ => Err(Failure(format!(
-            "unknown command '{}'; there are check, gen and introspect",
-            name.to_string_lossy()
-        ))),
+fn subcommand(name: &OsStr, mut parser: Parser) -> Result<Status, Failure> {
+    let name = name.to_string_lossy();
+    if name == "help" {
+        let about = parser.value().ok();
+        return match about.as_deref().map(OsStr::to_string_lossy) {
+            None => terminal::print(help::MAIN),
+            Some(about) => terminal::print(find(&about)?.help),
+        };
+    }
+    (find(&name)?.run)(parser)
+}
+
+/// A command by name.
+struct Subcommand {
+    name: &'static str,
+    help: &'static str,
+    run: fn(Parser) -> Result<Status, Failure>,
+}
+
+const fn command(
+    name: &'static str,
+    help: &'static str,
+    run: fn(Parser) -> Result<Status, Failure>,
+) -> Subcommand {
+    Subcommand { name, help, run }
+}
+
+/// In the order of the help text.
+const SUBCOMMANDS: &[Subcommand] = &[
+    command("check", help::CHECK, check::run),
+    command("explain", help::EXPLAIN, explain::run),
+    command("fmt", help::FORMAT, fmt::run),
+    command("diff", help::DIFF, diff::run),
+    command("gen", help::GENERATE, generate::run),
+    command("introspect", help::INTROSPECT, introspect::run),
+    command("dump", help::DUMP, dump::run),
+];
+
+fn find(name: &str) -> Result<&'static Subcommand, Failure> {
+    let known = SUBCOMMANDS.iter().find(|one| one.name == name);
+    known.ok_or_else(|| {
+        let names: Vec<&str> = SUBCOMMANDS.iter().map(|one| one.name).collect();
+        let names = listed(&names);
+        Failure(format!("unknown command '{name}'; there are {names}"))
+    })
+}
+
+/// The words with commas and a final `and`.
+fn listed(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
     }
 }
 
@@ -81,7 +141,7 @@ fn set_file(file: &mut Option<OsString>, value: OsString) -> Result<(), Failure>
     }
 }
 
-fn required(file: Option<OsString>) -> Result<OsString, Failure> {
+fn required<T>(file: Option<T>) -> Result<T, Failure> {
     file.ok_or_else(|| {
         Failure("no schema given; name its root file, or - for standard input".to_owned())
     })

@@ -7,6 +7,12 @@
 
 mod build_script;
 mod builder;
+mod cli_check;
+mod cli_diff;
+mod cli_dump;
+mod cli_explain;
+mod cli_fmt;
+mod command;
 mod compiled;
 mod corpus;
 mod engine;

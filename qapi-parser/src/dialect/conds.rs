@@ -68,7 +68,7 @@ impl Term {
         }
     }
 
-    fn node(self, span: crate::source::Span) -> Node {
+    fn node<'t>(self, span: crate::source::Span) -> Node<'t> {
         match self {
             Term::Symbol(name) => string(name, span),
             Term::Not(term) => object(vec![entry("not", term.node(span))], span),

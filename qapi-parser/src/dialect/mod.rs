@@ -10,9 +10,9 @@ mod tree;
 mod types;
 mod unions;
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::Diagnostic;
 use crate::expr::{Node, Value};
 use crate::schema::KEYWORDS;
 use crate::source::Span;
@@ -43,16 +43,18 @@ pub(crate) struct Lifter {
 
 /// A definition in today's form.
 #[derive(Debug)]
-pub(crate) struct Lift {
+pub(crate) struct Lift<'t> {
     /// The definitions that it becomes: implied ones first, itself last.
-    pub(crate) nodes: Vec<Node>,
+    pub(crate) nodes: Vec<Node<'t>>,
     /// What was lifted.
     pub(crate) notes: Vec<Diagnostic>,
 }
 
 impl Lifter {
     /// A lifter for a schema with these definitions.
-    pub(crate) fn new<'n>(definitions: impl Iterator<Item = &'n Node> + Clone) -> Lifter {
+    pub(crate) fn new<'n, 't: 'n>(
+        definitions: impl Iterator<Item = &'n Node<'t>> + Clone,
+    ) -> Lifter {
         let tags = tags::collect(definitions.clone());
         let names = definitions.filter_map(|node| {
             let words = [
@@ -74,7 +76,7 @@ impl Lifter {
     }
 
     /// Lifts one definition.
-    pub(crate) fn lift(&mut self, mut node: Node) -> Lift {
+    pub(crate) fn lift<'t>(&mut self, mut node: Node<'t>) -> Lift<'t> {
         let mut implied = Vec::new();
         if self.keyword(&mut node) {
             self.nested(&mut node, &mut implied);
@@ -95,8 +97,7 @@ impl Lifter {
     }
 
     fn note(&mut self, message: impl Into<String>, span: Span) {
-        let note = Diagnostic::error(Code::Lifted, message, span);
-        self.notes.push(note.severity(Severity::Note));
+        self.notes.push(Diagnostic::lifted(message, span));
     }
 
     /// Up to QEMU 2.3, structs were called types.
@@ -110,7 +111,7 @@ impl Lifter {
         let Some(entry) = keyword.filter(|entry| entry.value.as_str().is_some()) else {
             return false;
         };
-        "struct".clone_into(&mut entry.key);
+        entry.key = "struct".into();
         let span = entry.key_span;
         self.note(
             "keyword 'type' read as 'struct', its name since QEMU 2.4",

@@ -7,7 +7,7 @@ use super::tree::{camel, entries_mut, entry, get_mut, object, string};
 
 impl Lifter {
     /// Gives each nested struct of the struct `node` a name and a definition of its own.
-    pub(super) fn nested(&mut self, node: &mut Node, implied: &mut Vec<Node>) {
+    pub(super) fn nested<'t>(&mut self, node: &mut Node<'t>, implied: &mut Vec<Node<'t>>) {
         let Some(parent) = node.get("struct").and_then(Node::as_str).map(str::to_owned) else {
             return;
         };
@@ -16,14 +16,19 @@ impl Lifter {
         }
     }
 
-    fn nested_members(&mut self, data: &mut Node, parent: &str, implied: &mut Vec<Node>) {
+    fn nested_members<'t>(
+        &mut self,
+        data: &mut Node<'t>,
+        parent: &str,
+        implied: &mut Vec<Node<'t>>,
+    ) {
         for member in entries_mut(data) {
             let name = format!("{parent}{}", camel(&member.key));
             self.nested_type(&mut member.value, name, implied);
         }
     }
 
-    fn nested_type(&mut self, ty: &mut Node, name: String, implied: &mut Vec<Node>) {
+    fn nested_type<'t>(&mut self, ty: &mut Node<'t>, name: String, implied: &mut Vec<Node<'t>>) {
         let span = ty.span;
         match &mut ty.value {
             Value::List(nodes) => {

@@ -1,6 +1,6 @@
 //! Discriminators that are strings, in QEMU 1.7.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::expr::Node;
 
@@ -16,11 +16,13 @@ pub(super) struct Tag {
 }
 
 /// The discriminators by the name of the base.
-pub(super) fn collect<'n>(definitions: impl Iterator<Item = &'n Node>) -> HashMap<String, Tag> {
-    let tag = |node: &'n Node| {
+pub(super) fn collect<'n, 't: 'n>(
+    definitions: impl Iterator<Item = &'n Node<'t>>,
+) -> HashMap<String, Tag> {
+    let tag = |node: &'n Node<'t>| {
         let text = |key| node.get(key).and_then(Node::as_str).map(str::to_owned);
         let cases = node.get("data")?.as_object()?;
-        let cases = cases.iter().map(|entry| entry.key.clone()).collect();
+        let cases = cases.iter().map(|entry| entry.key.to_string()).collect();
         let tag = Tag {
             member: text("discriminator")?,
             union: text("union")?,
@@ -33,7 +35,7 @@ pub(super) fn collect<'n>(definitions: impl Iterator<Item = &'n Node>) -> HashMa
 
 impl Lifter {
     /// Turns the string in the base `node` into an enumeration of the union's branches.
-    pub(super) fn string_tag(&mut self, node: &mut Node, implied: &mut Vec<Node>) {
+    pub(super) fn string_tag<'t>(&mut self, node: &mut Node<'t>, implied: &mut Vec<Node<'t>>) {
         let name = node.get("struct").and_then(Node::as_str);
         let Some(Tag {
             member,

@@ -1,10 +1,12 @@
 //! Building and changing expressions.
 
+use std::borrow::Cow;
+
 use crate::expr::{Entry, Node, Value};
 use crate::source::Span;
 
 /// The entries of an object; none of anything else.
-pub(super) fn entries_mut(node: &mut Node) -> &mut [Entry] {
+pub(super) fn entries_mut<'n, 't>(node: &'n mut Node<'t>) -> &'n mut [Entry<'t>] {
     match &mut node.value {
         Value::Object(entries) => entries,
         _ => &mut [],
@@ -12,21 +14,21 @@ pub(super) fn entries_mut(node: &mut Node) -> &mut [Entry] {
 }
 
 /// The value of a key.
-pub(super) fn get_mut<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
+pub(super) fn get_mut<'n, 't>(node: &'n mut Node<'t>, key: &str) -> Option<&'n mut Node<'t>> {
     let entry = entries_mut(node)
         .iter_mut()
         .find(|entry| entry.key == key)?;
     Some(&mut entry.value)
 }
 
-pub(super) fn string(text: impl Into<String>, span: Span) -> Node {
+pub(super) fn string<'t>(text: impl Into<Cow<'t, str>>, span: Span) -> Node<'t> {
     Node {
         value: Value::Str(text.into()),
         span,
     }
 }
 
-pub(super) fn entry(key: impl Into<String>, value: Node) -> Entry {
+pub(super) fn entry<'t>(key: impl Into<Cow<'t, str>>, value: Node<'t>) -> Entry<'t> {
     Entry {
         key: key.into(),
         key_span: value.span,
@@ -34,14 +36,14 @@ pub(super) fn entry(key: impl Into<String>, value: Node) -> Entry {
     }
 }
 
-pub(super) fn object(entries: Vec<Entry>, span: Span) -> Node {
+pub(super) fn object(entries: Vec<Entry<'_>>, span: Span) -> Node<'_> {
     Node {
         value: Value::Object(entries),
         span,
     }
 }
 
-pub(super) fn list(nodes: Vec<Node>, span: Span) -> Node {
+pub(super) fn list(nodes: Vec<Node<'_>>, span: Span) -> Node<'_> {
     Node {
         value: Value::List(nodes),
         span,

@@ -24,12 +24,12 @@ impl Lifter {
     fn any_type(&mut self, ty: &mut Node) {
         match &mut ty.value {
             Value::Str(name) => {
-                let old = match name.as_str() {
+                let old = match name.as_ref() {
                     "**" => "**",
                     "visitor" if !self.defined.contains("visitor") => "visitor",
                     _ => return,
                 };
-                "any".clone_into(name);
+                *name = "any".into();
                 self.note(
                     format!("type '{old}' read as 'any', its name since QEMU 2.5"),
                     ty.span,

@@ -23,7 +23,7 @@ impl Lifter {
             .iter_mut()
             .filter(|entry| entry.key == "union")
         {
-            "alternate".clone_into(&mut entry.key);
+            entry.key = "alternate".into();
         }
         self.note(
             "anonymous union read as an alternate, its name since QEMU 2.4",
@@ -33,7 +33,7 @@ impl Lifter {
 
     /// A union with neither base nor discriminator has an implied tag `type`, and each value is
     /// wrapped in a member `data`.
-    pub(super) fn simple_union(&mut self, node: &mut Node, implied: &mut Vec<Node>) {
+    pub(super) fn simple_union<'t>(&mut self, node: &mut Node<'t>, implied: &mut Vec<Node<'t>>) {
         let has = |key| node.get(key).is_some();
         if !has("union") || has("base") || has("discriminator") {
             return;
@@ -51,8 +51,8 @@ impl Lifter {
         let kind = self.free_name(format!("{name}Kind"));
         let cond = node.get("if").cloned();
         implied.push(kind_enum(&kind, &branches, cond.as_ref(), span));
-        let wrap = |branch: &Entry| self.wrapped(branch, &name, cond.as_ref(), implied);
-        let data: Vec<Entry> = branches.iter().map(wrap).collect();
+        let wrap = |branch: &Entry<'t>| self.wrapped(branch, &name, cond.as_ref(), implied);
+        let data: Vec<Entry<'t>> = branches.iter().map(wrap).collect();
         if let Value::Object(entries) = &mut node.value {
             entries.retain(|entry| entry.key != "data");
             let base = object(vec![entry("type", string(kind, span))], span);
@@ -67,13 +67,13 @@ impl Lifter {
     }
 
     /// The branch with a struct around its value.
-    fn wrapped(
+    fn wrapped<'t>(
         &mut self,
-        branch: &Entry,
+        branch: &Entry<'t>,
         union: &str,
-        cond: Option<&Node>,
-        implied: &mut Vec<Node>,
-    ) -> Entry {
+        cond: Option<&Node<'t>>,
+        implied: &mut Vec<Node<'t>>,
+    ) -> Entry<'t> {
         let span = branch.value.span;
         let (ty, own) = parts(&branch.value);
         let both = match (cond, own) {
@@ -93,12 +93,12 @@ impl Lifter {
     }
 
     /// The struct around a value of this type, one for all unions where the conditions agree.
-    fn wrapper(
+    fn wrapper<'t>(
         &mut self,
-        ty: &Node,
-        cond: Option<Node>,
+        ty: &Node<'t>,
+        cond: Option<Node<'t>>,
         union: &str,
-        implied: &mut Vec<Node>,
+        implied: &mut Vec<Node<'t>>,
     ) -> String {
         let key = (shape(ty), cond.as_ref().map(shape));
         if let Some(name) = self.wrappers.get(&key) {
@@ -132,12 +132,17 @@ impl Lifter {
 }
 
 /// The type of a branch and its condition.
-fn parts(branch: &Node) -> (&Node, Option<&Node>) {
+fn parts<'n, 't>(branch: &'n Node<'t>) -> (&'n Node<'t>, Option<&'n Node<'t>>) {
     (branch.get("type").unwrap_or(branch), branch.get("if"))
 }
 
-fn kind_enum(name: &str, branches: &[Entry], cond: Option<&Node>, span: Span) -> Node {
-    let value = |branch: &Entry| {
+fn kind_enum<'t>(
+    name: &str,
+    branches: &[Entry<'t>],
+    cond: Option<&Node<'t>>,
+    span: Span,
+) -> Node<'t> {
+    let value = |branch: &Entry<'t>| {
         let name = string(branch.key.clone(), branch.key_span);
         match branch.value.get("if") {
             None => name,
@@ -149,7 +154,7 @@ fn kind_enum(name: &str, branches: &[Entry], cond: Option<&Node>, span: Span) ->
     };
     let values = branches.iter().map(value).collect();
     let mut parts = vec![
-        entry("enum", string(name, span)),
+        entry("enum", string(name.to_owned(), span)),
         entry("data", list(values, span)),
     ];
     parts.extend(cond.map(|cond| entry("if", cond.clone())));
@@ -157,7 +162,7 @@ fn kind_enum(name: &str, branches: &[Entry], cond: Option<&Node>, span: Span) ->
 }
 
 /// A node as text, without its places.
-fn shape(node: &Node) -> String {
+fn shape(node: &Node<'_>) -> String {
     match &node.value {
         Value::Str(text) => format!("'{text}'"),
         Value::Bool(flag) => flag.to_string(),

@@ -28,19 +28,23 @@ impl Line<'_> {
     }
 }
 
-/// Reads a block whose opening token is the parser's current one. The parser is left at the token
+/// Reads the lines of a block whose opening token is the parser's current one, and its span. The parser is left at the token
 /// behind it.
 ///
 /// Fails only on text that is no token; what else is wrong goes to `problems`.
 pub(super) fn read<'s>(
     parser: &mut Parser<'s>,
+    lines: &mut Vec<Line<'s>>,
     problems: &mut Problems,
-) -> Result<(Vec<Line<'s>>, Span), Box<Diagnostic>> {
+) -> Result<Span, Box<Diagnostic>> {
     let open = parser.token();
-    let mut lines = Vec::new();
     if open.text != "##" {
         let message = "junk after '##' at start of documentation comment";
-        problems.legacy(Diagnostic::syntax(Code::DocDelimiter, message, open.span));
+        let problem = Diagnostic::syntax(Code::DocDelimiter, message, open.span);
+        problems.lift(
+            problem,
+            "text behind '##' read as the first line of the comment",
+        );
         lines.extend(opening_line(open.text, open.span));
     }
     let mut span = open.span;
@@ -49,20 +53,22 @@ pub(super) fn read<'s>(
         let token = parser.token();
         if token.kind != TokenKind::Comment {
             let message = "documentation comment must end with '##'";
-            problems.legacy(Diagnostic::syntax(Code::DocDelimiter, message, token.span));
+            let problem = Diagnostic::syntax(Code::DocDelimiter, message, token.span);
+            problems.lift(problem, "comment without its closing '##' ended here");
             if is_skipped(parser) {
                 parser.advance()?;
             }
-            return Ok((lines, span));
+            return Ok(span);
         }
         span = span.to(token.span);
         if token.text.starts_with("##") {
             if token.text != "##" {
                 let message = "junk after '##' at end of documentation comment";
-                problems.legacy(Diagnostic::syntax(Code::DocDelimiter, message, token.span));
+                let problem = Diagnostic::syntax(Code::DocDelimiter, message, token.span);
+                problems.lift(problem, "text behind the closing '##' left out");
             }
             parser.advance()?;
-            return Ok((lines, span));
+            return Ok(span);
         }
         lines.push(line(token.text, token.span, problems));
     }
@@ -86,7 +92,8 @@ fn line<'s>(comment: &'s str, span: Span, problems: &mut Problems) -> Line<'s> {
     let text = rest.strip_prefix(' ').unwrap_or(rest);
     if !rest.is_empty() && !rest.starts_with(' ') {
         let message = "missing space after #";
-        problems.legacy(Diagnostic::syntax(Code::DocLayout, message, span));
+        let problem = Diagnostic::syntax(Code::DocLayout, message, span);
+        problems.lift(problem, "text behind '#' read without a space between them");
     }
     let start = span.start + offset(comment, text);
     Line {

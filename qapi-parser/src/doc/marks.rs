@@ -15,13 +15,6 @@ pub(super) fn outdated(kind: SectionKind, line: Line<'_>) -> Diagnostic {
     Diagnostic::syntax(Code::DocSection, message, line.span).help(help)
 }
 
-pub(super) fn trim(text: &mut String) {
-    let end = text.trim_end_matches('\n').len();
-    text.truncate(end);
-    let start = end - text.trim_start_matches('\n').len();
-    text.drain(..start);
-}
-
 pub(super) fn described(line: Line<'_>) -> Option<(&str, &str, Line<'_>)> {
     at_name(line.text).map(|(name, rest)| (name, rest, line))
 }

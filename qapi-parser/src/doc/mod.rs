@@ -10,7 +10,7 @@ mod marks;
 mod parse;
 mod problems;
 
-pub(crate) use parse::parse;
+pub(crate) use parse::{Scratch, parse};
 
 use crate::source::Span;
 

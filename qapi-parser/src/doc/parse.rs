@@ -1,14 +1,14 @@
 //! The lines of a block to a [`Doc`].
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::Parser;
 use crate::source::Span;
 
 use super::layout::Layout;
 use super::lines::{self, Line};
-use super::marks::{at_name, described, outdated, tag, trim};
+use super::marks::{at_name, described, outdated, tag};
 use super::problems::Problems;
 use super::{Description, Doc, Section, SectionKind};
 
@@ -20,14 +20,28 @@ pub(crate) struct Block {
     pub(crate) problems: Vec<Diagnostic>,
 }
 
+/// Room that is used for one block after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch<'t> {
+    lines: Vec<Line<'t>>,
+    text: String,
+}
+
 /// Reads the block whose opening `##` is the current token of the parser.
 ///
 /// # Errors
 ///
 /// Text that is no token, in a block that is not closed.
-pub(crate) fn parse(parser: &mut Parser<'_>, modern: bool) -> Result<Block, Box<Diagnostic>> {
+pub(crate) fn parse<'t>(
+    parser: &mut Parser<'t>,
+    modern: bool,
+    scratch: &mut Scratch<'t>,
+) -> Result<Block, Box<Diagnostic>> {
     let mut problems = Problems::new(modern);
-    let (lines, span) = lines::read(parser, &mut problems)?;
+    let Scratch { lines, text } = scratch;
+    lines.clear();
+    text.clear();
+    let span = lines::read(parser, lines, &mut problems)?;
     if modern {
         let mut layout = Layout::default();
         for problem in lines.iter().filter_map(|line| layout.check(line)) {
@@ -39,12 +53,13 @@ pub(crate) fn parse(parser: &mut Parser<'_>, modern: bool) -> Result<Block, Box<
         ..Doc::default()
     };
     let mut reader = Reader {
-        lines: &lines,
+        lines,
+        text,
         at: 0,
         doc,
         problems,
         place: Place::Body,
-        seen: HashSet::new(),
+        seen: HashSet::default(),
         old: false,
         once: Vec::new(),
     };
@@ -69,6 +84,8 @@ enum Place {
 
 struct Reader<'l, 's> {
     lines: &'l [Line<'s>],
+    /// The text of the piece at hand.
+    text: &'l mut String,
     at: usize,
     doc: Doc,
     problems: Problems,
@@ -107,7 +124,8 @@ impl<'s> Reader<'_, 's> {
             None => {
                 let problem =
                     Diagnostic::syntax(Code::DocSymbol, "line should end with ':'", line.span);
-                self.problems.legacy(problem);
+                self.problems
+                    .lift(problem, "'@name' without its colon read as the name");
                 self.old = true;
                 rest
             }
@@ -186,6 +204,8 @@ impl<'s> Reader<'_, 's> {
 
     fn describe(&mut self, place: Place, name: &'s str, rest: &str, span: Span) {
         self.at += 1;
+        self.close();
+        let name = self.without_space(name, span);
         let list = match place {
             Place::Feature => &mut self.doc.features,
             _ => &mut self.doc.members,
@@ -217,14 +237,25 @@ impl<'s> Reader<'_, 's> {
         self.indented();
     }
 
+    /// Up to QEMU 9.0, a space could stand in front of the colon.
+    fn without_space(&mut self, name: &'s str, span: Span) -> &'s str {
+        let trimmed = name.trim_end();
+        if self.problems.modern || trimmed.len() == name.len() || trimmed.contains(' ') {
+            return name;
+        }
+        let message = "space between the name and its colon left out";
+        self.problems
+            .push(Diagnostic::lifted(message, span).soft_docs());
+        trimmed
+    }
+
     /// Up to QEMU 2.8, the text of an optional member started with a mark.
     fn without_mark<'t>(&mut self, text: &'t str, span: Span) -> &'t str {
         match text.strip_prefix("#optional") {
             Some(rest) if !self.problems.modern => {
                 self.old = true;
                 let message = "mark '#optional' left out, as since QEMU 2.9";
-                let note = Diagnostic::error(Code::Lifted, message, span);
-                self.problems.push(note.severity(Severity::Note));
+                self.problems.push(Diagnostic::lifted(message, span));
                 rest.trim_start()
             }
             _ => text,
@@ -247,6 +278,7 @@ impl<'s> Reader<'_, 's> {
         if self.problems.modern && matches!(kind, SectionKind::Note | SectionKind::Example) {
             self.problems.push(outdated(kind, line));
         }
+        self.close();
         self.doc.sections.push(Section {
             kind,
             text: String::new(),
@@ -256,6 +288,7 @@ impl<'s> Reader<'_, 's> {
         self.append(rest);
         match kind {
             SectionKind::Note | SectionKind::Example => self.old_section(),
+            _ if rest.is_empty() && self.flat_list() => self.flat_lines(),
             _ => self.indented(),
         }
     }
@@ -270,6 +303,18 @@ impl<'s> Reader<'_, 's> {
             self.append(text);
             self.at += 1;
         }
+    }
+
+    /// Up to QEMU 9.0, a list could stand behind a tag without indentation.
+    fn flat_list(&mut self) -> bool {
+        let item = self.peek().filter(|line| line.text.starts_with("- "));
+        let Some(item) = item.filter(|_| !self.problems.modern) else {
+            return false;
+        };
+        let message = "list without indentation read as the text of the section";
+        self.problems
+            .push(Diagnostic::lifted(message, item.span).soft_docs());
+        true
     }
 
     /// The indented lines behind a description or tag.
@@ -306,6 +351,7 @@ impl<'s> Reader<'_, 's> {
         };
         if !goes_on {
             let kind = SectionKind::Plain;
+            self.close();
             self.doc.sections.push(Section {
                 kind,
                 text: String::new(),
@@ -313,6 +359,11 @@ impl<'s> Reader<'_, 's> {
             });
             self.place = Place::Section;
         }
+        self.flat_lines();
+    }
+
+    /// The lines up to a blank one.
+    fn flat_lines(&mut self) {
         while let Some(line) = self.peek().filter(|line| !line.is_blank()) {
             self.append(line.text);
             self.at += 1;
@@ -338,6 +389,12 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn append(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    /// Ends the piece at hand: it gets its text.
+    fn close(&mut self) {
         let doc = &mut self.doc;
         let text = match self.place {
             Place::Body => Some(&mut doc.body),
@@ -347,25 +404,14 @@ impl<'s> Reader<'_, 's> {
             Place::Nowhere => None,
         };
         if let Some(text) = text {
-            text.push_str(line);
-            text.push('\n');
+            self.text.trim_matches('\n').clone_into(text);
         }
+        self.text.clear();
     }
 
     fn finish(&mut self) {
-        let Doc {
-            body,
-            members,
-            features,
-            sections,
-            ..
-        } = &mut self.doc;
-        trim(body);
-        for description in members.iter_mut().chain(features) {
-            trim(&mut description.text);
-        }
-        for section in sections {
-            trim(&mut section.text);
+        self.close();
+        for section in &self.doc.sections {
             if section.text.is_empty() && section.kind != SectionKind::Plain {
                 let message = format!("text required after '{}:'", section.kind.as_str());
                 let problem = Diagnostic::error(Code::DocSection, message, section.span);

@@ -36,6 +36,11 @@ impl Problems {
         self.found.push(problem.soft());
     }
 
+    /// Against a rule that old schemas did not know; there the form is read as `note` says.
+    pub(super) fn lift(&mut self, problem: Diagnostic, note: &'static str) {
+        self.found.push(problem.lifted_as(note));
+    }
+
     /// All of them, in the order in which QEMU meets them.
     pub(super) fn into_vec(mut self) -> Vec<Diagnostic> {
         self.found

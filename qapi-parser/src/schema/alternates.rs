@@ -1,6 +1,6 @@
 //! Alternates: choices by JSON type.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Entry, Node};
@@ -9,15 +9,19 @@ use super::ast::{DefinitionKind, RawBranch};
 use super::draft::{Draft, DraftKind};
 use super::lower::Lower;
 use super::model::{Alternate, Alternative, Builtin, EntityId, EntityKind};
-use super::names::{Permit, c_name};
+use super::names::{CName, Permit};
 use super::resolve::Resolver;
 
-impl Lower<'_> {
-    pub(super) fn alternate(&mut self, node: &Node, entries: &[Entry]) -> Option<DefinitionKind> {
+impl<'t> Lower<'_, 't> {
+    pub(super) fn alternate(
+        &mut self,
+        node: &Node<'t>,
+        entries: &[Entry<'t>],
+    ) -> Option<DefinitionKind<'t>> {
         self.keys(
             entries,
             node.span,
-            "alternate",
+            &"alternate",
             &["alternate", "data"],
             &["if", "features"],
         );
@@ -27,7 +31,11 @@ impl Lower<'_> {
 
     /// The branches of a union, or of an alternate, whose branches may be arrays and have names of
     /// their own.
-    pub(super) fn branches(&mut self, data: &Node, alternate: bool) -> Option<Vec<RawBranch>> {
+    pub(super) fn branches(
+        &mut self,
+        data: &Node<'t>,
+        alternate: bool,
+    ) -> Option<Vec<RawBranch<'t>>> {
         let is_empty = |node: &Node| {
             node.as_object().is_some_and(<[Entry]>::is_empty)
                 || node.as_list().is_some_and(<[Node]>::is_empty)
@@ -48,8 +56,8 @@ impl Lower<'_> {
         )
     }
 
-    fn branch(&mut self, entry: &Entry, alternate: bool) -> Option<RawBranch> {
-        let source = format!("'data' member '{}'", entry.key);
+    fn branch(&mut self, entry: &Entry<'t>, alternate: bool) -> Option<RawBranch<'t>> {
+        let source = format_args!("'data' member '{}'", entry.key);
         if alternate {
             self.name_lower(&entry.key, entry.key_span, &source, Permit::default());
         }
@@ -76,7 +84,7 @@ enum JsonType {
     Bool,
 }
 
-fn json_type(kind: &DraftKind) -> Option<JsonType> {
+fn json_type(kind: &DraftKind<'_>) -> Option<JsonType> {
     Some(match kind {
         DraftKind::Builtin(Builtin::Any) => return None,
         DraftKind::Builtin(Builtin::Str) | DraftKind::Enum(_) => JsonType::String,
@@ -91,7 +99,7 @@ fn json_type(kind: &DraftKind) -> Option<JsonType> {
 
 /// The JSON types that cannot stand beside a branch of this type: a keyword that gives strings may
 /// have to say numbers and booleans too.
-fn occupied(kind: &DraftKind, own: JsonType) -> Vec<JsonType> {
+fn occupied(kind: &DraftKind<'_>, own: JsonType) -> Vec<JsonType> {
     let mut out = vec![own];
     if let DraftKind::Enum(enumeration) = kind {
         let names = || {
@@ -114,15 +122,15 @@ fn occupied(kind: &DraftKind, own: JsonType) -> Vec<JsonType> {
 
 impl Resolver<'_> {
     /// Resolves the branches and refuses those that cannot be told apart.
-    pub(super) fn alternate(&mut self, branches: &[RawBranch]) -> Option<EntityKind> {
+    pub(super) fn alternate(&mut self, branches: &[RawBranch<'_>]) -> Option<EntityKind> {
         let before = self.problems.len();
         let resolve =
-            |branch: &RawBranch| self.lookup(&branch.ty, &format!("branch '{}'", branch.name));
+            |branch: &RawBranch| self.lookup(&branch.ty, &format_args!("branch '{}'", branch.name));
         let types: Vec<Option<EntityId>> = branches.iter().map(resolve).collect();
-        let mut names: HashMap<String, &RawBranch> = HashMap::new();
-        let mut taken: HashMap<JsonType, &RawBranch> = HashMap::new();
+        let mut names: HashMap<CName<'_>, &RawBranch<'_>> = HashMap::default();
+        let mut taken: HashMap<JsonType, &RawBranch<'_>> = HashMap::default();
         for (branch, ty) in branches.iter().zip(&types) {
-            if let Some(other) = names.insert(c_name(&branch.name), branch) {
+            if let Some(other) = names.insert(CName(&branch.name), branch) {
                 let message = format!(
                     "branch '{}' collides with branch '{}'",
                     branch.name, other.name
@@ -135,8 +143,8 @@ impl Resolver<'_> {
                 self.distinguish(branch, &drafts[id.0 as usize], &mut taken);
             }
         }
-        let alternative = |(branch, ty): (&RawBranch, Option<EntityId>)| {
-            let (name, cond) = (branch.name.clone(), branch.cond.clone());
+        let alternative = |(branch, ty): (&RawBranch<'_>, Option<EntityId>)| {
+            let (name, cond) = (branch.name.to_string(), branch.cond.clone());
             Some(Alternative {
                 name,
                 ty: ty?,
@@ -155,9 +163,9 @@ impl Resolver<'_> {
 
     fn distinguish<'b>(
         &mut self,
-        branch: &'b RawBranch,
-        draft: &Draft,
-        types: &mut HashMap<JsonType, &'b RawBranch>,
+        branch: &'b RawBranch<'b>,
+        draft: &Draft<'_>,
+        types: &mut HashMap<JsonType, &'b RawBranch<'b>>,
     ) {
         let Some(own) = json_type(&draft.kind) else {
             let message = format!("branch '{}' cannot use {}", branch.name, draft.describe());

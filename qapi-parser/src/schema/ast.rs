@@ -1,44 +1,49 @@
 //! Definitions in their right shape, types still by name.
 
+use std::borrow::Cow;
+
 use crate::doc::Doc;
 use crate::source::Span;
 
 use super::model::{Cond, EnumMember};
 
+/// Text of a file, or of a lifted form.
+pub(crate) type Text<'t> = Cow<'t, str>;
+
 /// A definition whose expression has been checked by itself.
 #[derive(Debug)]
-pub(crate) struct Definition {
-    pub(crate) name: String,
+pub(crate) struct Definition<'t> {
+    pub(crate) name: Text<'t>,
     pub(crate) span: Span,
     /// From its start to its name.
     pub(crate) head: Span,
     pub(crate) cond: Cond,
-    pub(crate) features: Vec<RawFeature>,
+    pub(crate) features: Vec<RawFeature<'t>>,
     pub(crate) doc: Option<Doc>,
-    pub(crate) kind: DefinitionKind,
+    pub(crate) kind: DefinitionKind<'t>,
 }
 
 #[derive(Debug)]
-pub(crate) enum DefinitionKind {
+pub(crate) enum DefinitionKind<'t> {
     Enum(RawEnum),
     Struct {
-        base: Option<TypeRef>,
-        members: Vec<RawMember>,
+        base: Option<TypeRef<'t>>,
+        members: Vec<RawMember<'t>>,
     },
     Union {
-        base: Data,
-        variants: RawVariants,
+        base: Data<'t>,
+        variants: RawVariants<'t>,
     },
     Alternate {
-        branches: Vec<RawBranch>,
+        branches: Vec<RawBranch<'t>>,
     },
     Command {
-        data: Option<Data>,
-        returns: Option<TypeRef>,
+        data: Option<Data<'t>>,
+        returns: Option<TypeRef<'t>>,
         flags: Flags,
     },
     Event {
-        data: Option<Data>,
+        data: Option<Data<'t>>,
         boxed: bool,
     },
 }
@@ -51,46 +56,46 @@ pub(crate) struct RawEnum {
 
 /// A named type, or members in place.
 #[derive(Debug)]
-pub(crate) enum Data {
-    Named(TypeRef),
-    Inline(Vec<RawMember>),
+pub(crate) enum Data<'t> {
+    Named(TypeRef<'t>),
+    Inline(Vec<RawMember<'t>>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TypeRef {
-    pub(crate) name: String,
+pub(crate) struct TypeRef<'t> {
+    pub(crate) name: Text<'t>,
     pub(crate) array: bool,
     pub(crate) span: Span,
 }
 
 #[derive(Debug)]
-pub(crate) struct RawMember {
-    pub(crate) name: String,
+pub(crate) struct RawMember<'t> {
+    pub(crate) name: Text<'t>,
     pub(crate) optional: bool,
-    pub(crate) ty: TypeRef,
+    pub(crate) ty: TypeRef<'t>,
     pub(crate) cond: Cond,
-    pub(crate) features: Vec<RawFeature>,
+    pub(crate) features: Vec<RawFeature<'t>>,
     pub(crate) span: Span,
 }
 
 #[derive(Debug)]
-pub(crate) struct RawVariants {
-    pub(crate) tag: String,
+pub(crate) struct RawVariants<'t> {
+    pub(crate) tag: Text<'t>,
     pub(crate) tag_span: Span,
-    pub(crate) branches: Vec<RawBranch>,
+    pub(crate) branches: Vec<RawBranch<'t>>,
 }
 
 #[derive(Debug)]
-pub(crate) struct RawBranch {
-    pub(crate) name: String,
-    pub(crate) ty: TypeRef,
+pub(crate) struct RawBranch<'t> {
+    pub(crate) name: Text<'t>,
+    pub(crate) ty: TypeRef<'t>,
     pub(crate) cond: Cond,
     pub(crate) span: Span,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct RawFeature {
-    pub(crate) name: String,
+pub(crate) struct RawFeature<'t> {
+    pub(crate) name: Text<'t>,
     pub(crate) cond: Cond,
     pub(crate) span: Span,
 }

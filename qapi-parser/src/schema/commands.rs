@@ -9,13 +9,13 @@ use super::lower::Lower;
 use super::model::EntityId;
 use super::resolve::Resolver;
 
-impl Lower<'_> {
+impl<'t> Lower<'_, 't> {
     pub(super) fn command(
         &mut self,
-        node: &Node,
-        entries: &[Entry],
+        node: &Node<'t>,
+        entries: &[Entry<'t>],
         name: &str,
-    ) -> Option<DefinitionKind> {
+    ) -> Option<DefinitionKind<'t>> {
         let optional = [
             "data",
             "returns",
@@ -28,11 +28,11 @@ impl Lower<'_> {
             "allow-preconfig",
             "coroutine",
         ];
-        self.keys(entries, node.span, "command", &["command"], &optional);
+        self.keys(entries, node.span, &"command", &["command"], &optional);
         let data = self.arguments(node, name);
         let returns = node
             .get("returns")
-            .and_then(|it| self.type_ref(it, "'returns'", true));
+            .and_then(|it| self.type_ref(it, &"'returns'", true));
         let on = |key| is_flag(node, key, true);
         let flags = Flags {
             boxed: on("boxed"),
@@ -50,7 +50,7 @@ impl Lower<'_> {
     }
 
     /// The `data` of a command or event.
-    pub(super) fn arguments(&mut self, node: &Node, name: &str) -> Option<Data> {
+    pub(super) fn arguments(&mut self, node: &Node<'t>, name: &str) -> Option<Data<'t>> {
         let boxed = is_flag(node, "boxed", true);
         let Some(data) = node.get("data") else {
             if boxed {
@@ -59,13 +59,13 @@ impl Lower<'_> {
             return None;
         };
         match boxed {
-            true => self.type_ref(data, "'data'", false).map(Data::Named),
-            false => self.data(data, "'data'", name),
+            true => self.type_ref(data, &"'data'", false).map(Data::Named),
+            false => self.data(data, &"'data'", name),
         }
     }
 
     /// Each flag has one value that may be written.
-    pub(super) fn flags(&mut self, entries: &[Entry]) {
+    pub(super) fn flags(&mut self, entries: &[Entry<'t>]) {
         let find = |key: &str| entries.iter().find(|entry| entry.key == key);
         let falses = ["gen", "success-response"].map(|key| (key, false));
         let trues = ["boxed", "allow-oob", "allow-preconfig", "coroutine"].map(|key| (key, true));
@@ -84,7 +84,7 @@ impl Lower<'_> {
 }
 
 /// Whether the key has this value.
-pub(super) fn is_flag(node: &Node, key: &str, value: bool) -> bool {
+pub(super) fn is_flag(node: &Node<'_>, key: &str, value: bool) -> bool {
     node.get(key)
         .is_some_and(|found| found.value == Value::Bool(value))
 }
@@ -93,11 +93,11 @@ impl Resolver<'_> {
     /// The arguments of a command or the data of an event.
     pub(super) fn argument_type(
         &mut self,
-        data: &TypeRef,
+        data: &TypeRef<'_>,
         kind: &str,
         boxed: bool,
     ) -> Option<EntityId> {
-        let what = format!("{kind}'s 'data'");
+        let what = format_args!("{kind}'s 'data'");
         let id = self.lookup(data, &what)?;
         let drafts = self.drafts;
         let draft = &drafts[id.0 as usize];
@@ -129,12 +129,12 @@ impl Resolver<'_> {
     }
 
     /// What a command returns: an object or an array of objects, or else a pragma must allow it.
-    pub(super) fn return_type(&mut self, name: &str, returns: &TypeRef) -> Option<EntityId> {
-        let id = self.lookup(returns, "command's 'returns'")?;
+    pub(super) fn return_type(&mut self, name: &str, returns: &TypeRef<'_>) -> Option<EntityId> {
+        let id = self.lookup(returns, &"command's 'returns'")?;
         let drafts = self.drafts;
         let draft = &drafts[id.0 as usize];
         let target = match &draft.kind {
-            DraftKind::Array { element } => self.index.get(&element.name).copied(),
+            DraftKind::Array { element } => self.index.get(element.name.as_ref()).copied(),
             _ => Some(id),
         };
         // An unknown element is reported where the array is checked.
@@ -145,7 +145,7 @@ impl Resolver<'_> {
             let help = "return an object, so that members can be added; old commands are listed \
                  in the pragma 'command-returns-exceptions'";
             let problem = Diagnostic::error(Code::WrongType, message, returns.span);
-            self.report(problem.help(help).soft());
+            self.report(problem.help(help).soft_docs());
         }
         Some(id)
     }

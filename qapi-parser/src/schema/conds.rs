@@ -1,30 +1,32 @@
 //! `if` conditions.
 
+use std::fmt::Display;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Entry, Node, Value};
 
 use super::lower::Lower;
 use super::model::Cond;
 
-impl Lower<'_> {
+impl<'t> Lower<'_, 't> {
     /// The condition of a definition, member, value, branch or feature.
-    pub(super) fn cond(&mut self, entries: &[Entry], source: &str) -> Cond {
+    pub(super) fn cond(&mut self, entries: &[Entry<'t>], source: &dyn Display) -> Cond {
         match entries.iter().find(|entry| entry.key == "if") {
             Some(entry) => self.term(&entry.value, source),
             None => Cond::Always,
         }
     }
 
-    fn bad_cond(&mut self, message: String, node: &Node) -> Cond {
+    fn bad_cond(&mut self, message: String, node: &Node<'t>) -> Cond {
         let help = "a condition is a name such as 'CONFIG_X', or an object with one of the keys \
              'all', 'any', 'not'";
         self.report(Diagnostic::error(Code::BadCondition, message, node.span).help(help));
         Cond::Always
     }
 
-    fn term(&mut self, node: &Node, source: &str) -> Cond {
+    fn term(&mut self, node: &Node<'t>, source: &dyn Display) -> Cond {
         let entries = match &node.value {
-            Value::Str(name) if is_symbol(name) => return Cond::Symbol(name.clone()),
+            Value::Str(name) if is_symbol(name) => return Cond::Symbol(name.to_string()),
             Value::Str(name) => {
                 let message =
                     format!("'if' condition '{name}' of {source} is not a valid identifier");
@@ -48,7 +50,7 @@ impl Lower<'_> {
         }
     }
 
-    fn terms(&mut self, entry: &Entry, source: &str) -> Vec<Cond> {
+    fn terms(&mut self, entry: &Entry<'t>, source: &dyn Display) -> Vec<Cond> {
         let Some(nodes) = entry.value.as_list() else {
             let message = format!("'{}' condition of {source} must be an array", entry.key);
             self.bad_cond(message, &entry.value);

@@ -1,22 +1,22 @@
 //! From definitions to drafts, with the implicit entities that they cause in front of them.
 
-use crate::diagnostic::{Code, Context, Diagnostic, Label};
+use crate::diagnostic::{Code, Diagnostic, Label};
 use crate::source::Span;
 
-use super::ast::{Data, Definition, DefinitionKind, RawMember, TypeRef};
+use super::ast::{Data, Definition, DefinitionKind, RawMember, Text, TypeRef};
 use super::draft::{Draft, DraftKind, Drafts};
 use super::model::{Cond, ModuleId};
 
 /// What the implicit entities of a definition take over from it.
-struct Cause {
+struct Cause<'t> {
     module: ModuleId,
     span: Span,
-    context: Context,
+    context: (&'static str, Text<'t>),
 }
 
-impl Drafts {
+impl<'t> Drafts<'t> {
     /// Adds a definition and what it implies.
-    pub(super) fn define(&mut self, definition: Definition, module: ModuleId) {
+    pub(super) fn define(&mut self, definition: Definition<'t>, module: ModuleId) {
         let Definition {
             name,
             span,
@@ -34,10 +34,7 @@ impl Drafts {
             DefinitionKind::Command { .. } => "command",
             DefinitionKind::Event { .. } => "event",
         };
-        let context = Context {
-            kind: keyword,
-            name: name.clone(),
-        };
+        let context = (keyword, name.clone());
         let cause = Cause {
             module,
             span,
@@ -67,7 +64,7 @@ impl Drafts {
     }
 
     /// The kind with its types by name; adds the implicit types it needs.
-    fn kind(&mut self, kind: DefinitionKind, cond: &Cond, cause: &Cause) -> DraftKind {
+    fn kind(&mut self, kind: DefinitionKind<'t>, cond: &Cond, cause: &Cause<'t>) -> DraftKind<'t> {
         match kind {
             DefinitionKind::Enum(kind) => DraftKind::Enum(kind),
             DefinitionKind::Struct { base, members } => {
@@ -114,9 +111,9 @@ impl Drafts {
         }
     }
 
-    fn implied(&mut self, name: String, cond: Cond, kind: DraftKind, cause: &Cause) {
+    fn implied(&mut self, name: String, cond: Cond, kind: DraftKind<'t>, cause: &Cause<'t>) {
         self.push(Draft {
-            name,
+            name: name.into(),
             module: cause.module,
             span: Some(cause.span),
             head: None,
@@ -129,19 +126,19 @@ impl Drafts {
         });
     }
 
-    fn member_arrays(&mut self, members: &[RawMember], cause: &Cause) {
+    fn member_arrays(&mut self, members: &[RawMember<'t>], cause: &Cause<'t>) {
         for member in members {
             self.define_array(&member.ty, cause);
         }
     }
 
     /// Defines the array type, if it is one and has not been defined.
-    fn define_array(&mut self, ty: &TypeRef, cause: &Cause) {
+    fn define_array(&mut self, ty: &TypeRef<'t>, cause: &Cause<'t>) {
         if !ty.array {
             return;
         }
         let name = format!("{}List", ty.name);
-        if !self.index.contains_key(&name) {
+        if !self.index.contains_key(name.as_str()) {
             let element = TypeRef {
                 array: false,
                 ..ty.clone()
@@ -153,11 +150,11 @@ impl Drafts {
     /// The type of arguments or of a base; written in place, it becomes an implicit one.
     fn data(
         &mut self,
-        data: Option<Data>,
+        data: Option<Data<'t>>,
         role: &str,
         cond: &Cond,
-        cause: &Cause,
-    ) -> Option<TypeRef> {
+        cause: &Cause<'t>,
+    ) -> Option<TypeRef<'t>> {
         let members = match data? {
             Data::Named(ty) => return Some(ty),
             Data::Inline(members) => members,
@@ -166,9 +163,9 @@ impl Drafts {
         if members.is_empty() {
             return None;
         }
-        let name = format!("q_obj_{}-{role}", cause.context.name);
+        let name = format!("q_obj_{}-{role}", cause.context.1);
         // A second one belongs to a second definition of the same name, which is refused anyway.
-        if !self.index.contains_key(&name) {
+        if !self.index.contains_key(name.as_str()) {
             let kind = DraftKind::Object {
                 base: None,
                 members,
@@ -177,14 +174,14 @@ impl Drafts {
             self.implied(name.clone(), cond.clone(), kind, cause);
         }
         Some(TypeRef {
-            name,
+            name: name.into(),
             array: false,
             span: cause.span,
         })
     }
 }
 
-fn redefined(draft: &Draft, other: &Draft) -> Diagnostic {
+fn redefined(draft: &Draft<'_>, other: &Draft<'_>) -> Diagnostic {
     let nowhere = Span {
         file: 0,
         start: 0,
@@ -202,11 +199,11 @@ fn redefined(draft: &Draft, other: &Draft) -> Diagnostic {
             problem.labels.push(Label {
                 span: first,
                 text: "previous definition".to_owned(),
-                context: other.context.clone(),
+                context: other.context(),
             });
             problem
         }
     };
-    problem.context = draft.context.clone();
+    problem.context = draft.context();
     problem
 }

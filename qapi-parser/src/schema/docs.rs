@@ -1,10 +1,11 @@
 //! Comments against definitions: all that is described exists, all that exists is described.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::doc::{Description, Doc};
 use crate::source::Span;
+use crate::suggest::nearest;
 
 use super::ast::{RawFeature, TypeRef};
 use super::draft::{Draft, DraftKind};
@@ -25,9 +26,34 @@ impl Part<'_> {
     }
 }
 
+/// A list of names to be searched for other names, mostly in the order of the list.
+struct Names<'n, I> {
+    all: I,
+    /// Those not yet passed over.
+    rest: I,
+    /// Made when one is asked for out of order.
+    hashed: Option<HashSet<&'n str>>,
+}
+
+impl<'n, I: Iterator<Item = &'n str> + Clone> Names<'n, I> {
+    fn new(all: I) -> Self {
+        let (rest, hashed) = (all.clone(), None);
+        Names { all, rest, hashed }
+    }
+
+    fn contains(&mut self, name: &str) -> bool {
+        if self.hashed.is_none() && self.rest.next() == Some(name) {
+            return true;
+        }
+        let all = &self.all;
+        let hashed = self.hashed.get_or_insert_with(|| all.clone().collect());
+        hashed.contains(name)
+    }
+}
+
 impl<'d> Resolver<'d> {
     /// Checks the comment of a definition.
-    pub(super) fn documentation(&mut self, draft: &'d Draft) {
+    pub(super) fn documentation(&mut self, draft: &'d Draft<'d>) {
         let Some(doc) = draft.doc.as_ref().filter(|doc| doc.symbol.is_some()) else {
             return;
         };
@@ -37,11 +63,11 @@ impl<'d> Resolver<'d> {
         self.bogus("feature", &doc.features, &parts);
     }
 
-    fn undocumented(&mut self, draft: &Draft, doc: &Doc, parts: &[Part<'_>]) {
-        let members: HashSet<&str> = doc.members.iter().map(|one| one.name.as_str()).collect();
-        let features: HashSet<&str> = doc.features.iter().map(|one| one.name.as_str()).collect();
+    fn undocumented(&mut self, draft: &Draft<'_>, doc: &Doc, parts: &[Part<'_>]) {
+        let mut members = Names::new(doc.members.iter().map(|one| one.name.as_str()));
+        let mut features = Names::new(doc.features.iter().map(|one| one.name.as_str()));
         let excepted = self.pragmas.undocumented.as_ref();
-        let excepted = excepted.is_some_and(|names| names.contains(&draft.name));
+        let excepted = excepted.is_some_and(|names| names.contains(draft.name.as_ref()));
         for part in parts {
             let described = match part.is_feature() {
                 true => features.contains(part.name),
@@ -66,16 +92,13 @@ impl<'d> Resolver<'d> {
 
     fn bogus(&mut self, what: &str, described: &[Description], parts: &[Part<'_>]) {
         let of_kind = |part: &&Part<'_>| part.is_feature() == (what == "feature");
-        let names: HashSet<&str> = parts.iter().filter(of_kind).map(|part| part.name).collect();
-        let bogus = || {
-            described
-                .iter()
-                .filter(|one| !names.contains(one.name.as_str()))
-        };
-        let Some(first) = bogus().next() else {
+        let mut names = Names::new(parts.iter().filter(of_kind).map(|part| part.name));
+        let bogus = described.iter().filter(|one| !names.contains(&one.name));
+        let bogus: Vec<&Description> = bogus.collect();
+        let Some(first) = bogus.first() else {
             return;
         };
-        let list: Vec<&str> = bogus().map(|one| one.name.as_str()).collect();
+        let list: Vec<&str> = bogus.iter().map(|one| one.name.as_str()).collect();
         let (plural, verb) = if list.len() > 1 {
             ("s", "do")
         } else {
@@ -84,11 +107,16 @@ impl<'d> Resolver<'d> {
         let list = list.join("', '");
         let message = format!("documented {what}{plural} '{list}' {verb} not exist");
         let problem = Diagnostic::error(Code::DocBogus, message, first.span);
+        let candidates = parts.iter().filter(of_kind).map(|part| part.name);
+        let problem = match nearest(&first.name, candidates) {
+            Some(meant) => problem.help(format!("did you mean '@{meant}:'?")),
+            None => problem,
+        };
         self.late.push(problem.soft_docs());
     }
 
     /// In the order in which QEMU looks at them.
-    fn parts(&self, draft: &'d Draft) -> Vec<Part<'d>> {
+    fn parts(&self, draft: &'d Draft<'d>) -> Vec<Part<'d>> {
         let mut parts = Vec::new();
         feature_parts(&draft.features, &mut parts);
         match &draft.kind {
@@ -128,9 +156,9 @@ impl<'d> Resolver<'d> {
     }
 
     /// Members written in place belong to the comment of the definition around them.
-    fn implicit_parts(&self, ty: Option<&TypeRef>, parts: &mut Vec<Part<'d>>) {
+    fn implicit_parts(&self, ty: Option<&TypeRef<'_>>, parts: &mut Vec<Part<'d>>) {
         let drafts = self.drafts;
-        let id = ty.and_then(|ty| self.index.get(&ty.name));
+        let id = ty.and_then(|ty| self.index.get(ty.name.as_ref()));
         let draft = id.map(|id| &drafts[id.0 as usize]);
         if let Some(draft) = draft.filter(|draft| draft.implicit) {
             object_parts(draft, parts);
@@ -138,12 +166,12 @@ impl<'d> Resolver<'d> {
     }
 }
 
-fn object_parts<'d>(draft: &'d Draft, parts: &mut Vec<Part<'d>>) {
+fn object_parts<'d>(draft: &'d Draft<'d>, parts: &mut Vec<Part<'d>>) {
     let DraftKind::Object { members, .. } = &draft.kind else {
         return;
     };
     for member in members {
-        let (name, span) = (member.name.as_str(), Some(member.span));
+        let (name, span) = (member.name.as_ref(), Some(member.span));
         parts.push(Part {
             role: "member",
             name,
@@ -153,7 +181,7 @@ fn object_parts<'d>(draft: &'d Draft, parts: &mut Vec<Part<'d>>) {
     }
 }
 
-fn feature_parts<'d>(features: &'d [RawFeature], parts: &mut Vec<Part<'d>>) {
+fn feature_parts<'d>(features: &'d [RawFeature<'d>], parts: &mut Vec<Part<'d>>) {
     parts.extend(features.iter().map(|feature| Part {
         role: "feature",
         name: &feature.name,

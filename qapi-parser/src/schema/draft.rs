@@ -1,59 +1,59 @@
 //! Entities in QEMU's order, types still by name: predefined ones, then the definitions, each with
 //! the implicit entities that it causes in front of it.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 
 use crate::diagnostic::{Context, Diagnostic};
 use crate::doc::Doc;
 use crate::source::Span;
 
-use super::ast::{Flags, RawBranch, RawEnum, RawFeature, RawMember, RawVariants, TypeRef};
+use super::ast::{Flags, RawBranch, RawEnum, RawFeature, RawMember, RawVariants, Text, TypeRef};
 use super::model::{Builtin, Cond, EntityId, ModuleId};
 
 /// An entity before its types are resolved.
 #[derive(Debug)]
-pub(super) struct Draft {
-    pub(super) name: String,
+pub(super) struct Draft<'t> {
+    pub(super) name: Text<'t>,
     pub(super) module: ModuleId,
     pub(super) span: Option<Span>,
     /// The part of it to show: up to the name.
     pub(super) head: Option<Span>,
     /// The definition that it is, or that caused it.
-    pub(super) context: Option<Context>,
+    pub(super) context: Option<(&'static str, Text<'t>)>,
     pub(super) implicit: bool,
     pub(super) cond: Cond,
-    pub(super) features: Vec<RawFeature>,
+    pub(super) features: Vec<RawFeature<'t>>,
     pub(super) doc: Option<Doc>,
-    pub(super) kind: DraftKind,
+    pub(super) kind: DraftKind<'t>,
 }
 
 #[derive(Debug)]
-pub(super) enum DraftKind {
+pub(super) enum DraftKind<'t> {
     Builtin(Builtin),
     Enum(RawEnum),
     Array {
-        element: TypeRef,
+        element: TypeRef<'t>,
     },
     Object {
-        base: Option<TypeRef>,
-        members: Vec<RawMember>,
-        variants: Option<RawVariants>,
+        base: Option<TypeRef<'t>>,
+        members: Vec<RawMember<'t>>,
+        variants: Option<RawVariants<'t>>,
     },
     Alternate {
-        branches: Vec<RawBranch>,
+        branches: Vec<RawBranch<'t>>,
     },
     Command {
-        data: Option<TypeRef>,
-        returns: Option<TypeRef>,
+        data: Option<TypeRef<'t>>,
+        returns: Option<TypeRef<'t>>,
         flags: Flags,
     },
     Event {
-        data: Option<TypeRef>,
+        data: Option<TypeRef<'t>>,
         boxed: bool,
     },
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Its kind and name, as messages have it.
     pub(super) fn describe(&self) -> String {
         let kind = match &self.kind {
@@ -69,6 +69,14 @@ impl Draft {
         format!("{kind} '{}'", self.name)
     }
 
+    /// The definition that it is, or that caused it, for messages.
+    pub(super) fn context(&self) -> Option<Context> {
+        self.context.as_ref().map(|(kind, name)| Context {
+            kind,
+            name: name.to_string(),
+        })
+    }
+
     pub(super) fn is_type(&self) -> bool {
         !matches!(
             self.kind,
@@ -79,17 +87,17 @@ impl Draft {
 
 /// Collects the entities.
 #[derive(Debug, Default)]
-pub(super) struct Drafts {
-    pub(super) list: Vec<Draft>,
-    pub(super) index: HashMap<String, EntityId>,
+pub(super) struct Drafts<'t> {
+    pub(super) list: Vec<Draft<'t>>,
+    pub(super) index: HashMap<Text<'t>, EntityId>,
     pub(super) problems: Vec<Diagnostic>,
     /// Names whose definition was refused: nobody is to complain that they are unknown.
-    pub(super) poisoned: HashSet<String>,
+    pub(super) poisoned: HashSet<Text<'t>>,
 }
 
-impl Drafts {
+impl<'t> Drafts<'t> {
     /// Adds an entity.
-    pub(super) fn push(&mut self, draft: Draft) {
+    pub(super) fn push(&mut self, draft: Draft<'t>) {
         let id = EntityId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
         self.index.insert(draft.name.clone(), id);
         self.list.push(draft);

@@ -6,17 +6,17 @@ use super::ast::DefinitionKind;
 use super::commands::is_flag;
 use super::lower::Lower;
 
-impl Lower<'_> {
+impl<'t> Lower<'_, 't> {
     pub(super) fn event(
         &mut self,
-        node: &Node,
-        entries: &[Entry],
+        node: &Node<'t>,
+        entries: &[Entry<'t>],
         name: &str,
-    ) -> Option<DefinitionKind> {
+    ) -> Option<DefinitionKind<'t>> {
         self.keys(
             entries,
             node.span,
-            "event",
+            &"event",
             &["event"],
             &["data", "boxed", "if", "features"],
         );

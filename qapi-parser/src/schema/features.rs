@@ -1,23 +1,25 @@
 //! Feature lists.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
+
+use std::fmt::Display;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Entry, Node, Value};
 
-use super::ast::RawFeature;
+use super::ast::{RawFeature, Text};
 use super::draft::{Draft, DraftKind};
 use super::lower::Lower;
 use super::model::Feature;
-use super::names::{Permit, c_name};
+use super::names::{CName, Permit};
 use super::resolve::Resolver;
 
 /// The largest number of distinct features that QEMU's generator takes.
 pub const MAX_FEATURES: usize = 64;
 
-impl Lower<'_> {
+impl<'t> Lower<'_, 't> {
     /// The `features` of a definition, member or value.
-    pub(super) fn features(&mut self, entries: &[Entry]) -> Vec<RawFeature> {
+    pub(super) fn features(&mut self, entries: &[Entry<'t>]) -> Vec<RawFeature<'t>> {
         let Some(entry) = entries.iter().find(|entry| entry.key == "features") else {
             return Vec::new();
         };
@@ -32,10 +34,10 @@ impl Lower<'_> {
         nodes.iter().filter_map(|node| self.feature(node)).collect()
     }
 
-    fn feature(&mut self, node: &Node) -> Option<RawFeature> {
+    fn feature(&mut self, node: &Node<'t>) -> Option<RawFeature<'t>> {
         let source = "'features' member";
-        let (name, entries) = self.named(node, source, &["if"])?;
-        let source = format!("{source} '{name}'");
+        let (name, entries) = self.named(node, &source, &["if"])?;
+        let source = format_args!("{source} '{name}'");
         self.name_lower(&name, node.span, &source, Permit::default());
         let cond = self.cond(entries, &source);
         Some(RawFeature {
@@ -48,20 +50,20 @@ impl Lower<'_> {
     /// A string, or an object with a `name` and `optional` keys: the name and the entries.
     pub(super) fn named<'n>(
         &mut self,
-        node: &'n Node,
-        source: &str,
+        node: &'n Node<'t>,
+        source: &dyn Display,
         optional: &[&str],
-    ) -> Option<(String, &'n [Entry])> {
-        let (name, entries): (&Node, &[Entry]) = match &node.value {
+    ) -> Option<(Text<'t>, &'n [Entry<'t>])> {
+        let (name, entries): (&Node<'t>, &[Entry<'t>]) = match &node.value {
             Value::Object(entries) => {
                 self.keys(entries, node.span, source, &["name"], optional);
                 (node.get("name")?, entries)
             }
             _ => (node, &[]),
         };
-        match name.as_str() {
-            Some(text) => Some((text.to_owned(), entries)),
-            None => {
+        match &name.value {
+            Value::Str(text) => Some((text.clone(), entries)),
+            _ => {
                 let message = format!("{source} requires a string name");
                 self.error(Code::BadValue, &message, name.span);
                 None
@@ -72,10 +74,13 @@ impl Lower<'_> {
 
 impl Resolver<'_> {
     /// Refuses features of the same name in one list.
-    pub(super) fn feature_clashes(&mut self, features: &[RawFeature]) {
-        let mut seen: HashMap<String, &RawFeature> = HashMap::new();
+    pub(super) fn feature_clashes(&mut self, features: &[RawFeature<'_>]) {
+        if features.len() < 2 {
+            return;
+        }
+        let mut seen: HashMap<CName<'_>, &RawFeature<'_>> = HashMap::default();
         for feature in features {
-            if let Some(other) = seen.insert(c_name(&feature.name), feature) {
+            if let Some(other) = seen.insert(CName(&feature.name), feature) {
                 let message = format!(
                     "feature '{}' collides with feature '{}'",
                     feature.name, other.name
@@ -87,10 +92,10 @@ impl Resolver<'_> {
     }
 
     /// Types take no feature that has a meaning of its own.
-    pub(super) fn type_features(&mut self, features: &[RawFeature]) {
+    pub(super) fn type_features(&mut self, features: &[RawFeature<'_>]) {
         self.feature_clashes(features);
         for feature in features {
-            if matches!(feature.name.as_str(), "deprecated" | "unstable") {
+            if matches!(feature.name.as_ref(), "deprecated" | "unstable") {
                 let message = format!("feature '{}' is not supported for types", feature.name);
                 let problem = Diagnostic::error(Code::BadFeature, message, feature.span);
                 self.report(problem.help("put it on the commands, events, members or values"));
@@ -100,28 +105,28 @@ impl Resolver<'_> {
 }
 
 /// Refuses the feature that is one too many. `deprecated` and `unstable` always count.
-pub(super) fn check_count(drafts: &[Draft]) -> Option<Diagnostic> {
-    let mut names: HashSet<&str> = ["deprecated", "unstable"].into();
+pub(super) fn check_count(drafts: &[Draft<'_>]) -> Option<Diagnostic> {
+    let mut names: HashSet<&str> = ["deprecated", "unstable"].into_iter().collect();
     for draft in drafts {
         for name in draft.feature_names() {
             if names.insert(name) && names.len() > MAX_FEATURES {
                 let message = format!("Maximum of {MAX_FEATURES} schema features is permitted");
                 let problem = Diagnostic::error(Code::TooManyFeatures, message, draft.span?);
-                return Some(problem.within(draft.context.clone()));
+                return Some(problem.within(draft.context()));
             }
         }
     }
     None
 }
 
-impl Draft {
+impl Draft<'_> {
     /// The names of its own features and of those of its members.
     fn feature_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.features.iter().map(|one| one.name.as_str()).collect();
+        let mut names: Vec<&str> = self.features.iter().map(|one| one.name.as_ref()).collect();
         match &self.kind {
             DraftKind::Object { members, .. } => {
                 let features = members.iter().flat_map(|member| &member.features);
-                names.extend(features.map(|one| one.name.as_str()));
+                names.extend(features.map(|one| one.name.as_ref()));
             }
             DraftKind::Enum(raw) => {
                 let features = raw.members.iter().flat_map(|member| &member.features);
@@ -134,9 +139,9 @@ impl Draft {
 }
 
 /// The features as the model has them.
-pub(super) fn finish(features: &[RawFeature]) -> Vec<Feature> {
+pub(super) fn finish(features: &[RawFeature<'_>]) -> Vec<Feature> {
     let finish = |one: &RawFeature| Feature {
-        name: one.name.clone(),
+        name: one.name.to_string(),
         cond: one.cond.clone(),
     };
     features.iter().map(finish).collect()

@@ -3,13 +3,16 @@
 //! Nothing here knows of other definitions. Each noun has its own file; this one has what they
 //! share, and the order of the checks.
 
+use std::fmt::Display;
+
 use crate::diagnostic::{Code, Context, Diagnostic};
 use crate::doc::{Doc, SectionKind};
 use crate::expr::{Entry, Node, Value};
 use crate::source::Span;
+use crate::suggest::nearest;
 
-use super::ast::{Data, Definition, RawMember, TypeRef};
-use super::names::{Permit, is_near};
+use super::ast::{Data, Definition, RawMember, Text, TypeRef};
+use super::names::Permit;
 use super::pragmas::Pragmas;
 
 /// The keywords, in the order in which QEMU lists them.
@@ -17,28 +20,34 @@ pub(crate) const KEYWORDS: [&str; 6] = ["enum", "struct", "union", "alternate", 
 
 /// Lowers one definition.
 #[derive(Debug)]
-pub(crate) struct Lower<'p> {
+pub(crate) struct Lower<'p, 't> {
     pub(super) pragmas: &'p Pragmas,
     span: Span,
     written: bool,
-    context: Option<Context>,
+    /// The keyword and the name, once known.
+    context: Option<(&'static str, Text<'t>)>,
     problems: Vec<Diagnostic>,
 }
 
 /// What comes of an expression.
 #[derive(Debug)]
-pub(crate) struct Lowered {
+pub(crate) struct Lowered<'t> {
     /// The definition, unless it is not even clear what it defines.
-    pub(crate) definition: Option<Definition>,
+    pub(crate) definition: Option<Definition<'t>>,
     /// The name it gives, for the errors of others.
-    pub(crate) name: Option<String>,
+    pub(crate) name: Option<Text<'t>>,
     pub(crate) problems: Vec<Diagnostic>,
 }
 
 /// Lowers the top-level object `node`.
 ///
 /// `written` tells it from one that lifting an old form has brought about.
-pub(crate) fn lower(node: &Node, doc: Option<Doc>, pragmas: &Pragmas, written: bool) -> Lowered {
+pub(crate) fn lower<'t>(
+    node: &Node<'t>,
+    doc: Option<Doc>,
+    pragmas: &Pragmas,
+    written: bool,
+) -> Lowered<'t> {
     let problems = Vec::new();
     let mut lower = Lower {
         pragmas,
@@ -48,7 +57,7 @@ pub(crate) fn lower(node: &Node, doc: Option<Doc>, pragmas: &Pragmas, written: b
         problems,
     };
     let definition = lower.definition(node, doc);
-    let name = lower.context.map(|context| context.name);
+    let name = lower.context.map(|(_, name)| name);
     Lowered {
         definition,
         name,
@@ -56,10 +65,13 @@ pub(crate) fn lower(node: &Node, doc: Option<Doc>, pragmas: &Pragmas, written: b
     }
 }
 
-impl Lower<'_> {
+impl<'t> Lower<'_, 't> {
     /// Reports a problem of this definition.
     pub(super) fn report(&mut self, mut problem: Diagnostic) {
-        problem.context = self.context.clone();
+        problem.context = self.context.as_ref().map(|(kind, name)| Context {
+            kind,
+            name: name.to_string(),
+        });
         self.problems.push(problem.anchor(self.span, false));
     }
 
@@ -69,12 +81,10 @@ impl Lower<'_> {
 
     /// The keyword of the definition.
     pub(super) fn kind(&self) -> &'static str {
-        self.context
-            .as_ref()
-            .map_or("definition", |context| context.kind)
+        self.context.as_ref().map_or("definition", |(kind, _)| kind)
     }
 
-    fn definition(&mut self, node: &Node, doc: Option<Doc>) -> Option<Definition> {
+    fn definition(&mut self, node: &Node<'t>, doc: Option<Doc>) -> Option<Definition<'t>> {
         let entries = node.as_object()?;
         let mut found = KEYWORDS
             .iter()
@@ -85,15 +95,12 @@ impl Lower<'_> {
             self.error(Code::NoKeyword, &message, node.span);
             return None;
         };
-        let Some(text) = name.as_str() else {
+        let Value::Str(text) = &name.value else {
             let message = format!("'{keyword}' requires a string name");
             self.error(Code::BadValue, &message, name.span);
             return None;
         };
-        self.context = Some(Context {
-            kind: keyword,
-            name: text.to_owned(),
-        });
+        self.context = Some((keyword, text.clone()));
         self.name_definition(text, name.span);
         self.doc(doc.as_ref(), text, name.span, node);
         let kind = match keyword {
@@ -104,11 +111,11 @@ impl Lower<'_> {
             "command" => self.command(node, entries, text)?,
             _ => self.event(node, entries, text)?,
         };
-        let cond = self.cond(entries, keyword);
+        let cond = self.cond(entries, &keyword);
         let features = self.features(entries);
         self.flags(entries);
         Some(Definition {
-            name: text.to_owned(),
+            name: text.clone(),
             span: node.span,
             head: node.span.at_start().to(name.span),
             cond,
@@ -118,7 +125,7 @@ impl Lower<'_> {
         })
     }
 
-    fn doc(&mut self, doc: Option<&Doc>, name: &str, span: Span, node: &Node) {
+    fn doc(&mut self, doc: Option<&Doc>, name: &str, span: Span, node: &Node<'t>) {
         let Some(doc) = doc else {
             if self.pragmas.doc_required && self.written {
                 let message = "documentation comment required";
@@ -135,7 +142,7 @@ impl Lower<'_> {
             .filter(|symbol| !symbol.is_empty() && *symbol != name)
         {
             let message = format!("documentation comment is for '{symbol}'");
-            let problem = Diagnostic::error(Code::DocMisplaced, message, span).soft();
+            let problem = Diagnostic::error(Code::DocMisplaced, message, span).soft_docs();
             self.report(match doc.span {
                 Some(comment) => problem.label(comment, "this comment"),
                 None => problem,
@@ -145,7 +152,7 @@ impl Lower<'_> {
     }
 
     /// Only commands return something, and not all of them. QEMU points at the section.
-    fn doc_returns(&mut self, doc: &Doc, node: &Node) {
+    fn doc_returns(&mut self, doc: &Doc, node: &Node<'t>) {
         let is_command = self.kind() == "command";
         let problem = |section: &crate::doc::Section, message: String| {
             Diagnostic::error(Code::DocSection, message, section.span).soft_docs()
@@ -168,9 +175,9 @@ impl Lower<'_> {
     /// Checks the keys of an object; false when one is missing.
     pub(super) fn keys(
         &mut self,
-        entries: &[Entry],
+        entries: &[Entry<'t>],
         span: Span,
-        source: &str,
+        source: &dyn Display,
         required: &[&str],
         optional: &[&str],
     ) -> bool {
@@ -183,7 +190,7 @@ impl Lower<'_> {
         let known = |key: &str| required.contains(&key) || optional.contains(&key);
         let unknown: Vec<&Entry> = entries.iter().filter(|entry| !known(&entry.key)).collect();
         if let Some(first) = unknown.first() {
-            let names: Vec<&str> = unknown.iter().map(|entry| entry.key.as_str()).collect();
+            let names: Vec<&str> = unknown.iter().map(|entry| entry.key.as_ref()).collect();
             let message = format!(
                 "{source} has unknown key{} {}",
                 plural(&names),
@@ -192,9 +199,8 @@ impl Lower<'_> {
             let valid: Vec<&str> = required.iter().chain(optional).copied().collect();
             let note = format!("Valid keys are {}.", list(&valid));
             let problem = Diagnostic::error(Code::UnknownKey, message, first.key_span).note(note);
-            let meant = valid
-                .iter()
-                .find(|key| is_near(key, &first.key) && !has(key));
+            let absent = valid.iter().copied().filter(|key| !has(key));
+            let meant = nearest(&first.key, absent);
             self.report(match meant {
                 Some(key) => problem.help(format!("did you mean '{key}'?")),
                 None => problem,
@@ -205,9 +211,14 @@ impl Lower<'_> {
     }
 
     /// A type name, or an array of one where `array` says so.
-    pub(super) fn type_ref(&mut self, node: &Node, source: &str, array: bool) -> Option<TypeRef> {
-        let named = |name: &str, array, span| TypeRef {
-            name: name.to_owned(),
+    pub(super) fn type_ref(
+        &mut self,
+        node: &Node<'t>,
+        source: &dyn Display,
+        array: bool,
+    ) -> Option<TypeRef<'t>> {
+        let named = |name: &Text<'t>, array, span| TypeRef {
+            name: name.clone(),
             array,
             span,
         };
@@ -230,7 +241,12 @@ impl Lower<'_> {
     }
 
     /// A type name, or members in place; the members of `parent` may be excepted from naming rules.
-    pub(super) fn data(&mut self, node: &Node, source: &str, parent: &str) -> Option<Data> {
+    pub(super) fn data(
+        &mut self,
+        node: &Node<'t>,
+        source: &dyn Display,
+        parent: &str,
+    ) -> Option<Data<'t>> {
         match &node.value {
             Value::Str(_) => self.type_ref(node, source, false).map(Data::Named),
             _ => self.members(node, source, parent).map(Data::Inline),
@@ -240,10 +256,10 @@ impl Lower<'_> {
     /// Members in place.
     pub(super) fn members(
         &mut self,
-        node: &Node,
-        source: &str,
+        node: &Node<'t>,
+        source: &dyn Display,
         parent: &str,
-    ) -> Option<Vec<RawMember>> {
+    ) -> Option<Vec<RawMember<'t>>> {
         let Some(entries) = node.as_object() else {
             let message = format!("{source} should be an object or type name");
             self.error(Code::BadValue, &message, node.span);
@@ -262,20 +278,22 @@ impl Lower<'_> {
         )
     }
 
-    fn member(&mut self, entry: &Entry, source: &str, permit: Permit) -> Option<RawMember> {
-        let source = format!("{source} member '{}'", entry.key);
-        let (name, optional) = match entry.key.strip_prefix('*') {
-            Some(name) => (name, true),
-            None => (entry.key.as_str(), false),
-        };
-        self.name_lower(name, entry.key_span, &source, permit);
-        self.name_reserved(name, entry.key_span, &source);
+    fn member(
+        &mut self,
+        entry: &Entry<'t>,
+        source: &dyn Display,
+        permit: Permit,
+    ) -> Option<RawMember<'t>> {
+        let source = format_args!("{source} member '{}'", entry.key);
+        let (name, optional) = without_star(&entry.key);
+        self.name_lower(&name, entry.key_span, &source, permit);
+        self.name_reserved(&name, entry.key_span, &source);
         let (ty, entries) = self.exploded(entry, &source, &["if", "features"])?;
         let cond = self.cond(entries, &source);
         let features = self.features(entries);
         let ty = self.type_ref(ty, &source, true)?;
         Some(RawMember {
-            name: name.to_owned(),
+            name,
             optional,
             ty,
             cond,
@@ -287,10 +305,10 @@ impl Lower<'_> {
     /// A type, or an object with the type under `type` and `optional` keys.
     pub(super) fn exploded<'n>(
         &mut self,
-        entry: &'n Entry,
-        source: &str,
+        entry: &'n Entry<'t>,
+        source: &dyn Display,
         optional: &[&str],
-    ) -> Option<(&'n Node, &'n [Entry])> {
+    ) -> Option<(&'n Node<'t>, &'n [Entry<'t>])> {
         match &entry.value.value {
             Value::Object(entries) => {
                 self.keys(entries, entry.value.span, source, &["type"], optional);
@@ -298,6 +316,15 @@ impl Lower<'_> {
             }
             _ => Some((&entry.value, &[])),
         }
+    }
+}
+
+/// The name of a member, and whether it is optional.
+fn without_star<'t>(key: &Text<'t>) -> (Text<'t>, bool) {
+    match (key, key.strip_prefix('*')) {
+        (Text::Borrowed(key), Some(_)) => (Text::Borrowed(&key[1..]), true),
+        (_, Some(name)) => (Text::Owned(name.to_owned()), true),
+        (_, None) => (key.clone(), false),
     }
 }
 

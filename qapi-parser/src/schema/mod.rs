@@ -29,7 +29,7 @@ pub use model::*;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::diagnostic::{Age, Code, Diagnostic};
+use crate::diagnostic::{Age, Diagnostic};
 use crate::dialect::{Lift, Lifter};
 use crate::doc::{Doc, SectionKind};
 use crate::include::{Parsed, Piece};
@@ -49,8 +49,8 @@ pub const MAX_EXPANSION: usize = 1 << 20;
 
 /// Everything up to the entities.
 #[derive(Debug, Default)]
-struct Definitions {
-    drafts: Drafts,
+struct Definitions<'t> {
+    drafts: Drafts<'t>,
     includes: Vec<Include>,
     free_docs: Vec<FreeDoc>,
     age: Age,
@@ -60,7 +60,7 @@ struct Definitions {
 
 /// Makes the schema, unless there is an error.
 pub(crate) fn build(
-    parsed: Parsed,
+    parsed: Parsed<'_>,
     modern: bool,
 ) -> (Option<Schema>, Vec<Diagnostic>, Arc<SourceMap>) {
     let Parsed {
@@ -70,8 +70,8 @@ pub(crate) fn build(
         mut problems,
     } = parsed;
     let age = Age {
-        dialect: problems.iter().any(|problem| problem.code == Code::Lifted),
-        docs: false,
+        dialect: problems.iter().any(Diagnostic::is_sign_of_age),
+        docs: problems.iter().any(Diagnostic::is_sign_of_old_docs),
     };
     let mut definitions = Definitions {
         drafts: Drafts::new(),
@@ -79,6 +79,8 @@ pub(crate) fn build(
         ..Definitions::default()
     };
     let mut lifter = (!modern).then(|| Lifter::new(pieces.iter().filter_map(Piece::node)));
+    // Arguments and arrays add to what is written.
+    definitions.drafts.list.reserve(2 * pieces.len());
     for piece in pieces {
         definitions.piece(piece, &pragmas, lifter.as_mut());
     }
@@ -94,7 +96,6 @@ pub(crate) fn build(
     problems.retain_mut(|problem| problem.settle(age));
     let malformed = problems.iter().any(Diagnostic::is_error) || sources.files().is_empty();
     problems.extend(lowering);
-    let index = drafts.index.clone();
     // After a syntax error definitions are missing; that others miss them is no news.
     let mut entities = None;
     if !malformed {
@@ -106,14 +107,16 @@ pub(crate) fn build(
     let failed = problems.iter().any(Diagnostic::is_error);
     let sources = Arc::new(sources);
     let modules = modules(&sources);
-    let schema = entities.filter(|_| !failed).map(|entities| Schema {
-        modules,
-        entities,
-        index,
-        includes,
-        free_docs,
-        sources: Arc::clone(&sources),
-    });
+    let schema = entities
+        .filter(|_| !failed)
+        .map(|(entities, index)| Schema {
+            modules,
+            entities,
+            index,
+            includes,
+            free_docs,
+            sources: Arc::clone(&sources),
+        });
     (schema, problems, sources)
 }
 
@@ -136,8 +139,8 @@ fn module_of(span: Span) -> ModuleId {
     ModuleId(span.file.saturating_add(1))
 }
 
-impl Definitions {
-    fn piece(&mut self, piece: Piece, pragmas: &Pragmas, lifter: Option<&mut Lifter>) {
+impl<'t> Definitions<'t> {
+    fn piece(&mut self, piece: Piece<'t>, pragmas: &Pragmas, lifter: Option<&mut Lifter>) {
         let before = self.drafts.list.len();
         match piece {
             Piece::Include { span, file } => {
@@ -177,7 +180,7 @@ impl Definitions {
         }
     }
 
-    fn definition(&mut self, lowered: Lowered, module: ModuleId) {
+    fn definition(&mut self, lowered: Lowered<'t>, module: ModuleId) {
         let Lowered {
             definition,
             name,

@@ -3,7 +3,7 @@
 //! Only [`crate::check`] makes a [`Schema`], so everything here holds: references resolve, names do
 //! not clash, types stand only where they are allowed. Names are always the schema's own spelling.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 use std::sync::Arc;
 
 use crate::source::{Location, SourceMap, Span};

@@ -1,5 +1,8 @@
 //! What a name may look like.
 
+use std::fmt::Display;
+use std::hash::{Hash, Hasher};
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 
@@ -12,10 +15,48 @@ pub(super) struct Permit {
     pub(super) underscore: bool,
 }
 
-/// The name in generated C, as far as clashes are concerned.
-pub(super) fn c_name(name: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    name.chars().map(plain).collect()
+/// A name that is equal to all that are the same in generated C. Names are ASCII: no other
+/// characters come through the lexer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CName<'n>(pub(super) &'n str);
+
+impl CName<'_> {
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        let plain = |byte: u8| {
+            if byte.is_ascii_alphanumeric() {
+                byte
+            } else {
+                b'_'
+            }
+        };
+        self.0.bytes().map(plain)
+    }
+}
+
+impl PartialEq for CName<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len() && self.bytes().eq(other.bytes())
+    }
+}
+
+impl Eq for CName<'_> {}
+
+impl Hash for CName<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut buffer = [0; 32];
+        let mut bytes = self.bytes();
+        loop {
+            let mut len = 0;
+            for (place, byte) in buffer.iter_mut().zip(&mut bytes) {
+                *place = byte;
+                len += 1;
+            }
+            state.write(&buffer[..len]);
+            if len < buffer.len() {
+                return;
+            }
+        }
+    }
 }
 
 /// The name without a downstream prefix (`__RFQDN_`) and without `x-`; none for a malformed one.
@@ -34,10 +75,10 @@ fn stem(name: &str) -> Option<&str> {
     })
 }
 
-impl Lower<'_> {
+impl<'t> Lower<'_, 't> {
     /// Checks the form that every name has; the stem on success.
-    fn stem<'n>(&mut self, name: &'n str, span: Span, source: &str) -> Option<&'n str> {
-        let stem = stem(name).filter(|_| !c_name(name).starts_with("q_"));
+    fn stem<'n>(&mut self, name: &'n str, span: Span, source: &dyn Display) -> Option<&'n str> {
+        let stem = stem(name).filter(|_| !is_internal(name));
         if stem.is_none() {
             let message = format!("{source} has an invalid name");
             let help = "a name starts with a letter and goes on with letters, digits, '-' or '_'; \
@@ -45,21 +86,28 @@ impl Lower<'_> {
             let problem = Diagnostic::error(Code::InvalidName, message, span).help(help);
             // Up to QEMU 2.4, values of enumerations could hold dots.
             let dotless = name.replace('.', "-");
-            let dotted = self::stem(&dotless).is_some() && !c_name(name).starts_with("q_");
+            let dotted = self::stem(&dotless).is_some() && !is_internal(name);
             self.report(if dotted { problem.soft() } else { problem });
         }
         stem
     }
 
-    fn case(&mut self, ok: bool, rule: &str, span: Span, source: &str) {
+    fn case(&mut self, ok: bool, rule: &str, span: Span, source: &dyn Display) {
         if !ok {
             let message = format!("name of {source} must {rule}");
-            self.report(Diagnostic::error(Code::NameCase, message, span).soft());
+            // The pragma that allows it may stand in a file that is not there.
+            self.report(Diagnostic::error(Code::NameCase, message, span).soft_docs());
         }
     }
 
     /// Names of members, values, branches, features and commands.
-    pub(super) fn name_lower(&mut self, name: &str, span: Span, source: &str, permit: Permit) {
+    pub(super) fn name_lower(
+        &mut self,
+        name: &str,
+        span: Span,
+        source: &dyn Display,
+        permit: Permit,
+    ) {
         if let Some(stem) = self.stem(name, span, source) {
             let upper = permit.upper || !stem.contains(|c: char| c.is_ascii_uppercase());
             let underscore = permit.underscore || !stem.contains('_');
@@ -77,9 +125,9 @@ impl Lower<'_> {
         let kind = self.kind();
         match kind {
             "event" => {
-                if let Some(stem) = self.stem(name, span, kind) {
+                if let Some(stem) = self.stem(name, span, &kind) {
                     let ok = !stem.contains(|c: char| c.is_ascii_lowercase() || c == '-');
-                    self.case(ok, "not use lowercase or '-'", span, kind);
+                    self.case(ok, "not use lowercase or '-'", span, &kind);
                 }
             }
             "command" => {
@@ -87,7 +135,7 @@ impl Lower<'_> {
                 self.name_lower(
                     name,
                     span,
-                    kind,
+                    &kind,
                     Permit {
                         upper: false,
                         underscore,
@@ -95,8 +143,8 @@ impl Lower<'_> {
                 );
             }
             _ => {
-                if let Some(stem) = self.stem(name, span, kind) {
-                    self.case(is_camel(stem), "use CamelCase", span, kind);
+                if let Some(stem) = self.stem(name, span, &kind) {
+                    self.case(is_camel(stem), "use CamelCase", span, &kind);
                 }
             }
         }
@@ -108,13 +156,18 @@ impl Lower<'_> {
     }
 
     /// Member names that generated code needs for itself.
-    pub(super) fn name_reserved(&mut self, name: &str, span: Span, source: &str) {
-        let name = c_name(name);
-        if name == "u" || name.starts_with("has_") {
+    pub(super) fn name_reserved(&mut self, name: &str, span: Span, source: &dyn Display) {
+        let has = matches!(name.as_bytes(), [b'h', b'a', b's', mark, ..] if !mark.is_ascii_alphanumeric());
+        if name == "u" || has {
             let message = format!("{source} uses reserved name");
             self.report(Diagnostic::error(Code::ReservedName, message, span));
         }
     }
+}
+
+/// Whether generated C has such names for itself.
+fn is_internal(name: &str) -> bool {
+    matches!(name.as_bytes(), [b'q', mark, ..] if !mark.is_ascii_alphanumeric())
 }
 
 /// A capital first, letters and digits, and a small letter somewhere behind it.
@@ -123,24 +176,4 @@ fn is_camel(stem: &str) -> bool {
     chars.next().is_some_and(|c| c.is_ascii_uppercase())
         && chars.clone().all(|c| c.is_ascii_alphanumeric())
         && chars.any(|c| c.is_ascii_lowercase())
-}
-
-/// The same but for case and one letter that is missing, added or changed.
-pub(super) fn is_near(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len().abs_diff(b.len()) > 1 {
-        return false;
-    }
-    let same = |(x, y): &(&u8, &u8)| x.eq_ignore_ascii_case(y);
-    let front = a.iter().zip(b).take_while(same).count();
-    let longest = a.len().max(b.len());
-    let room = a.len().min(b.len()) - front;
-    let back = a
-        .iter()
-        .rev()
-        .zip(b.iter().rev())
-        .take(room)
-        .take_while(same)
-        .count();
-    longest > 2 && front + back + 1 >= longest
 }

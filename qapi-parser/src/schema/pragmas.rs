@@ -1,10 +1,11 @@
 //! Pragmas: one set for the whole schema, whichever file sets them.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
-use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Entry, Node, Value};
 use crate::source::Span;
+use crate::suggest::nearest;
 
 /// The pragmas of a schema. A repeated one replaces what was set before.
 #[derive(Debug, Default)]
@@ -23,7 +24,7 @@ pub(crate) struct Pragmas {
 
 impl Pragmas {
     /// Applies the value of one directive; returns what is wrong with it.
-    pub(crate) fn apply(&mut self, value: &Node, modern: bool) -> Vec<Diagnostic> {
+    pub(crate) fn apply(&mut self, value: &Node<'_>, modern: bool) -> Vec<Diagnostic> {
         let Some(entries) = value.as_object() else {
             let message = "value of 'pragma' must be an object";
             return vec![Diagnostic::error(Code::BadPragma, message, value.span)];
@@ -35,8 +36,8 @@ impl Pragmas {
             .collect()
     }
 
-    fn set(&mut self, entry: &Entry, modern: bool) -> Result<(), Box<Diagnostic>> {
-        match entry.key.as_str() {
+    fn set(&mut self, entry: &Entry<'_>, modern: bool) -> Result<(), Box<Diagnostic>> {
+        match entry.key.as_ref() {
             "doc-required" => self.doc_required = boolean(entry)?,
             "command-name-exceptions" => self.command_names = strings(entry)?,
             "command-returns-exceptions" => self.command_returns = strings(entry)?,
@@ -53,7 +54,14 @@ impl Pragmas {
             unknown => {
                 let message = format!("unknown pragma '{unknown}'");
                 let problem = Diagnostic::error(Code::UnknownPragma, message, entry.key_span);
-                return Err(Box::new(problem.help(KNOWN)));
+                let help = match nearest(unknown, KNOWN) {
+                    Some(meant) => format!("did you mean '{meant}'?"),
+                    None => {
+                        let known = KNOWN.map(|name| format!("'{name}'")).join(", ");
+                        format!("known pragmas are {known}")
+                    }
+                };
+                return Err(Box::new(problem.help(help)));
             }
         }
         Ok(())
@@ -62,15 +70,19 @@ impl Pragmas {
     /// The note on an old name.
     fn lifted(span: Span, today: &str) -> Box<Diagnostic> {
         let message = format!("read as '{today}', its name since QEMU 6.0");
-        let note = Diagnostic::error(Code::Lifted, message, span);
-        Box::new(note.severity(Severity::Note))
+        Box::new(Diagnostic::lifted(message, span))
     }
 }
 
-const KNOWN: &str = "known pragmas are 'doc-required', 'command-name-exceptions', \
-     'command-returns-exceptions', 'documentation-exceptions', 'member-name-exceptions'";
+const KNOWN: [&str; 5] = [
+    "doc-required",
+    "command-name-exceptions",
+    "command-returns-exceptions",
+    "documentation-exceptions",
+    "member-name-exceptions",
+];
 
-fn boolean(entry: &Entry) -> Result<bool, Box<Diagnostic>> {
+fn boolean(entry: &Entry<'_>) -> Result<bool, Box<Diagnostic>> {
     match entry.value.value {
         Value::Bool(flag) => Ok(flag),
         _ => {
@@ -84,7 +96,7 @@ fn boolean(entry: &Entry) -> Result<bool, Box<Diagnostic>> {
     }
 }
 
-fn strings(entry: &Entry) -> Result<HashSet<String>, Box<Diagnostic>> {
+fn strings(entry: &Entry<'_>) -> Result<HashSet<String>, Box<Diagnostic>> {
     let nodes = entry.value.as_list();
     let names = nodes.and_then(|nodes| {
         nodes

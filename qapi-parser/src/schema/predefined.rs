@@ -2,7 +2,7 @@
 
 use crate::source::Span;
 
-use super::ast::{RawEnum, TypeRef};
+use super::ast::{RawEnum, Text, TypeRef};
 use super::draft::{Draft, DraftKind, Drafts};
 use super::model::{Builtin, Cond, EnumMember, ModuleId};
 
@@ -29,9 +29,9 @@ const QTYPE: [&str; 7] = [
     "none", "qnull", "qnum", "qstring", "qdict", "qlist", "qbool",
 ];
 
-impl Drafts {
+impl<'t> Drafts<'t> {
     /// The predefined entities.
-    pub(super) fn new() -> Drafts {
+    pub(super) fn new() -> Drafts<'t> {
         let mut drafts = Drafts::default();
         for (name, builtin) in BUILTINS {
             drafts.predefine(name, DraftKind::Builtin(builtin));
@@ -41,11 +41,11 @@ impl Drafts {
                 end: 0,
             };
             let element = TypeRef {
-                name: name.to_owned(),
+                name: name.into(),
                 array: false,
                 span,
             };
-            drafts.predefine(&format!("{name}List"), DraftKind::Array { element });
+            drafts.predefine(format!("{name}List"), DraftKind::Array { element });
         }
         let empty = DraftKind::Object {
             base: None,
@@ -70,9 +70,9 @@ impl Drafts {
         drafts
     }
 
-    fn predefine(&mut self, name: &str, kind: DraftKind) {
+    fn predefine(&mut self, name: impl Into<Text<'t>>, kind: DraftKind<'t>) {
         self.push(Draft {
-            name: name.to_owned(),
+            name: name.into(),
             module: ModuleId(0),
             span: None,
             head: None,

@@ -1,17 +1,19 @@
 //! From drafts to entities: every reference resolved, every rule checked that needs more than one
 //! definition.
 
-use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 
-use crate::diagnostic::{Code, Context, Diagnostic};
+use foldhash::{HashMap, HashSet};
+
+use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
+use crate::suggest::nearest;
 
 use super::MAX_EXPANSION;
-use super::ast::TypeRef;
+use super::ast::{Text, TypeRef};
 use super::draft::{Draft, DraftKind, Drafts};
 use super::features;
 use super::model::{Command, Cond, Entity, EntityId, EntityKind, Enum, Event, ModuleId};
-use super::names::is_near;
 use super::pragmas::Pragmas;
 use super::structs::Members;
 
@@ -28,32 +30,38 @@ pub(super) enum State {
 
 /// The definition whose problems are being reported.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Current {
+pub(super) struct Current<'d> {
     pub(super) span: Option<Span>,
-    pub(super) context: Option<Context>,
+    pub(super) draft: Option<&'d Draft<'d>>,
 }
 
 #[derive(Debug)]
 pub(super) struct Resolver<'d> {
-    pub(super) drafts: &'d [Draft],
-    pub(super) index: &'d HashMap<String, EntityId>,
-    pub(super) poisoned: &'d HashSet<String>,
+    pub(super) drafts: &'d [Draft<'d>],
+    pub(super) index: &'d HashMap<Text<'d>, EntityId>,
+    pub(super) poisoned: &'d HashSet<Text<'d>>,
     pub(super) pragmas: &'d Pragmas,
     pub(super) problems: Vec<Diagnostic>,
     /// Problems of comments, which QEMU finds after all others.
     pub(super) late: Vec<Diagnostic>,
     pub(super) state: Vec<State>,
     pub(super) kinds: Vec<Option<EntityKind>>,
-    pub(super) members: HashMap<EntityId, Members>,
-    pub(super) current: Current,
+    pub(super) members: Vec<Option<Members<'d>>>,
+    pub(super) current: Current<'d>,
     pub(super) depth: usize,
     /// What has been copied so far, against [`MAX_EXPANSION`].
     pub(super) expansion: usize,
 }
 
+/// The entities, and their ids by name.
+type Resolved = (Vec<Entity>, HashMap<String, EntityId>);
+
 /// Resolves and checks everything; the entities are complete unless there is an error among the
 /// problems.
-pub(super) fn resolve(drafts: Drafts, pragmas: &Pragmas) -> (Option<Vec<Entity>>, Vec<Diagnostic>) {
+pub(super) fn resolve(
+    drafts: Drafts<'_>,
+    pragmas: &Pragmas,
+) -> (Option<Resolved>, Vec<Diagnostic>) {
     let Drafts {
         list,
         index,
@@ -70,7 +78,7 @@ pub(super) fn resolve(drafts: Drafts, pragmas: &Pragmas) -> (Option<Vec<Entity>>
         late: Vec::new(),
         state: vec![State::New; count],
         kinds: (0..count).map(|_| None).collect(),
-        members: HashMap::new(),
+        members: (0..count).map(|_| None).collect(),
         current: Current::default(),
         depth: 0,
         expansion: 0,
@@ -83,11 +91,14 @@ pub(super) fn resolve(drafts: Drafts, pragmas: &Pragmas) -> (Option<Vec<Entity>>
     problems.append(&mut resolver.late);
     problems.extend(features::check_count(&list));
     let kinds = resolver.kinds;
-    (finish(list, kinds), problems)
+    let entities = finish(list, kinds);
+    let name = |(name, id): (Text<'_>, EntityId)| (name.into_owned(), id);
+    let resolved = entities.map(|list| (list, index.into_iter().map(name).collect()));
+    (resolved, problems)
 }
 
 /// The entities, when every one has been resolved.
-fn finish(list: Vec<Draft>, kinds: Vec<Option<EntityKind>>) -> Option<Vec<Entity>> {
+fn finish(list: Vec<Draft<'_>>, kinds: Vec<Option<EntityKind>>) -> Option<Vec<Entity>> {
     // An array belongs to the module of its element and exists under the element's condition.
     let of_elements: Vec<Option<(ModuleId, Cond)>> = kinds
         .iter()
@@ -99,15 +110,22 @@ fn finish(list: Vec<Draft>, kinds: Vec<Option<EntityKind>>) -> Option<Vec<Entity
             _ => None,
         })
         .collect();
-    let finish = |((draft, kind), of_element): ((Draft, Option<EntityKind>), _)| {
-        let kind = kind?;
+    let finish = |((draft, kind), of_element): ((Draft<'_>, Option<EntityKind>), _)| {
+        let kind = match (kind, draft.kind) {
+            (Some(kind), _) => kind,
+            (None, DraftKind::Enum(raw)) => EntityKind::Enum(Enum {
+                prefix: raw.prefix,
+                members: raw.members,
+            }),
+            (None, _) => return None,
+        };
         let (module, cond) = match of_element {
             Some(of_element) => of_element,
             None => (draft.module, draft.cond),
         };
         Some(Entity {
             features: features::finish(&draft.features),
-            name: draft.name,
+            name: draft.name.into_owned(),
             module,
             span: draft.span,
             implicit: draft.implicit,
@@ -126,7 +144,7 @@ fn finish(list: Vec<Draft>, kinds: Vec<Option<EntityKind>>) -> Option<Vec<Entity
 impl<'d> Resolver<'d> {
     /// Reports a problem of the definition at hand.
     pub(super) fn report(&mut self, mut problem: Diagnostic) {
-        problem.context = self.current.context.clone();
+        problem.context = self.current.draft.and_then(Draft::context);
         self.problems.push(match self.current.span {
             Some(span) => problem.anchor(span, false),
             None => problem,
@@ -150,15 +168,13 @@ impl<'d> Resolver<'d> {
     }
 
     /// Makes `id` the definition at hand; returns the one before.
-    pub(super) fn enter(&mut self, id: EntityId) -> Current {
-        let Draft { span, context, .. } = &self.drafts[id.0 as usize];
-        std::mem::replace(
-            &mut self.current,
-            Current {
-                span: *span,
-                context: context.clone(),
-            },
-        )
+    pub(super) fn enter(&mut self, id: EntityId) -> Current<'d> {
+        let draft = &self.drafts[id.0 as usize];
+        let current = Current {
+            span: draft.span,
+            draft: Some(draft),
+        };
+        std::mem::replace(&mut self.current, current)
     }
 
     /// Reports something of another definition than the one at hand.
@@ -171,7 +187,7 @@ impl<'d> Resolver<'d> {
     }
 
     /// The type that `ty` names; `what` uses it.
-    pub(super) fn lookup(&mut self, ty: &TypeRef, what: &str) -> Option<EntityId> {
+    pub(super) fn lookup(&mut self, ty: &TypeRef<'_>, what: &dyn Display) -> Option<EntityId> {
         let drafts = self.drafts;
         let array;
         let name = match ty.array {
@@ -179,7 +195,7 @@ impl<'d> Resolver<'d> {
                 array = format!("{}List", ty.name);
                 &array
             }
-            false => &ty.name,
+            false => ty.name.as_ref(),
         };
         let found = self.index.get(name).copied();
         let found = found.filter(|id| drafts[id.0 as usize].is_type());
@@ -194,26 +210,18 @@ impl<'d> Resolver<'d> {
         found
     }
 
-    /// A type whose name differs in case or in one letter only.
+    /// The type that may have been meant.
     fn similar(&self, name: &str) -> Option<&str> {
         if self.problems.len() > MAX_SUGGESTIONS {
             return None;
         }
-        let types = self
-            .drafts
-            .iter()
-            .filter(|draft| draft.is_type() && !draft.implicit);
-        let builtins = self
-            .drafts
-            .iter()
-            .filter(|draft| matches!(draft.kind, DraftKind::Builtin(_)));
-        types
-            .chain(builtins)
-            .map(|draft| draft.name.as_str())
-            .find(|other| is_near(name, other))
+        let is_builtin = |draft: &Draft<'_>| matches!(draft.kind, DraftKind::Builtin(_));
+        let types = self.drafts.iter().filter(|draft| draft.is_type());
+        let named = types.filter(|draft| !draft.implicit || is_builtin(draft));
+        nearest(name, named.map(|draft| draft.name.as_ref()))
     }
 
-    fn entity(&mut self, id: EntityId, draft: &'d Draft) {
+    fn entity(&mut self, id: EntityId, draft: &'d Draft<'d>) {
         if let DraftKind::Object { .. } = draft.kind {
             self.object(id);
             self.enter(id);
@@ -226,7 +234,7 @@ impl<'d> Resolver<'d> {
         }
     }
 
-    fn kind(&mut self, draft: &Draft) -> Option<EntityKind> {
+    fn kind(&mut self, draft: &Draft<'_>) -> Option<EntityKind> {
         match &draft.kind {
             DraftKind::Command { .. } | DraftKind::Event { .. } => {
                 self.feature_clashes(&draft.features);
@@ -237,18 +245,12 @@ impl<'d> Resolver<'d> {
             DraftKind::Builtin(builtin) => EntityKind::Builtin(*builtin),
             DraftKind::Enum(raw) => {
                 self.enumeration(&raw.members);
-                EntityKind::Enum(Enum {
-                    prefix: raw.prefix.clone(),
-                    members: raw.members.clone(),
-                })
+                return None;
             }
             DraftKind::Array { element } => {
-                let what = draft
-                    .context
-                    .as_ref()
-                    .map_or("array", |context| context.kind);
+                let what = draft.context.as_ref().map_or("array", |(kind, _)| *kind);
                 EntityKind::Array {
-                    element: self.lookup(element, what)?,
+                    element: self.lookup(element, &what)?,
                 }
             }
             DraftKind::Object { .. } => return None,

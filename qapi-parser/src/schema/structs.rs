@@ -1,28 +1,36 @@
 //! Object types: bases and members.
 
-use std::collections::HashMap;
+use std::fmt;
 
-use crate::diagnostic::{Code, Context, Diagnostic};
+use foldhash::HashMap;
+
+use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Entry, Node};
 
 use super::MAX_TYPE_NESTING;
-use super::ast::{DefinitionKind, RawMember, TypeRef};
+use super::ast::{DefinitionKind, RawMember, Text, TypeRef};
 use super::draft::DraftKind;
 use super::features;
 use super::lower::Lower;
 use super::model::{Cond, EntityId, EntityKind, Member, Struct};
-use super::names::c_name;
+use super::names::CName;
 use super::resolve::{Resolver, State};
 
-impl Lower<'_> {
+impl<'t> Lower<'_, 't> {
     pub(super) fn structure(
         &mut self,
-        node: &Node,
-        entries: &[Entry],
+        node: &Node<'t>,
+        entries: &[Entry<'t>],
         name: &str,
-    ) -> Option<DefinitionKind> {
+    ) -> Option<DefinitionKind<'t>> {
         let optional = ["base", "if", "features"];
-        self.keys(entries, node.span, "struct", &["struct", "data"], &optional);
+        self.keys(
+            entries,
+            node.span,
+            &"struct",
+            &["struct", "data"],
+            &optional,
+        );
         let data = node.get("data")?;
         if data.as_str().is_some() {
             self.error(
@@ -32,10 +40,10 @@ impl Lower<'_> {
             );
             return None;
         }
-        let members = self.members(data, "'data'", name)?;
+        let members = self.members(data, &"'data'", name)?;
         let base = node
             .get("base")
-            .map(|base| self.type_ref(base, "'base'", false));
+            .map(|base| self.type_ref(base, &"'base'", false));
         Some(DefinitionKind::Struct {
             base: base.flatten(),
             members,
@@ -45,17 +53,18 @@ impl Lower<'_> {
 
 /// The members of an object type, those of its base first.
 #[derive(Debug, Default)]
-pub(super) struct Members {
+pub(super) struct Members<'d> {
+    /// The members, until they go into the entity.
     pub(super) list: Vec<Member>,
     /// The type that each was written in.
     pub(super) owners: Vec<EntityId>,
     /// Index by the name in generated C.
-    pub(super) seen: HashMap<String, usize>,
+    pub(super) seen: HashMap<CName<'d>, usize>,
     /// What a copy costs.
     pub(super) weight: usize,
 }
 
-impl Resolver<'_> {
+impl<'d> Resolver<'d> {
     /// Checks an object type and all that it contains; false when that failed. Runs once for each.
     pub(super) fn object(&mut self, id: EntityId) -> bool {
         match self.state[id.0 as usize] {
@@ -87,7 +96,7 @@ impl Resolver<'_> {
     }
 
     fn contains_itself(&mut self, id: EntityId) {
-        let name = self.drafts[id.0 as usize].name.clone();
+        let name = &self.drafts[id.0 as usize].name;
         self.inside(id, |this, span| {
             let message = format!("object {name} contains itself");
             let help = "break the circle with an optional member or an array";
@@ -118,7 +127,7 @@ impl Resolver<'_> {
         let local_members = all.list[inherited..].to_vec();
         let kind = match variants {
             None => {
-                let members = all.list.clone();
+                let members = std::mem::take(&mut all.list);
                 let base = base_id.flatten();
                 Some(EntityKind::Struct(Struct {
                     base,
@@ -126,16 +135,16 @@ impl Resolver<'_> {
                     members,
                 }))
             }
-            Some(variants) if complete => self.variants(base_id.flatten(), variants, &all),
+            Some(variants) if complete => self.variants(base_id.flatten(), variants, &mut all),
             Some(_) => None,
         };
-        self.members.insert(id, all);
+        self.members[id.0 as usize] = Some(all);
         kind.filter(|_| complete)
     }
 
     /// Resolves the base and takes over its members.
-    fn base(&mut self, base: &TypeRef, all: &mut Members) -> Option<EntityId> {
-        let id = self.lookup(base, "'base'")?;
+    fn base(&mut self, base: &TypeRef<'_>, all: &mut Members<'d>) -> Option<EntityId> {
+        let id = self.lookup(base, &"'base'")?;
         let drafts = self.drafts;
         let draft = &drafts[id.0 as usize];
         if !matches!(draft.kind, DraftKind::Object { variants: None, .. }) {
@@ -146,23 +155,28 @@ impl Resolver<'_> {
         if !self.object(id) {
             return None;
         }
-        let weight = self.members.get(&id)?.weight;
+        let weight = self.members[id.0 as usize].as_ref()?.weight;
         if !self.spend(weight) {
             return None;
         }
-        let of_base = self.members.get(&id)?;
+        let of_base = self.members[id.0 as usize].as_ref()?;
         all.weight = weight;
-        all.list.clone_from(&of_base.list);
+        all.list.extend_from_slice(self.list(id));
         all.owners.clone_from(&of_base.owners);
         all.seen.clone_from(&of_base.seen);
         Some(id)
     }
 
-    fn member(&mut self, owner: EntityId, member: &RawMember, all: &mut Members) -> Option<()> {
+    fn member(
+        &mut self,
+        owner: EntityId,
+        member: &'d RawMember<'d>,
+        all: &mut Members<'d>,
+    ) -> Option<()> {
         let what = self.describe_member(&member.name, owner);
         let ty = self.lookup(&member.ty, &what);
         self.feature_clashes(&member.features);
-        let key = c_name(&member.name);
+        let key = CName(&member.name);
         if let Some(&other) = all.seen.get(&key) {
             let found = &all.list[other];
             let described = self.describe_member(&found.name, all.owners[other]);
@@ -178,7 +192,7 @@ impl Resolver<'_> {
         all.owners.push(owner);
         all.weight += weight(&member.cond) + member.features.len();
         all.list.push(Member {
-            name: member.name.clone(),
+            name: member.name.to_string(),
             ty: ty?,
             optional: member.optional,
             cond: member.cond.clone(),
@@ -188,34 +202,58 @@ impl Resolver<'_> {
         Some(())
     }
 
+    /// The members of a checked object type, all of them.
+    pub(super) fn list(&self, id: EntityId) -> &[Member] {
+        match &self.kinds[id.0 as usize] {
+            Some(EntityKind::Struct(it)) => &it.members,
+            Some(EntityKind::Union(it)) => &it.members,
+            _ => &[],
+        }
+    }
+
     /// What a member is called in a message of the current definition.
-    pub(super) fn describe_member(&self, name: &str, owner: EntityId) -> String {
-        let owner = self.drafts[owner.0 as usize].name.as_str();
-        let implicit = owner.strip_prefix("q_obj_");
-        let argument = implicit.and_then(|owner| owner.strip_suffix("-arg"));
-        let base = implicit.and_then(|owner| owner.strip_suffix("-base"));
-        let (role, kind, owner) = match (argument, base) {
-            (Some(owner), _) => ("parameter", "command", owner),
-            (_, Some(owner)) => ("base member", "type", owner),
-            _ => ("member", "type", owner),
-        };
-        let here = self
-            .current
-            .context
-            .as_ref()
-            .map(|Context { name, .. }| name.as_str());
-        match here == Some(owner) {
-            true => format!("{role} '{name}'"),
-            false => format!("{role} '{name}' of {kind} '{owner}'"),
+    pub(super) fn describe_member<'n>(&self, name: &'n str, owner: EntityId) -> MemberName<'n>
+    where
+        'd: 'n,
+    {
+        MemberName {
+            name,
+            owner: &self.drafts[owner.0 as usize].name,
+            here: self.current.draft.and_then(|draft| draft.context.as_ref()),
         }
     }
 
     /// Whether one of the members of a checked object type has a condition.
     pub(super) fn has_conditional_members(&self, id: EntityId) -> bool {
         let conditional = |member: &Member| member.cond != Cond::Always;
-        self.members
-            .get(&id)
-            .is_some_and(|members| members.list.iter().any(conditional))
+        self.list(id).iter().any(conditional)
+    }
+}
+
+/// A member as messages have it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MemberName<'d> {
+    name: &'d str,
+    owner: &'d str,
+    /// The definition that the message is about.
+    here: Option<&'d (&'static str, Text<'d>)>,
+}
+
+impl fmt::Display for MemberName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let implicit = self.owner.strip_prefix("q_obj_");
+        let argument = implicit.and_then(|owner| owner.strip_suffix("-arg"));
+        let base = implicit.and_then(|owner| owner.strip_suffix("-base"));
+        let (role, kind, owner) = match (argument, base) {
+            (Some(owner), _) => ("parameter", "command", owner),
+            (_, Some(owner)) => ("base member", "type", owner),
+            _ => ("member", "type", self.owner),
+        };
+        write!(f, "{role} '{}'", self.name)?;
+        match self.here.is_some_and(|(_, here)| here == owner) {
+            true => Ok(()),
+            false => write!(f, " of {kind} '{owner}'"),
+        }
     }
 }
 

@@ -1,39 +1,43 @@
 //! Unions: the discriminator and the branches.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expr::{Entry, Node};
+use crate::expr::{Entry, Node, Value};
+use crate::suggest::nearest;
 
 use super::ast::{DefinitionKind, RawBranch, RawVariants};
 use super::draft::DraftKind;
 use super::lower::Lower;
 use super::model::{Branch, Cond, EntityId, EntityKind, EnumMember, Union};
-use super::names::c_name;
+use super::names::CName;
 use super::resolve::Resolver;
 use super::structs::{Members, weight};
 
-impl Lower<'_> {
+impl<'t> Lower<'_, 't> {
     pub(super) fn union(
         &mut self,
-        node: &Node,
-        entries: &[Entry],
+        node: &Node<'t>,
+        entries: &[Entry<'t>],
         name: &str,
-    ) -> Option<DefinitionKind> {
+    ) -> Option<DefinitionKind<'t>> {
         let required = ["union", "base", "discriminator", "data"];
-        if !self.keys(entries, node.span, "union", &required, &["if", "features"]) {
+        if !self.keys(entries, node.span, &"union", &required, &["if", "features"]) {
             return None;
         }
-        let base = self.data(node.get("base")?, "'base'", name);
+        let base = self.data(node.get("base")?, &"'base'", name);
         let discriminator = node.get("discriminator")?;
-        let tag = discriminator.as_str();
+        let tag = match &discriminator.value {
+            Value::Str(tag) => Some(tag.clone()),
+            _ => None,
+        };
         if tag.is_none() {
             let message = "'discriminator' requires a string name";
             self.error(Code::BadValue, message, discriminator.span);
         }
         let branches = self.branches(node.get("data")?, false);
         let variants = RawVariants {
-            tag: tag?.to_owned(),
+            tag: tag?,
             tag_span: discriminator.span,
             branches: branches?,
         };
@@ -49,8 +53,8 @@ impl<'d> Resolver<'d> {
     pub(super) fn variants(
         &mut self,
         base: Option<EntityId>,
-        variants: &'d RawVariants,
-        common: &Members,
+        variants: &'d RawVariants<'d>,
+        common: &mut Members<'d>,
     ) -> Option<EntityKind> {
         let tag = self.tag(variants, common)?;
         let tag_type = common.list[tag].ty;
@@ -70,7 +74,7 @@ impl<'d> Resolver<'d> {
         let written: HashSet<&str> = variants
             .branches
             .iter()
-            .map(|one| one.name.as_str())
+            .map(|one| one.name.as_ref())
             .collect();
         let cost = values.members.iter().map(|value| weight(&value.cond)).sum();
         if !self.spend(cost) {
@@ -88,7 +92,7 @@ impl<'d> Resolver<'d> {
             span: None,
         }));
         self.branch_clashes(&branches, common);
-        let members = common.list.clone();
+        let members = std::mem::take(&mut common.list);
         Some(EntityKind::Union(Union {
             base: base?,
             members,
@@ -99,14 +103,15 @@ impl<'d> Resolver<'d> {
     }
 
     /// The index of the discriminator among the members.
-    fn tag(&mut self, variants: &RawVariants, common: &Members) -> Option<usize> {
+    fn tag(&mut self, variants: &RawVariants<'_>, common: &Members<'_>) -> Option<usize> {
         let RawVariants { tag, tag_span, .. } = variants;
-        let found = common.seen.get(&c_name(tag)).copied();
+        let found = common.seen.get(&CName(tag)).copied();
         let Some(index) = found.filter(|&index| common.list[index].name == *tag) else {
             let message = format!("discriminator '{tag}' is not a member of 'base'");
             let mut problem = Diagnostic::error(Code::BadDiscriminator, message, *tag_span);
-            if let Some(index) = found {
-                problem = problem.help(format!("there is '{}'", common.list[index].name));
+            let members = common.list.iter().map(|member| member.name.as_str());
+            if let Some(meant) = nearest(tag, members) {
+                problem = problem.help(format!("did you mean '{meant}'?"));
             }
             self.report(problem);
             return None;
@@ -139,14 +144,14 @@ impl<'d> Resolver<'d> {
     /// The branches that are written.
     fn branches(
         &mut self,
-        variants: &RawVariants,
+        variants: &RawVariants<'_>,
         values: &[EnumMember],
         tag_type: EntityId,
     ) -> Vec<Branch> {
         let known: HashSet<&str> = values.iter().map(|value| value.name.as_str()).collect();
         let branch = |branch: &RawBranch| {
             let ty = self.branch(branch, &known, tag_type)?;
-            let (case, cond) = (branch.name.clone(), branch.cond.clone());
+            let (case, cond) = (branch.name.to_string(), branch.cond.clone());
             Some(Branch {
                 case,
                 ty,
@@ -159,17 +164,22 @@ impl<'d> Resolver<'d> {
 
     fn branch(
         &mut self,
-        branch: &RawBranch,
+        branch: &RawBranch<'_>,
         known: &HashSet<&str>,
         tag_type: EntityId,
     ) -> Option<EntityId> {
-        let what = format!("branch '{}'", branch.name);
+        let what = format_args!("branch '{}'", branch.name);
         let ty = self.lookup(&branch.ty, &what)?;
         let drafts = self.drafts;
-        if !known.contains(branch.name.as_str()) {
+        if !known.contains(branch.name.as_ref()) {
             let values = drafts[tag_type.0 as usize].describe();
             let message = format!("{what} is not a value of {values}");
-            self.report(Diagnostic::error(Code::UnknownBranch, message, branch.span));
+            let problem = Diagnostic::error(Code::UnknownBranch, message, branch.span);
+            let meant = nearest(&branch.name, known.iter().copied());
+            self.report(match meant {
+                Some(meant) => problem.help(format!("did you mean '{meant}'?")),
+                None => problem,
+            });
             return None;
         }
         let draft = &drafts[ty.0 as usize];
@@ -183,8 +193,8 @@ impl<'d> Resolver<'d> {
 
     /// Refuses members of branches that have the name of a common member. What a branch that is a
     /// union has in its own branches counts too; each type is looked at once.
-    fn branch_clashes(&mut self, branches: &[Branch], common: &Members) {
-        let mut visited = HashSet::new();
+    fn branch_clashes(&mut self, branches: &[Branch], common: &Members<'_>) {
+        let mut visited = HashSet::default();
         for branch in branches {
             let mut stack = vec![branch.ty];
             while let Some(id) = stack.pop() {
@@ -198,20 +208,20 @@ impl<'d> Resolver<'d> {
         }
     }
 
-    fn common_clash(&mut self, id: EntityId, common: &Members, branch: &Branch) {
-        let Some(members) = self.members.get(&id) else {
+    fn common_clash(&mut self, id: EntityId, common: &Members<'_>, branch: &Branch) {
+        let Some(members) = &self.members[id.0 as usize] else {
             return;
         };
         let find = |(index, member): (usize, &super::model::Member)| {
             common
                 .seen
-                .get(&c_name(&member.name))
+                .get(&CName(&member.name))
                 .map(|&other| (index, other))
         };
-        let Some((index, other)) = members.list.iter().enumerate().find_map(find) else {
+        let Some((index, other)) = self.list(id).iter().enumerate().find_map(find) else {
             return;
         };
-        let (mine, theirs) = (&members.list[index], &common.list[other]);
+        let (mine, theirs) = (&self.list(id)[index], &common.list[other]);
         let message = format!(
             "{} collides with {}",
             self.describe_member(&mine.name, members.owners[index]),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use qapi_parser::include::{MAX_FILES, MAX_INCLUDE_DEPTH};
+use qapi_parser::lint::LINTS;
 use qapi_parser::source::MAX_FILE_SIZE;
 use qapi_parser::{Code, Dialect, Format, MemoryLoader, Options, Outcome, check};
 
@@ -334,13 +335,59 @@ fn more_files_than_the_limit_are_refused() {
     assert_eq!(outcome.diagnostics[0].code, Code::TooManyFiles);
 }
 
+/// What comes of the example in the explanation of a code.
+fn example(code: Code) -> Outcome {
+    let text = code.example().unwrap_or_default();
+    let loader = MemoryLoader::new().file("example.json", text);
+    let loader = loader.file("empty.json", "# nothing\n");
+    let dialect = match code {
+        Code::Lifted => Dialect::Any,
+        _ => Dialect::Modern,
+    };
+    let options = Options::new().dialect(dialect);
+    let options = match LINTS.contains(&code) {
+        true => options.warn(code),
+        false => options,
+    };
+    check(Path::new("example.json"), &loader, &options)
+}
+
+#[test]
+fn every_code_is_explained_with_an_example_that_brings_it_about() {
+    let limits: BTreeSet<Code> = large_cases().iter().map(|(code, _)| *code).collect();
+    for code in Code::ALL {
+        let text = code.explain();
+        assert!(text.len() > 100, "{code}: {text}");
+        if code.example().is_none() {
+            assert!(limits.contains(code), "{code} has no example");
+            continue;
+        }
+        let found = example(*code);
+        let codes: BTreeSet<Code> = found.diagnostics.iter().map(|one| one.code).collect();
+        assert_eq!(
+            codes,
+            [*code].into(),
+            "{code}: {}",
+            found.render(Format::Short)
+        );
+    }
+}
+
+#[test]
+fn a_code_is_found_by_its_text() {
+    assert_eq!(Code::parse("qapi0040"), Some(Code::UnknownType));
+    assert_eq!(Code::parse("QAPI9999"), None);
+}
+
 #[test]
 fn every_code_has_a_case() {
     let outcomes = CASES.iter().map(|(text, _)| run(*text, Dialect::Modern));
     let outcomes = outcomes.chain(large_cases().into_iter().map(|(_, outcome)| outcome));
     let lifted = run("{ 'type': 'Tt', 'data': {} }", Dialect::Any);
+    let lints = LINTS.map(example);
     let found: BTreeSet<Code> = outcomes
         .chain([lifted])
+        .chain(lints)
         .flat_map(|outcome| outcome.diagnostics)
         .map(|one| one.code)
         .collect();

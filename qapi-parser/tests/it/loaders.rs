@@ -80,3 +80,34 @@ fn names_are_found_and_places_told() {
     assert!(schema.find("QTypeList").is_some());
     assert!(schema.find("nothing").is_none());
 }
+
+#[test]
+fn an_included_file_is_looked_for_in_the_include_folders_after_its_own() {
+    let loader = MemoryLoader::new()
+        .file(
+            "r/root.json",
+            "{ 'include': 'a.json' }\n{ 'include': 'b.json' }",
+        )
+        .file("r/a.json", "{ 'command': 'beside' }")
+        .file("one/a.json", "{ 'command': 'not-this' }")
+        .file("two/b.json", "{ 'include': 'c.json' }")
+        .file("two/c.json", "{ 'command': 'far' }");
+    let without = check(Path::new("r/root.json"), &loader, &Options::new());
+    assert!(without.render(Format::Short).contains("'r/b.json'"));
+    let options = Options::new().include_dir("one").include_dir("two");
+    let schema = check(Path::new("r/root.json"), &loader, &options).schema;
+    let schema = schema.unwrap();
+    assert!(schema.find("beside").is_some() && schema.find("far").is_some());
+    assert!(schema.find("not-this").is_none());
+}
+
+#[test]
+fn a_file_that_includes_itself_by_way_of_an_include_folder_is_a_loop() {
+    let loader = MemoryLoader::new()
+        .file("r/root.json", "{ 'include': 'a.json' }")
+        .file("lib/a.json", "{ 'include': 'sub/../a.json' }");
+    let options = Options::new().include_dir("lib");
+    let outcome = check(Path::new("r/root.json"), &loader, &options);
+    let text = outcome.render(Format::Short);
+    assert!(text.contains("QAPI0005"), "{text}");
+}

@@ -6,12 +6,16 @@
     reason = "a test fails by panicking"
 )]
 
+mod compat;
 mod corpus;
 mod dialects;
 mod dump;
 mod errors;
+mod fmt;
+mod lints;
 mod loaders;
 mod oracle;
 mod qemu_tests;
 mod rendering;
 mod robust;
+mod seeds;
