@@ -25,6 +25,7 @@ pub(crate) fn schema(release: &str, root: &str) -> Option<Schema> {
 pub(crate) fn root_file(release: &str, root: &str) -> Option<PathBuf> {
     let folder = match root {
         "qmp" => "qapi",
+        "qmp-in-top-folder" => ".", // where it was before 2.12
         "storage-daemon" => "storage-daemon/qapi",
         other => other,
     };

@@ -351,7 +351,7 @@ fn a_long_chain_of_types_is_compared_to_its_end() {
     assert_eq!(found.changes[0].kind, TypeChanged);
 }
 
-/// Facts looked up in the schemas by hand.
+/// A few differences that the schemas of the releases show.
 #[test]
 fn releases_differ_as_their_schemas_say() {
     let Some(folder) = corpus::folder("releases") else {
