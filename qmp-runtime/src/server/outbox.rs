@@ -12,8 +12,8 @@ use crate::json::Style;
 
 /// With more than this waiting, the next reply waits for the client to read.
 const REPLY_BACKLOG: usize = 256 << 10;
-/// With more than this waiting, an event ends the session: a client that has stopped reading must
-/// neither cost more memory nor be left with a gap that it cannot see.
+/// With more events than this waiting, another one ends the session: a client that has stopped reading
+/// must neither cost more memory nor be left with a gap that it cannot see.
 const EVENT_BACKLOG: usize = 4 << 20;
 
 /// The outgoing side of a session; replies and events go through it in their order.
@@ -29,6 +29,8 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct State {
     waiting: VecDeque<u8>,
+    /// How many bytes of events were queued since nothing was waiting.
+    events: usize,
     subscribed: bool,
     closed: bool,
 }
@@ -99,6 +101,9 @@ impl Outbox {
         if state.closed {
             state.waiting = VecDeque::new();
         }
+        if state.waiting.is_empty() {
+            state.events = 0;
+        }
     }
 
     fn ask_for_rest(&self, state: &State) {
@@ -124,9 +129,11 @@ impl Subscriber for Outbox {
         if !state.subscribed || state.closed {
             return;
         }
-        state.waiting.extend(line.layout(self.style));
+        let line = line.layout(self.style);
+        state.waiting.extend(line);
+        state.events += line.len();
         self.send(&mut state);
-        if state.waiting.len() > EVENT_BACKLOG {
+        if state.events > EVENT_BACKLOG {
             state.closed = true;
             state.waiting = VecDeque::new();
             self.channel.shut_down();

@@ -148,17 +148,21 @@ impl Raw {
     }
 
     fn line(&mut self) -> String {
+        let mut looked_at = 0;
         loop {
-            if let Some(end) = self.rest.windows(2).position(|pair| pair == b"\r\n") {
+            let fresh = &self.rest[looked_at..];
+            if let Some(end) = fresh.windows(2).position(|pair| pair == b"\r\n") {
+                let end = looked_at + end;
                 let line = self.rest.drain(..end + 2).take(end).collect();
                 return String::from_utf8(line).unwrap();
             }
-            let mut buffer = [0; 4096];
+            looked_at = self.rest.len().saturating_sub(1);
+            let mut buffer = vec![0; 1 << 16];
             let count = self.socket.read(&mut buffer).unwrap();
             assert!(
                 count > 0,
-                "the server hung up; unread: {:?}",
-                String::from_utf8_lossy(&self.rest)
+                "the server hung up; unread: {} bytes",
+                self.rest.len()
             );
             self.rest.extend_from_slice(&buffer[..count]);
         }
@@ -448,4 +452,21 @@ fn addresses_are_parsed_or_refused_with_a_reason() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn large_reply_that_is_still_being_read_survives_an_event() {
+    let setup = serve();
+    let mut raw = Raw::connect(&setup, PLAIN);
+    let id = "x".repeat(8 << 20);
+    let request = format!(r#"{{"execute":"tick","id":"{id}"}}"#);
+    let mut socket = raw.socket.try_clone().unwrap();
+    let writer = std::thread::spawn(move || socket.write_all(request.as_bytes()).unwrap());
+    // The reply is larger than what may wait of events, and nobody reads it yet.
+    writer.join().unwrap();
+    for _ in 0..1000 {
+        setup.server.events().emit(&events::Bare {});
+    }
+    let reply = std::iter::repeat_with(|| raw.line()).find(|line| !line.contains("\"event\""));
+    assert!(reply.unwrap().ends_with("x\"}"));
 }
