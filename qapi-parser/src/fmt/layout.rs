@@ -189,8 +189,11 @@ impl<'o> Layout<'o> {
                 self.out.push_str(text);
                 self.out.push_str(tail);
             }
-            Item::List(group) if group.parts.is_empty() && group.last.is_empty() => {
-                self.out.push_str("[]");
+            // Nothing to break a line in, however long the line is.
+            Item::List(group) | Item::Object(group)
+                if group.parts.is_empty() && group.last.is_empty() =>
+            {
+                self.out.push_str(if list { "[]" } else { "{}" });
                 self.out.push_str(tail);
             }
             Item::List(group) => {

@@ -38,6 +38,16 @@ fn long_definitions_are_laid_out_over_lines() {
 }
 
 #[test]
+fn empty_groups_that_do_not_fit_are_closed() {
+    let key = "k".repeat(70);
+    for empty in ["{}", "[]"] {
+        let text = format!("{{ 'struct': 'S', '{key}': {empty} }}");
+        let expected = format!("{{ 'struct': 'S',\n  '{key}': {empty} }}\n");
+        assert_eq!(formatted(&text), expected);
+    }
+}
+
+#[test]
 fn comments_stay_where_they_are() {
     let text = "#  head  \n{ 'pragma': { # all of them\n 'doc-required': true,\n # names\n 'member-name-exceptions': [ 'A',   # first\n 'B' ],  # both\n # the end\n } }   # behind\n\n\n\n##\n# @c:   \n#\n#   kept  as  is\n##\n\n{ 'command': 'c' }\n# tail";
     insta::assert_snapshot!(formatted(text));
