@@ -2,8 +2,7 @@
 
 use qapi_parser::Schema;
 use qapi_parser::schema::{
-    Alternate, Alternative, Builtin, Command, Entity, EntityId, EntityKind, Enum, Event, Struct,
-    Union,
+    Alternate, Alternative, Command, Entity, EntityId, EntityKind, Enum, Event, Struct, Union,
 };
 use serde_json::{Value, json};
 
@@ -27,7 +26,7 @@ pub(super) fn object(schema: &Schema, places: &Places<'_>, entity: &Entity) -> V
 
 fn body(schema: &Schema, entity: &Entity) -> (&'static str, Object) {
     let (kind, body) = match &entity.kind {
-        EntityKind::Builtin(of) => ("builtin", json!({ "json-type": json_type(*of) })),
+        EntityKind::Builtin(of) => ("builtin", json!({ "json-type": of.json_type() })),
         EntityKind::Enum(of) => ("enum", enumeration(of)),
         EntityKind::Array { element } => (
             "array",
@@ -93,15 +92,4 @@ fn event(schema: &Schema, of: &Event) -> Value {
 
 fn name(schema: &Schema, id: Option<EntityId>) -> Option<&str> {
     id.map(|id| schema.entity(id).name.as_str())
-}
-
-fn json_type(of: Builtin) -> &'static str {
-    match of {
-        Builtin::Str => "string",
-        Builtin::Number => "number",
-        Builtin::Bool => "boolean",
-        Builtin::Null => "null",
-        Builtin::Any => "value",
-        _ => "int",
-    }
 }

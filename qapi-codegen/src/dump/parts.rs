@@ -45,7 +45,7 @@ pub(super) fn branch(schema: &Schema, branch: &Branch) -> Value {
 /// The object with its condition and features, where there are any.
 pub(super) fn with_marks(mut out: Object, cond: &Cond, features: &[Feature]) -> Value {
     if *cond != Cond::Always {
-        out.insert("if".to_owned(), condition(cond));
+        out.insert("if".to_owned(), qapi_codegen::introspect::condition(cond));
     }
     if !features.is_empty() {
         let feature = |feature: &Feature| {
@@ -57,15 +57,4 @@ pub(super) fn with_marks(mut out: Object, cond: &Cond, features: &[Feature]) -> 
         );
     }
     Value::Object(out)
-}
-
-fn condition(cond: &Cond) -> Value {
-    let all = |terms: &[Cond]| terms.iter().map(condition).collect::<Value>();
-    match cond {
-        Cond::Always => Value::Null,
-        Cond::Symbol(name) => json!(name),
-        Cond::All(terms) => json!({ "all": all(terms) }),
-        Cond::Any(terms) => json!({ "any": all(terms) }),
-        Cond::Not(term) => json!({ "not": condition(term) }),
-    }
 }

@@ -1,7 +1,7 @@
 //! One entry: a command, an event, or a type.
 
 use qapi_parser::schema::{
-    Alternate, Branch, Builtin, Cond, Entity, EntityKind, Enum, EnumMember, Feature, Member, Union,
+    Alternate, Branch, Cond, Entity, EntityKind, Enum, EnumMember, Feature, Member, Union,
 };
 use serde_json::{Map, Value, json};
 
@@ -52,7 +52,7 @@ pub(super) fn of_type(list: &mut List<'_>, ty: Type) -> Option<Value> {
                 list,
                 name,
                 "builtin",
-                object("json-type", json_type(*builtin)),
+                object("json-type", builtin.json_type()),
                 entity,
             );
         }
@@ -190,7 +190,7 @@ fn put_features(list: &List<'_>, object: &mut Object, features: &[Feature]) {
 
 fn put_condition(list: &List<'_>, object: &mut Object, cond: &Cond) {
     if list.options.with_conditions && *cond != Cond::Always {
-        insert(object, "if", condition(cond));
+        insert(object, "if", super::condition(cond));
     }
 }
 
@@ -203,21 +203,10 @@ fn put_conditions<'c>(
 ) {
     let conditional = elements.filter(|(_, cond)| **cond != Cond::Always);
     let conditions: Object = conditional
-        .map(|(name, cond)| (name.to_owned(), condition(cond)))
+        .map(|(name, cond)| (name.to_owned(), super::condition(cond)))
         .collect();
     if list.options.with_conditions && !conditions.is_empty() {
         insert(object, key, conditions);
-    }
-}
-
-fn condition(cond: &Cond) -> Value {
-    let all = |terms: &[Cond]| Value::Array(terms.iter().map(condition).collect());
-    match cond {
-        Cond::Always => Value::Null,
-        Cond::Symbol(name) => Value::String(name.clone()),
-        Cond::All(terms) => json!({"all": all(terms)}),
-        Cond::Any(terms) => json!({"any": all(terms)}),
-        Cond::Not(term) => json!({"not": condition(term)}),
     }
 }
 
@@ -233,15 +222,4 @@ fn object(key: &str, value: impl Into<Value>) -> Object {
 
 fn insert(object: &mut Object, key: &str, value: impl Into<Value>) {
     object.insert(key.to_owned(), value.into());
-}
-
-fn json_type(builtin: Builtin) -> &'static str {
-    match builtin {
-        Builtin::Str => "string",
-        Builtin::Number => "number",
-        Builtin::Bool => "boolean",
-        Builtin::Null => "null",
-        Builtin::Any => "value",
-        _ => "int",
-    }
 }

@@ -4,8 +4,8 @@ mod entry;
 mod list;
 
 use qapi_parser::Schema;
-use qapi_parser::schema::EntityId;
-use serde_json::Value;
+use qapi_parser::schema::{Cond, EntityId};
+use serde_json::{Value, json};
 
 use crate::options::Conditions;
 
@@ -24,6 +24,18 @@ pub struct Options {
 /// The entries, in QEMU's order: commands and events as defined, then types as first used.
 pub fn entries(schema: &Schema, options: &Options) -> Vec<Value> {
     list::List::new(schema, options).into_entries(&|_| true)
+}
+
+/// A condition as nested JSON: a symbol, or an object `all`, `any` or `not`; null for none.
+pub fn condition(cond: &Cond) -> Value {
+    let all = |terms: &[Cond]| Value::Array(terms.iter().map(condition).collect());
+    match cond {
+        Cond::Always => Value::Null,
+        Cond::Symbol(name) => Value::String(name.clone()),
+        Cond::All(terms) => json!({ "all": all(terms) }),
+        Cond::Any(terms) => json!({ "any": all(terms) }),
+        Cond::Not(term) => json!({ "not": condition(term) }),
+    }
 }
 
 /// The entries as a JSON array, one entry on a line.

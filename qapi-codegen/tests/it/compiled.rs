@@ -15,7 +15,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// A package that uses the generated code, in a folder of its own that is kept for the next run.
 struct Package {
     folder: PathBuf,
-    library: String,
+    modules: String,
 }
 
 impl Package {
@@ -34,9 +34,9 @@ impl Package {
             folder.join("Cargo.lock"),
         )
         .expect("the workspace has one");
-        let library =
+        let modules =
             "//! Generated code.\n#![deny(warnings, missing_docs, clippy::all)]\n".to_owned();
-        Package { folder, library }
+        Package { folder, modules }
     }
 
     fn add(&mut self, module: &str, schema: &Path) {
@@ -51,11 +51,11 @@ impl Package {
         output
             .write_to(self.folder.join("src").join(module))
             .expect("there is room");
-        writeln!(self.library, "/// Bindings.\npub mod {module};").expect("memory suffices");
+        writeln!(self.modules, "/// Bindings.\npub mod {module};").expect("memory suffices");
     }
 
     fn cargo(&self, arguments: &[&str]) {
-        fs::write(self.folder.join("src/lib.rs"), &self.library).expect("there is room");
+        fs::write(self.folder.join("src/lib.rs"), &self.modules).expect("there is room");
         let output = Command::new(env!("CARGO"))
             .args(arguments)
             .arg("--offline")

@@ -1,40 +1,15 @@
 //! The command `qapi`.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+use crate::command::qapi;
 use crate::snapshots::file;
-
-fn qapi(arguments: &[&str], stdin: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_qapi"));
-    command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().expect("qapi starts");
-    // A command that does not read its input may be gone by now.
-    let _ = child
-        .stdin
-        .take()
-        .expect("it is piped")
-        .write_all(stdin.as_bytes());
-    child.wait_with_output().expect("qapi ends")
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).expect("it is text")
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).expect("it is text")
-}
 
 #[test]
 fn sound_schema_passes_check() {
     let output = qapi(&["check", "-"], "{ 'command': 'ping' }");
-    assert_eq!((output.status.code(), stdout(&output)), (Some(0), ""));
+    assert_eq!((output.code, output.out.as_str()), (Some(0), ""));
 }
 
 #[test]
@@ -42,8 +17,8 @@ fn unsound_schema_fails_check_in_each_format() {
     let text = "{ 'command': 'ping', 'returns': 'Pong' }";
     let check = |format| {
         let output = qapi(&["check", "--format", format, "-"], text);
-        assert_eq!(output.status.code(), Some(1));
-        stdout(&output).to_owned()
+        assert_eq!(output.code, Some(1));
+        output.out.as_str().to_owned()
     };
     let short = "<stdin>:1:33: error[QAPI0040]: command's 'returns' uses unknown type 'Pong'\n";
     assert_eq!(check("short"), short);
@@ -90,11 +65,11 @@ fn wrong_usage_is_explained() {
     ];
     for (arguments, message) in cases {
         let output = qapi(arguments, "");
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.code, Some(2), "{arguments:?}");
         assert!(
-            stderr(&output).contains(message),
+            output.err.as_str().contains(message),
             "{arguments:?}: {}",
-            stderr(&output)
+            output.err.as_str()
         );
     }
 }
@@ -108,11 +83,14 @@ fn help_and_version_are_printed() {
         &["introspect", "-h"],
     ] {
         let output = qapi(arguments, "");
-        assert_eq!(output.status.code(), Some(0));
-        assert!(stdout(&output).contains("Usage: qapi "), "{arguments:?}");
+        assert_eq!(output.code, Some(0));
+        assert!(
+            output.out.as_str().contains("Usage: qapi "),
+            "{arguments:?}"
+        );
     }
     assert_eq!(
-        stdout(&qapi(&["-V"], "")),
+        qapi(&["-V"], "").out,
         format!("qapi {}\n", env!("CARGO_PKG_VERSION"))
     );
 }
@@ -121,14 +99,32 @@ fn help_and_version_are_printed() {
 fn introspection_is_printed_by_options() {
     let text =
         "{ 'struct': 'State', 'data': { } } { 'command': 'query', 'returns': 'State', 'if': 'X' }";
-    assert!(stdout(&qapi(&["introspect", "-"], text)).contains("\"ret-type\":\"1\""));
     assert!(
-        stdout(&qapi(&["introspect", "--unmasked", "-"], text)).contains("\"ret-type\":\"State\"")
+        qapi(&["introspect", "-"], text)
+            .out
+            .contains("\"ret-type\":\"1\"")
     );
-    assert!(stdout(&qapi(&["introspect", "--conditions", "-"], text)).contains("\"if\":\"X\""));
-    assert!(!stdout(&qapi(&["introspect", "-D", "Y", "-"], text)).contains("\"query\""));
-    assert!(stdout(&qapi(&["introspect", "-D", "X", "-"], text)).contains("\"query\""));
-    assert_eq!(qapi(&["introspect", "-"], "{").status.code(), Some(1));
+    assert!(
+        qapi(&["introspect", "--unmasked", "-"], text)
+            .out
+            .contains("\"ret-type\":\"State\"")
+    );
+    assert!(
+        qapi(&["introspect", "--conditions", "-"], text)
+            .out
+            .contains("\"if\":\"X\"")
+    );
+    assert!(
+        !qapi(&["introspect", "-D", "Y", "-"], text)
+            .out
+            .contains("\"query\"")
+    );
+    assert!(
+        qapi(&["introspect", "-D", "X", "-"], text)
+            .out
+            .contains("\"query\"")
+    );
+    assert_eq!(qapi(&["introspect", "-"], "{").code, Some(1));
 }
 
 #[test]
@@ -141,33 +137,22 @@ fn generated_folder_is_made_checked_and_cleaned() {
     let events = events.to_str().expect("it is text");
 
     let output = qapi(&["gen", commands, "-o", target, "--check"], "");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("out of date: "));
+    assert_eq!(output.code, Some(1));
+    assert!(output.err.as_str().contains("out of date: "));
     assert!(!Path::new(target).exists());
 
+    assert_eq!(qapi(&["gen", commands, "-o", target], "").code, Some(0));
     assert_eq!(
-        qapi(&["gen", commands, "-o", target], "").status.code(),
-        Some(0)
-    );
-    assert_eq!(
-        qapi(&["gen", commands, "-o", target, "--check"], "")
-            .status
-            .code(),
+        qapi(&["gen", commands, "-o", target, "--check"], "").code,
         Some(0)
     );
 
     // Bindings of another schema in a folder below are none of its business.
     let below = format!("{target}/below");
-    assert_eq!(
-        qapi(&["gen", commands, "-o", &below], "").status.code(),
-        Some(0)
-    );
+    assert_eq!(qapi(&["gen", commands, "-o", &below], "").code, Some(0));
     let own = Path::new(target).join("own.rs");
     std::fs::write(&own, "// not generated\n").expect("there is room");
-    assert_eq!(
-        qapi(&["gen", events, "-o", target], "").status.code(),
-        Some(0)
-    );
+    assert_eq!(qapi(&["gen", events, "-o", target], "").code, Some(0));
     assert!(!Path::new(target).join("commands/commands.rs").exists());
     assert!(!Path::new(target).join("handlers").exists());
     assert!(Path::new(&below).join("commands/commands.rs").exists());
@@ -186,5 +171,8 @@ fn closed_output_is_no_failure() {
     let mut child = command.spawn().expect("qapi starts");
     drop(child.stdout.take());
     let output = child.wait_with_output().expect("qapi ends");
-    assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+    assert_eq!(
+        (output.status.code(), output.stderr.as_slice()),
+        (Some(0), b"".as_slice())
+    );
 }

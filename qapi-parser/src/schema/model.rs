@@ -106,6 +106,20 @@ pub enum Builtin {
     Any,
 }
 
+impl Builtin {
+    /// The JSON type as introspection names it.
+    pub fn json_type(self) -> &'static str {
+        match self {
+            Builtin::Str => "string",
+            Builtin::Number => "number",
+            Builtin::Bool => "boolean",
+            Builtin::Null => "null",
+            Builtin::Any => "value",
+            _ => "int",
+        }
+    }
+}
+
 /// An enumeration type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Enum {

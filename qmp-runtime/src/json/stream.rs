@@ -72,11 +72,6 @@ impl Stream {
         Self::default()
     }
 
-    /// Whether no message is half read.
-    pub fn is_idle(&self) -> bool {
-        self.message.tokens.is_empty() && self.message.start.is_none()
-    }
-
     /// Reads up to the end of the next item; takes what it read off the front of `input`.
     ///
     /// Returns `None` when the input is used up.

@@ -345,12 +345,18 @@ fn client_without_answer_times_out() {
 #[test]
 fn client_that_never_reads_is_cut_off_and_others_go_on() {
     let setup = serve();
-    let lazy = Raw::connect(&setup, PLAIN);
+    let mut lazy = Raw::connect(&setup, PLAIN);
     let event = events::Ticked { count: i64::MAX };
     for _ in 0..100_000 {
         setup.server.events().emit(&event);
     }
-    drop(lazy);
+    let mut unread = Vec::new();
+    lazy.socket.read_to_end(&mut unread).unwrap();
+    assert!(
+        unread.len() < 5 << 20,
+        "{} of over 10 MB were kept for it",
+        unread.len()
+    );
     let mut client = Client::connect_unix(&setup.path).unwrap();
     assert_eq!(
         client
