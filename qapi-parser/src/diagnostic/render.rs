@@ -114,7 +114,7 @@ impl<'a> Renderer<'a> {
         let _ = write!(out, "{path}:{}: ", self.line(anchor.span));
         if anchor.column {
             out.truncate(out.len() - 1);
-            let _ = write!(out, "{}: ", self.tab_column(anchor.span));
+            let _ = write!(out, "{}: ", self.qemu_column(anchor.span));
         }
         let _ = writeln!(out, "{}", diagnostic.message);
         for note in &diagnostic.notes {
@@ -138,13 +138,13 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// The column with tabs counted to the next multiple of eight.
-    fn tab_column(&self, span: Span) -> usize {
+    /// The column as QEMU prints it: a tab adds nothing, and takes off the full eights before it.
+    fn qemu_column(&self, span: Span) -> usize {
         let Some(file) = self.sources.file(span.file) else {
             return 1;
         };
         let step = |column: usize, c: char| match c {
-            '\t' => column.div_ceil(8) * 8 + 1,
+            '\t' => (column + 7) % 8 + 1,
             _ => column + 1,
         };
         file.line_before(span.start).chars().fold(1, step)

@@ -7,12 +7,15 @@ use super::lines::Line;
 
 pub(super) fn outdated(kind: SectionKind, line: Line<'_>) -> Diagnostic {
     let tag = line.text.split(':').next().unwrap_or_default();
-    let message = format!("The '{tag}' section is no longer supported");
-    let help = match kind {
-        SectionKind::Note => "use '.. note::' or another reST admonition",
-        _ => "use '.. qmp-example::'",
+    let instead = match kind {
+        SectionKind::Note => {
+            "rST's '.. note::' or '.. admonition:: notes' directives, or another \
+             suitable admonition instead"
+        }
+        _ => "the '.. qmp-example::' directive, or other suitable markup instead",
     };
-    Diagnostic::syntax(Code::DocSection, message, line.span).help(help)
+    let message = format!("The '{tag}' section is no longer supported. Please use {instead}.");
+    Diagnostic::syntax(Code::DocSection, message, line.span)
 }
 
 pub(super) fn described(line: Line<'_>) -> Option<(&str, &str, Line<'_>)> {

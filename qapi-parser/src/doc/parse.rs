@@ -193,8 +193,7 @@ impl<'s> Reader<'_, 's> {
     fn members(&mut self, too_late: bool) {
         while let Some((name, rest, line)) = self.next_text().and_then(described) {
             if too_late {
-                let head = line.text.split(' ').next().unwrap_or(line.text);
-                let message = format!("description of '{head}' follows a section");
+                let message = format!("description of '@{name}:' follows a section");
                 self.problems
                     .legacy(Diagnostic::syntax(Code::DocSection, message, line.span));
             }
@@ -323,19 +322,29 @@ impl<'s> Reader<'_, 's> {
             return;
         };
         let indent = first.indent();
+        let second = self.at + 1;
         while let Some(line) = self.peek() {
-            let (depth, text) = (line.indent(), line.text);
-            if depth == 0 && !line.is_blank() {
-                return;
+            let depth = line.indent();
+            if depth < indent.max(1) && !line.is_blank() {
+                // QEMU minds this in the second line only; further on, the line ends the text.
+                let minded = depth > 0 || self.problems.modern;
+                let ends = depth == 0 || self.problems.modern;
+                if minded && (self.at == second || !ends) && at_name(line.text).is_none() {
+                    self.deindented(indent, line.span);
+                }
+                if ends {
+                    return;
+                }
             }
-            if depth < indent && !line.is_blank() {
-                let message = format!("unexpected de-indent (expected at least {indent} spaces)");
-                self.problems
-                    .legacy(Diagnostic::syntax(Code::DocLayout, message, line.span));
-            }
-            self.append(text);
+            self.append(line.text);
             self.at += 1;
         }
+    }
+
+    fn deindented(&mut self, indent: usize, span: Span) {
+        let message = format!("unexpected de-indent (expected at least {indent} spaces)");
+        self.problems
+            .legacy(Diagnostic::syntax(Code::DocLayout, message, span));
     }
 
     fn paragraph(&mut self, first: Line<'_>) {
@@ -411,11 +420,25 @@ impl<'s> Reader<'_, 's> {
 
     fn finish(&mut self) {
         self.close();
-        for section in &self.doc.sections {
-            if section.text.is_empty() && section.kind != SectionKind::Plain {
-                let message = format!("text required after '{}:'", section.kind.as_str());
-                let problem = Diagnostic::error(Code::DocSection, message, section.span);
-                self.problems.late(problem);
+        let Doc {
+            members,
+            features,
+            sections,
+            ..
+        } = &self.doc;
+        let of =
+            |what: &'static str| move |one: &Description| (what, one.text.is_empty(), one.span);
+        let tagged = sections
+            .iter()
+            .filter(|one| one.kind != SectionKind::Plain)
+            .map(|one| (one.kind.as_str(), one.text.is_empty(), one.span));
+        let pieces = members.iter().map(of("Member"));
+        let pieces = pieces.chain(features.iter().map(of("Feature")));
+        for (what, is_empty, span) in pieces.chain(tagged) {
+            if is_empty {
+                let message = format!("text required after '{what}:'");
+                self.problems
+                    .late(Diagnostic::error(Code::DocSection, message, span));
             }
         }
     }

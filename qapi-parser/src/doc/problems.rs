@@ -21,9 +21,10 @@ impl Problems {
         }
     }
 
-    /// Against a rule that QEMU checks at the end of a block, and that old schemas did not know.
+    /// Against a rule that QEMU checks at the end of a block, and that schemas with old comments did
+    /// not know.
     pub(super) fn late(&mut self, problem: Diagnostic) {
-        self.late.push(problem.soft());
+        self.late.push(problem.soft_docs());
     }
 
     /// Against a rule for schemas of any age, or a note.
@@ -43,8 +44,9 @@ impl Problems {
 
     /// All of them, in the order in which QEMU meets them.
     pub(super) fn into_vec(mut self) -> Vec<Diagnostic> {
-        self.found
-            .sort_by_key(|problem| problem.anchor.map_or(0, |anchor| anchor.span.start));
+        let place = |problem: &Diagnostic| problem.anchor.map_or(0, |anchor| anchor.span.start);
+        self.found.sort_by_key(place);
+        self.late.sort_by_key(place);
         self.found.extend(self.late);
         self.found
     }

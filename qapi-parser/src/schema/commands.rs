@@ -14,7 +14,6 @@ impl<'t> Lower<'_, 't> {
         &mut self,
         node: &Node<'t>,
         entries: &[Entry<'t>],
-        name: &str,
     ) -> Option<DefinitionKind<'t>> {
         let optional = [
             "data",
@@ -29,7 +28,7 @@ impl<'t> Lower<'_, 't> {
             "coroutine",
         ];
         self.keys(entries, node.span, &"command", &["command"], &optional);
-        let data = self.arguments(node, name);
+        let data = self.arguments(node);
         let returns = node
             .get("returns")
             .and_then(|it| self.type_ref(it, &"'returns'", true));
@@ -50,7 +49,7 @@ impl<'t> Lower<'_, 't> {
     }
 
     /// The `data` of a command or event.
-    pub(super) fn arguments(&mut self, node: &Node<'t>, name: &str) -> Option<Data<'t>> {
+    pub(super) fn arguments(&mut self, node: &Node<'t>) -> Option<Data<'t>> {
         let boxed = is_flag(node, "boxed", true);
         let Some(data) = node.get("data") else {
             if boxed {
@@ -60,7 +59,7 @@ impl<'t> Lower<'_, 't> {
         };
         match boxed {
             true => self.type_ref(data, &"'data'", false).map(Data::Named),
-            false => self.data(data, &"'data'", name),
+            false => self.data(data, &"'data'", None),
         }
     }
 

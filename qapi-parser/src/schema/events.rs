@@ -11,7 +11,6 @@ impl<'t> Lower<'_, 't> {
         &mut self,
         node: &Node<'t>,
         entries: &[Entry<'t>],
-        name: &str,
     ) -> Option<DefinitionKind<'t>> {
         self.keys(
             entries,
@@ -20,7 +19,7 @@ impl<'t> Lower<'_, 't> {
             &["event"],
             &["data", "boxed", "if", "features"],
         );
-        let data = self.arguments(node, name);
+        let data = self.arguments(node);
         Some(DefinitionKind::Event {
             data,
             boxed: is_flag(node, "boxed", true),

@@ -108,8 +108,8 @@ impl<'t> Lower<'_, 't> {
             "struct" => self.structure(node, entries, text)?,
             "union" => self.union(node, entries, text)?,
             "alternate" => self.alternate(node, entries)?,
-            "command" => self.command(node, entries, text)?,
-            _ => self.event(node, entries, text)?,
+            "command" => self.command(node, entries)?,
+            _ => self.event(node, entries)?,
         };
         let cond = self.cond(entries, &keyword);
         let features = self.features(entries);
@@ -240,12 +240,12 @@ impl<'t> Lower<'_, 't> {
         None
     }
 
-    /// A type name, or members in place; the members of `parent` may be excepted from naming rules.
+    /// A type name, or members in place; those of the type `parent` may be excepted from naming rules.
     pub(super) fn data(
         &mut self,
         node: &Node<'t>,
         source: &dyn Display,
-        parent: &str,
+        parent: Option<&str>,
     ) -> Option<Data<'t>> {
         match &node.value {
             Value::Str(_) => self.type_ref(node, source, false).map(Data::Named),
@@ -258,14 +258,14 @@ impl<'t> Lower<'_, 't> {
         &mut self,
         node: &Node<'t>,
         source: &dyn Display,
-        parent: &str,
+        parent: Option<&str>,
     ) -> Option<Vec<RawMember<'t>>> {
         let Some(entries) = node.as_object() else {
             let message = format!("{source} should be an object or type name");
             self.error(Code::BadValue, &message, node.span);
             return None;
         };
-        let excepted = self.pragmas.member_names.contains(parent);
+        let excepted = parent.is_some_and(|name| self.pragmas.member_names.contains(name));
         let permit = Permit {
             upper: excepted,
             underscore: excepted,

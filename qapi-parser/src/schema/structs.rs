@@ -40,7 +40,7 @@ impl<'t> Lower<'_, 't> {
             );
             return None;
         }
-        let members = self.members(data, &"'data'", name)?;
+        let members = self.members(data, &"'data'", Some(name))?;
         let base = node
             .get("base")
             .map(|base| self.type_ref(base, &"'base'", false));

@@ -25,7 +25,7 @@ impl<'t> Lower<'_, 't> {
         if !self.keys(entries, node.span, &"union", &required, &["if", "features"]) {
             return None;
         }
-        let base = self.data(node.get("base")?, &"'base'", name);
+        let base = self.data(node.get("base")?, &"'base'", Some(name));
         let discriminator = node.get("discriminator")?;
         let tag = match &discriminator.value {
             Value::Str(tag) => Some(tag.clone()),

@@ -212,7 +212,9 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "##\n# @c:\n#\n# Note: x\n##\n{ 'command': 'c' }",
-        "4:1: error[QAPI0064]: The 'Note' section is no longer supported",
+        "4:1: error[QAPI0064]: The 'Note' section is no longer supported. \
+         Please use rST's '.. note::' or '.. admonition:: notes' directives, \
+         or another suitable admonition instead.",
     ),
     (
         "##\n# @c:\n#\n# Features:\n# @f: x\n##\n{ 'command': 'c' }",
@@ -237,6 +239,22 @@ const CASES: &[(&str, &str)] = &[
     (
         "##\n# @c:\n#\n# @m: x\n#     y\n#   z\n##\n{ 'command': 'c', 'data': { 'm': 'int' } }",
         "6:1: error[QAPI0067]: unexpected de-indent (expected at least 4 spaces)",
+    ),
+    (
+        "##\n# @c:\n#\n# @m: x\n#     y\n# z\n##\n{ 'command': 'c', 'data': { 'm': 'int' } }",
+        "6:1: error[QAPI0067]: unexpected de-indent (expected at least 4 spaces)",
+    ),
+    (
+        "##\n# @c:\n#\n# Since: 1\n#\n# @m n:x\n##\n{ 'command': 'c' }",
+        "6:1: error[QAPI0064]: description of '@m n:' follows a section",
+    ),
+    (
+        "##\n# @c:\n#\n# @m:\n##\n{ 'command': 'c', 'data': { 'm': 'int' } }",
+        "4:1: error[QAPI0064]: text required after 'Member:'",
+    ),
+    (
+        "{ 'pragma': { 'member-name-exceptions': ['c'] } }\n{ 'command': 'c', 'data': { 'M': 'int' } }",
+        "2:29: error[QAPI0031]: name of 'data' member 'M' must not use uppercase or '_'",
     ),
     (
         "##\n# @c:\n#\n# @m: x\n# @m: y\n##\n{ 'command': 'c', 'data': { 'm': 'int' } }",

@@ -43,9 +43,9 @@ fn an_unknown_key_comes_with_the_valid_ones() {
 }
 
 #[test]
-fn a_tab_counts_to_the_next_stop_for_qemu_and_as_one_character_for_editors() {
+fn a_tab_counts_as_qemu_prints_it_and_as_one_character_for_editors() {
     let outcome = check_str("a.json", "{\t'command' 'x' }");
-    assert!(outcome.render(Format::Qemu).starts_with("a.json:1:19: "));
+    assert!(outcome.render(Format::Qemu).starts_with("a.json:1:12: "));
     assert!(outcome.render(Format::Short).starts_with("a.json:1:13: "));
 }
 
