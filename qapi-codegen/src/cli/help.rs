@@ -15,6 +15,7 @@ Commands:
   gen         generate Rust bindings
   introspect  print the data of query-qmp-schema
   dump        print the checked schema as JSON
+  import      make a schema of what a server tells of itself
   help        print this, or the help of a command
 
 FILE is the root of a schema (for fmt, any of its files); - reads it from
@@ -160,4 +161,28 @@ Options:
 Files are named relative to the current folder where they lie in it.
 
 Exit status: 0, 1 if the schema has errors, 2 if a file cannot be read.
+";
+
+pub(crate) const IMPORT: &str = "\
+Makes a schema of what a server answers to query-qmp-schema, for bindings to
+just what this server has.
+
+Usage: qapi import [OPTION]... FILE
+       qapi import [OPTION]... --qmp ADDRESS
+
+FILE has the answer as JSON, with or without the reply around it; - reads it
+from standard input. ADDRESS is unix:PATH or tcp:HOST:PORT.
+
+Options:
+      --qmp ADDRESS     ask the server that listens there
+      --timeout SECONDS how long to wait for the server (default: 10)
+  -o, --output FILE     the file to write to (default: standard output)
+  -h, --help            print this
+
+Servers do not tell the names of types, which are made up from where they are
+used, nor documentation, nor the sizes of integers. The schema is checked, and
+its introspection compared with the answer, before anything is written.
+
+Exit status: 0; 1 if the answer is not one that a schema can give; 2 if it
+cannot be had, or a file not be read or written.
 ";

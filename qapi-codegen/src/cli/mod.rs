@@ -8,6 +8,7 @@ mod explain;
 mod fmt;
 mod generate;
 mod help;
+mod import;
 mod input;
 mod introspect;
 mod report;
@@ -110,6 +111,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     command("gen", help::GENERATE, generate::run),
     command("introspect", help::INTROSPECT, introspect::run),
     command("dump", help::DUMP, dump::run),
+    command("import", help::IMPORT, import::run),
 ];
 
 fn find(name: &str) -> Result<&'static Subcommand, Failure> {

@@ -16,6 +16,7 @@ mod command;
 mod compiled;
 mod corpus;
 mod engine;
+mod import;
 mod introspect;
 mod program;
 mod snapshots;
