@@ -30,12 +30,17 @@ fn synthetic(count: usize) -> String {
 
 fn parse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("check");
-    let text = synthetic(1000);
-    let loader = MemoryLoader::new().file("a.json", text.clone());
-    group.throughput(Throughput::Bytes(text.len() as u64));
-    group.bench_function("synthetic", |bencher| {
-        bencher.iter(|| check(black_box(Path::new("a.json")), &loader, &Options::new()));
-    });
+    // 0.4, 1.2 and 12 MB: the time is to grow as the text does.
+    for count in [1000, 3000, 30_000] {
+        let text = synthetic(count);
+        let loader = MemoryLoader::new().file("a.json", text.clone());
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.sample_size(if count > 10_000 { 10 } else { 100 });
+        group.bench_function(format!("synthetic-{count}"), |bencher| {
+            bencher.iter(|| check(black_box(Path::new("a.json")), &loader, &Options::new()));
+        });
+    }
+    group.sample_size(100);
     if Path::new(RELEASE).is_file() {
         let outcome = check(Path::new(RELEASE), &FsLoader::new(), &Options::new());
         let files = outcome.sources.files().iter();

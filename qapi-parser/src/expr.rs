@@ -4,10 +4,8 @@
 //! A [`Parser`] yields one top-level piece after the other and goes on behind an error at the next
 //! line that looks like the start of an expression.
 
-use std::borrow::Cow;
-
+use bumpalo::Bump;
 use foldhash::HashSet;
-use memchr::memchr;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lex::{Lexer, Token, TokenKind};
@@ -16,8 +14,25 @@ use crate::source::Span;
 /// How deeply objects and arrays may nest; QEMU's own schemas need six.
 pub const MAX_NESTING: usize = 100;
 
+/// Holds the expressions of a schema; all of them go at once.
+#[derive(Debug, Default)]
+pub struct Arena(Bump);
+
+impl Arena {
+    pub(crate) fn text(&self, text: &str) -> &str {
+        self.0.alloc_str(text)
+    }
+
+    pub(crate) fn list<T, I>(&self, all: I) -> &mut [T]
+    where
+        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    {
+        self.0.alloc_slice_fill_iter(all)
+    }
+}
+
 /// A value and where it stands; strings are those of the text as far as possible.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Node<'t> {
     /// The value.
     pub value: Value<'t>,
@@ -26,23 +41,23 @@ pub struct Node<'t> {
 }
 
 /// A value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Value<'t> {
     /// A string, its escapes resolved.
-    Str(Cow<'t, str>),
+    Str(&'t str),
     /// `true` or `false`.
     Bool(bool),
     /// An array.
-    List(Vec<Node<'t>>),
+    List(&'t mut [Node<'t>]),
     /// An object, in the order written; no key stands twice.
-    Object(Vec<Entry<'t>>),
+    Object(&'t mut [Entry<'t>]),
 }
 
 /// One key of an object and its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Entry<'t> {
     /// The key.
-    pub key: Cow<'t, str>,
+    pub key: &'t str,
     /// Where the key stands.
     pub key_span: Span,
     /// The value.
@@ -51,8 +66,9 @@ pub struct Entry<'t> {
 
 impl<'t> Node<'t> {
     /// The string, if it is one.
-    pub fn as_str(&self) -> Option<&str> {
-        match &self.value {
+    #[inline]
+    pub fn as_str(&self) -> Option<&'t str> {
+        match self.value {
             Value::Str(text) => Some(text),
             _ => None,
         }
@@ -67,6 +83,7 @@ impl<'t> Node<'t> {
     }
 
     /// The entries, if it is an object.
+    #[inline]
     pub fn as_object(&self) -> Option<&[Entry<'t>]> {
         match &self.value {
             Value::Object(entries) => Some(entries),
@@ -75,9 +92,39 @@ impl<'t> Node<'t> {
     }
 
     /// The value of a key, if it is an object that has it.
+    #[inline]
     pub fn get(&self, key: &str) -> Option<&Node<'t>> {
         let found = self.as_object()?.iter().find(|entry| entry.key == key)?;
         Some(&found.value)
+    }
+
+    /// A copy, down to its leaves.
+    pub(crate) fn copy(&self, arena: &'t Arena) -> Node<'t> {
+        let value = match &self.value {
+            Value::Str(text) => Value::Str(text),
+            Value::Bool(flag) => Value::Bool(*flag),
+            Value::List(nodes) => {
+                Value::List(arena.list(nodes.iter().map(|node| node.copy(arena))))
+            }
+            Value::Object(entries) => {
+                Value::Object(arena.list(entries.iter().map(|entry| entry.copy(arena))))
+            }
+        };
+        Node {
+            value,
+            span: self.span,
+        }
+    }
+}
+
+impl<'t> Entry<'t> {
+    /// A copy, down to its leaves.
+    pub(crate) fn copy(&self, arena: &'t Arena) -> Entry<'t> {
+        Entry {
+            key: self.key,
+            key_span: self.key_span,
+            value: self.value.copy(arena),
+        }
     }
 }
 
@@ -89,8 +136,12 @@ type Parsed<T> = Result<T, Box<Diagnostic>>;
 /// Reads the expressions of one file, with one token of lookahead.
 #[derive(Debug)]
 pub struct Parser<'s> {
+    arena: &'s Arena,
     lexer: Lexer<'s>,
     token: Token<'s>,
+    /// The elements of the lists that are open, and the entries of the objects that are.
+    nodes: Vec<Node<'s>>,
+    entries: Vec<Entry<'s>>,
     /// Whether the commas that QEMU 1.x let slip are forgiven.
     lenient: bool,
     /// What was forgiven.
@@ -100,16 +151,20 @@ pub struct Parser<'s> {
 impl<'s> Parser<'s> {
     /// A parser for the text of the file with this id; `lenient` forgives a comma that is missing
     /// between the keys of a top-level object, or that stands before a closing brace.
-    pub fn new(text: &'s str, file: u32, lenient: bool) -> Parser<'s> {
+    pub fn new(arena: &'s Arena, text: &'s str, file: u32, lenient: bool) -> Parser<'s> {
         let lexer = Lexer::new(text, file);
         let token = Token {
             kind: TokenKind::End,
             text: "",
             span: lexer.span(0, 0),
+            escapes: false,
         };
         Parser {
+            arena,
             lexer,
             token,
+            nodes: Vec::new(),
+            entries: Vec::new(),
             lenient,
             notes: Vec::new(),
         }
@@ -125,6 +180,7 @@ impl<'s> Parser<'s> {
     }
 
     /// The token that comes next.
+    #[inline]
     pub fn token(&self) -> Token<'s> {
         self.token
     }
@@ -139,19 +195,17 @@ impl<'s> Parser<'s> {
     /// # Errors
     ///
     /// Text that is no token.
+    #[inline]
     pub fn advance(&mut self) -> Parsed<()> {
         self.token = self.lexer.token()?;
         Ok(())
     }
 
-    /// Steps to the next token, a plain comment included: for documentation comments.
-    ///
-    /// # Errors
-    ///
-    /// Text that is no token.
-    pub fn advance_with_comments(&mut self) -> Parsed<()> {
-        self.token = self.lexer.token_with_comments()?;
-        Ok(())
+    /// Steps behind the next token if it is a comment, whatever comment it may be; the current
+    /// token stays what it is.
+    #[inline]
+    pub fn comment(&mut self) -> Option<Token<'s>> {
+        self.lexer.comment()
     }
 
     /// Goes on after an error in the expression that began at `start`: at the next line that looks
@@ -177,6 +231,8 @@ impl<'s> Parser<'s> {
     ///
     /// Whatever is malformed in it; call [`Parser::recover`] then.
     pub fn expression(&mut self) -> Parsed<Node<'s>> {
+        self.nodes.clear();
+        self.entries.clear();
         self.node(0)
     }
 
@@ -201,7 +257,7 @@ impl<'s> Parser<'s> {
             TokenKind::Str => {
                 self.advance()?;
                 Ok(Node {
-                    value: Value::Str(unescape(first.text)),
+                    value: Value::Str(self.unescape(first)),
                     span: first.span,
                 })
             }
@@ -218,7 +274,7 @@ impl<'s> Parser<'s> {
 
     fn list(&mut self, open: Span, depth: usize) -> Parsed<Node<'s>> {
         self.advance()?;
-        let mut nodes = Vec::new();
+        let start = self.nodes.len();
         if !self.token.is(']') {
             let starts = matches!(
                 self.token.kind,
@@ -228,7 +284,8 @@ impl<'s> Parser<'s> {
                 return self.fail("expected '{', '[', ']', string, or boolean");
             }
             loop {
-                nodes.push(self.node(depth + 1)?);
+                let node = self.node(depth + 1)?;
+                self.nodes.push(node);
                 if self.token.is(']') {
                     break;
                 }
@@ -240,6 +297,7 @@ impl<'s> Parser<'s> {
         }
         let span = open.to(self.token.span);
         self.advance()?;
+        let nodes = self.arena.list(self.nodes.drain(start..));
         Ok(Node {
             value: Value::List(nodes),
             span,
@@ -248,14 +306,14 @@ impl<'s> Parser<'s> {
 
     fn object(&mut self, open: Span, depth: usize) -> Parsed<Node<'s>> {
         self.advance()?;
-        let mut entries = Vec::new();
+        let start = self.entries.len();
         if !self.token.is('}') {
             if self.token.kind != TokenKind::Str {
                 return self.fail("expected string or '}'");
             }
             let mut keys = Keys::default();
             loop {
-                self.entry(&mut entries, &mut keys, depth)?;
+                self.entry(start, &mut keys, depth)?;
                 if self.token.is('}') || !self.comma(depth)? {
                     break;
                 }
@@ -263,42 +321,40 @@ impl<'s> Parser<'s> {
         }
         let span = open.to(self.token.span);
         self.advance()?;
+        let entries = self.arena.list(self.entries.drain(start..));
         Ok(Node {
             value: Value::Object(entries),
             span,
         })
     }
 
-    fn entry(
-        &mut self,
-        entries: &mut Vec<Entry<'s>>,
-        keys: &mut Keys<'s>,
-        depth: usize,
-    ) -> Parsed<()> {
-        let key = self.token;
+    /// A key and its value; the entries of the same object start at `start`.
+    fn entry(&mut self, start: usize, keys: &mut Keys<'s>, depth: usize) -> Parsed<()> {
+        let token = self.token;
+        let key = self.unescape(token);
         self.advance()?;
         if !self.token.is(':') {
             return self.fail("expected ':'");
         }
         self.advance()?;
-        if !keys.insert(key.text, entries) {
-            return Err(Box::new(self.duplicate(key, entries)));
+        let before = self.entries.get(start..).unwrap_or_default();
+        if !keys.insert(key, before) {
+            return Err(Box::new(self.duplicate(key, token.span, before)));
         }
         let value = self.node(depth + 1)?;
-        entries.push(Entry {
-            key: unescape(key.text),
-            key_span: key.span,
+        self.entries.push(Entry {
+            key,
+            key_span: token.span,
             value,
         });
         Ok(())
     }
 
-    fn duplicate(&self, key: Token<'_>, entries: &[Entry<'_>]) -> Diagnostic {
-        let name = unescape(key.text);
-        let message = format!("duplicate key '{name}'");
+    fn duplicate(&self, key: &str, span: Span, before: &[Entry<'_>]) -> Diagnostic {
+        let message = format!("duplicate key '{key}'");
         let problem =
-            Diagnostic::syntax(Code::DuplicateKey, message, key.span).anchor(self.token.span, true);
-        match entries.iter().find(|entry| entry.key == name) {
+            Diagnostic::syntax(Code::DuplicateKey, message, span).anchor(self.token.span, true);
+        match before.iter().find(|entry| entry.key == key) {
             Some(first) => problem.label(first.key_span, "first given here"),
             None => problem,
         }
@@ -324,18 +380,18 @@ impl<'s> Parser<'s> {
         Ok(true)
     }
 
+    /// The only escape is a doubled backslash.
+    fn unescape(&self, token: Token<'s>) -> &'s str {
+        match token.escapes {
+            true => self.arena.text(&token.text.replace("\\\\", "\\")),
+            false => token.text,
+        }
+    }
+
     fn forgive(&mut self, message: &str, note: &'static str, span: Span) {
         let help = "only schemas of QEMU 1.x got away with it";
         let problem = Diagnostic::syntax(Code::Expected, message, span);
         self.notes.push(problem.help(help).lifted_as(note));
-    }
-}
-
-/// The only escape is a doubled backslash.
-fn unescape(raw: &str) -> Cow<'_, str> {
-    match memchr(b'\\', raw.as_bytes()) {
-        Some(_) => Cow::Owned(raw.replace("\\\\", "\\")),
-        None => Cow::Borrowed(raw),
     }
 }
 
@@ -346,19 +402,15 @@ struct Keys<'s> {
 }
 
 impl<'s> Keys<'s> {
-    const FEW: usize = 12;
+    const FEW: usize = 32;
 
-    /// Notes a key, as written; false when it is there already. `entries` are those before it.
+    /// Notes a key; false when it is there already. `entries` are those before it.
     fn insert(&mut self, key: &'s str, entries: &[Entry<'s>]) -> bool {
-        if entries.len() < Self::FEW && !key.contains('\\') {
+        if entries.len() < Self::FEW {
             return entries.iter().all(|entry| entry.key != key);
         }
         if self.hashed.is_empty() {
-            let before = entries.iter().filter_map(|entry| match entry.key {
-                Cow::Borrowed(key) => Some(key),
-                Cow::Owned(_) => None,
-            });
-            self.hashed.extend(before);
+            self.hashed.extend(entries.iter().map(|entry| entry.key));
         }
         self.hashed.insert(key)
     }

@@ -13,7 +13,7 @@ use crate::Options;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::Dialect;
 use crate::doc::{self, Doc, Scratch};
-use crate::expr::{Entry, Node, Parser};
+use crate::expr::{Arena, Entry, Node, Parser};
 use crate::lex::TokenKind;
 use crate::loader::{Loader, normalize};
 use crate::schema::pragmas::Pragmas;
@@ -29,11 +29,14 @@ pub const MAX_INCLUDE_DEPTH: usize = 64;
 #[derive(Debug)]
 pub(crate) enum Piece<'t> {
     /// An expression with its documentation comment.
-    Definition { node: Node<'t>, doc: Option<Doc> },
+    Definition {
+        node: Node<'t>,
+        doc: Option<Box<Doc>>,
+    },
     /// An include directive and the id of the file that it names.
     Include { span: Span, file: u32 },
     /// A free-form documentation comment.
-    FreeForm(Doc),
+    FreeForm(Box<Doc>),
 }
 
 impl<'t> Piece<'t> {
@@ -55,20 +58,27 @@ pub(crate) struct Parsed<'t> {
     pub(crate) problems: Vec<Diagnostic>,
 }
 
-/// The texts of the files; the pieces borrow from them.
+/// What the pieces borrow from.
 #[derive(Debug)]
-pub(crate) struct Texts(Vec<OnceCell<Arc<str>>>);
+pub(crate) struct Store {
+    /// The texts of the files, by id.
+    texts: Vec<OnceCell<Arc<str>>>,
+    pub(crate) arena: Arena,
+}
 
-impl Texts {
+impl Store {
     /// Room for every file that a schema may have.
-    pub(crate) fn new() -> Texts {
-        Texts(vec![OnceCell::new(); MAX_FILES])
+    pub(crate) fn new() -> Store {
+        Store {
+            texts: vec![OnceCell::new(); MAX_FILES],
+            arena: Arena::default(),
+        }
     }
 
-    /// Keeps the text of the file with this id.
-    fn keep(&self, id: u32, text: Arc<str>) -> &str {
-        let cell = self.0.get(id as usize);
-        cell.map_or("", |cell| cell.get_or_init(|| text))
+    /// Keeps the text of the file with this id; none for one that is too many.
+    fn keep(&self, id: u32, text: Arc<str>) -> Option<&Arc<str>> {
+        let cell = self.texts.get(id as usize)?;
+        Some(cell.get_or_init(|| text))
     }
 }
 
@@ -77,10 +87,10 @@ pub(crate) fn parse<'t>(
     root: &Path,
     loader: &dyn Loader,
     options: &Options,
-    texts: &'t Texts,
+    store: &'t Store,
 ) -> Parsed<'t> {
     let mut graph = Graph {
-        texts,
+        store,
         scratch: Scratch::default(),
         loader,
         modern: options.dialect == Dialect::Modern,
@@ -110,7 +120,7 @@ fn no_span() -> Span {
 }
 
 struct Graph<'l, 't> {
-    texts: &'t Texts,
+    store: &'t Store,
     scratch: Scratch<'t>,
     loader: &'l dyn Loader,
     modern: bool,
@@ -167,14 +177,16 @@ impl Graph<'_, '_> {
             let problem = Diagnostic::syntax(Code::NotUtf8, "file is not valid UTF-8", span);
             self.problem(problem.help("convert the file to UTF-8"));
         }
-        let text = self.texts.keep(id, text);
-        Pieces {
-            graph: self,
-            id,
-            depth,
-            doc: None,
+        if let Some(text) = self.store.keep(id, text) {
+            let pieces = Pieces {
+                graph: self,
+                id,
+                text,
+                depth,
+                doc: None,
+            };
+            pieces.read();
         }
-        .read(text);
         id
     }
 }
@@ -183,14 +195,16 @@ impl Graph<'_, '_> {
 struct Pieces<'g, 'l, 't> {
     graph: &'g mut Graph<'l, 't>,
     id: u32,
+    text: &'t Arc<str>,
     depth: usize,
     /// The documentation comment just read, and where it is.
     doc: Option<(Doc, Span)>,
 }
 
 impl<'t> Pieces<'_, '_, 't> {
-    fn read(&mut self, text: &'t str) {
-        let mut parser = Parser::new(text, self.id, !self.graph.modern);
+    fn read(mut self) {
+        let arena = &self.graph.store.arena;
+        let mut parser = Parser::new(arena, self.text, self.id, !self.graph.modern);
         let mut failed = parser.start().err();
         let mut start = parser.token().span;
         loop {
@@ -216,7 +230,12 @@ impl<'t> Pieces<'_, '_, 't> {
 
     fn comment(&mut self, parser: &mut Parser<'t>) -> Result<(), Box<Diagnostic>> {
         self.leave_doc();
-        let block = doc::parse(parser, self.graph.modern, &mut self.graph.scratch)?;
+        let block = doc::parse(
+            parser,
+            self.text,
+            self.graph.modern,
+            &mut self.graph.scratch,
+        )?;
         self.graph.parsed.problems.extend(block.problems);
         self.doc = Some((block.doc, block.span));
         Ok(())
@@ -242,7 +261,7 @@ impl<'t> Pieces<'_, '_, 't> {
             let doc = self
                 .doc
                 .take()
-                .map(|(doc, span)| self.definition_doc(doc, span));
+                .map(|(doc, span)| Box::new(self.definition_doc(doc, span)));
             self.graph
                 .parsed
                 .pieces
@@ -272,7 +291,10 @@ impl<'t> Pieces<'_, '_, 't> {
             self.graph
                 .problem(Diagnostic::error(Code::DocMisplaced, message, span).soft());
         }
-        self.graph.parsed.pieces.push(Piece::FreeForm(doc));
+        self.graph
+            .parsed
+            .pieces
+            .push(Piece::FreeForm(Box::new(doc)));
     }
 
     fn include(&mut self, node: &Node<'_>, entry: &Entry<'_>) {

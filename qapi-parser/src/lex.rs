@@ -35,10 +35,13 @@ pub struct Token<'s> {
     pub text: &'s str,
     /// Where it is, quotes included.
     pub span: Span,
+    /// Whether it is a string with escapes.
+    pub escapes: bool,
 }
 
 impl Token<'_> {
     /// Whether it is this punctuation mark.
+    #[inline]
     pub fn is(&self, mark: char) -> bool {
         self.kind == TokenKind::Punct(mark)
     }
@@ -64,6 +67,7 @@ impl<'s> Lexer<'s> {
     }
 
     /// The span of a byte range of this file.
+    #[inline]
     pub fn span(&self, start: usize, end: usize) -> Span {
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Span {
@@ -78,6 +82,7 @@ impl<'s> Lexer<'s> {
     /// # Errors
     ///
     /// A malformed string, or text that starts no token; the lexer stands behind it then.
+    #[inline]
     pub fn token(&mut self) -> Result<Token<'s>, Box<Diagnostic>> {
         loop {
             let token = self.token_with_comments()?;
@@ -94,7 +99,7 @@ impl<'s> Lexer<'s> {
     /// As for [`Lexer::token`].
     pub fn token_with_comments(&mut self) -> Result<Token<'s>, Box<Diagnostic>> {
         let start = self.skip_space();
-        let Some((kind, range)) = scan(self.text.as_bytes(), start) else {
+        let Some((kind, range, escapes)) = scan(self.text.as_bytes(), start) else {
             if start == self.text.len() {
                 return Ok(self.end());
             }
@@ -107,24 +112,35 @@ impl<'s> Lexer<'s> {
             kind,
             text: self.text.get(range).unwrap_or_default(),
             span: self.span(start, self.pos),
+            escapes,
         })
     }
 
-    /// The offset of the next character that is no white space.
-    fn skip_space(&self) -> usize {
+    /// The next token if it is a comment; the lexer stands still otherwise.
+    #[inline]
+    pub fn comment(&mut self) -> Option<Token<'s>> {
         let bytes = self.text.as_bytes();
-        let mut at = self.pos;
-        while matches!(bytes.get(at), Some(b' ' | b'\t'..=b'\r')) {
-            at += 1;
+        let start = match bytes.get(self.pos..self.pos + 2) {
+            Some(b"\n#") => self.pos + 1,
+            _ => self.skip_space(),
+        };
+        let rest = bytes.get(start..)?;
+        if rest.first() != Some(&b'#') {
+            return None;
         }
-        match bytes.get(at) {
-            // White space beyond ASCII is rare enough to be looked for the slow way.
-            Some(0x80..) => {
-                let rest = self.text.get(at..).unwrap_or_default();
-                at + rest.len() - rest.trim_start().len()
-            }
-            _ => at,
-        }
+        let end = memchr(b'\n', rest).map_or(self.text.len(), |len| start + len);
+        self.pos = end;
+        Some(Token {
+            kind: TokenKind::Comment,
+            text: self.text.get(start..end)?,
+            span: self.span(start, end),
+            escapes: false,
+        })
+    }
+
+    #[inline]
+    fn skip_space(&self) -> usize {
+        skip_space(self.text, self.pos)
     }
 
     fn end(&mut self) -> Token<'s> {
@@ -138,6 +154,7 @@ impl<'s> Lexer<'s> {
             kind: TokenKind::End,
             text: "",
             span: self.span(at, at),
+            escapes: false,
         }
     }
 
@@ -220,6 +237,23 @@ impl<'s> Lexer<'s> {
     }
 }
 
+/// The offset of the next character from `at` on that is no white space.
+#[inline]
+pub(crate) fn skip_space(text: &str, mut at: usize) -> usize {
+    let bytes = text.as_bytes();
+    while let Some(b' ' | b'\t'..=b'\r') = bytes.get(at) {
+        at += 1;
+    }
+    match bytes.get(at) {
+        // White space beyond ASCII is rare enough to be looked for the slow way.
+        Some(0x80..) => {
+            let rest = text.get(at..).unwrap_or_default();
+            at + rest.len() - rest.trim_start().len()
+        }
+        _ => at,
+    }
+}
+
 fn starts_expression(line: &[u8]) -> bool {
     line.starts_with(b"{") || line.starts_with(b"##")
 }
@@ -228,36 +262,55 @@ fn ends_stray(c: char) -> bool {
     c.is_whitespace() || "[]{}:,'\"".contains(c)
 }
 
-/// The token that starts at `start`, if one does: its kind and where its text is.
-fn scan(bytes: &[u8], start: usize) -> Option<(TokenKind, Range<usize>)> {
+/// The token that starts at `start`, if one does: its kind, where its text is, and whether that has
+/// escapes.
+#[inline]
+fn scan(bytes: &[u8], start: usize) -> Option<(TokenKind, Range<usize>, bool)> {
     let rest = bytes.get(start..)?;
     Some(match rest.first()? {
         mark @ (b'{' | b'}' | b'[' | b']' | b':' | b',') => {
             let kind = TokenKind::Punct(char::from(*mark));
-            (kind, start..start + 1)
+            (kind, start..start + 1, false)
         }
         b'\'' => {
-            let len = string_length(&rest[1..])?;
-            (TokenKind::Str, start + 1..start + 1 + len)
+            let (len, escapes) = string_length(&rest[1..])?;
+            (TokenKind::Str, start + 1..start + 1 + len, escapes)
         }
         b'#' => {
             let len = memchr(b'\n', rest).unwrap_or(rest.len());
-            (TokenKind::Comment, start..start + len)
+            (TokenKind::Comment, start..start + len, false)
         }
-        b't' if rest.starts_with(b"true") => (TokenKind::Bool(true), start..start + 4),
-        b'f' if rest.starts_with(b"false") => (TokenKind::Bool(false), start..start + 5),
+        b't' if rest.starts_with(b"true") => (TokenKind::Bool(true), start..start + 4, false),
+        b'f' if rest.starts_with(b"false") => (TokenKind::Bool(false), start..start + 5, false),
         _ => return None,
     })
 }
 
-/// How long the text of a string is, up to its closing quote; none when it is malformed.
-fn string_length(inside: &[u8]) -> Option<usize> {
+/// The bytes that stand for themselves in a string.
+const PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        table[byte as usize] = byte != b'\'' && byte != b'\\';
+        byte += 1;
+    }
+    table
+};
+
+/// How long the text of a string is, up to its closing quote, and whether it has escapes; none when
+/// it is malformed.
+#[inline]
+fn string_length(inside: &[u8]) -> Option<(usize, bool)> {
+    let plain = inside.iter().position(|byte| !PLAIN[usize::from(*byte)])?;
+    if inside.get(plain) == Some(&b'\'') {
+        return Some((plain, false));
+    }
     let mut escaped = false;
-    for (at, byte) in inside.iter().enumerate() {
+    for (at, byte) in inside.iter().enumerate().skip(plain) {
         match byte {
             b'\\' => escaped = !escaped,
             _ if escaped => return None,
-            b'\'' => return Some(at),
+            b'\'' => return Some((at, true)),
             b' '..=b'~' => {}
             _ => return None,
         }

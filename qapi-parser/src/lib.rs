@@ -29,6 +29,7 @@ mod outcome;
 pub mod schema;
 pub mod source;
 mod suggest;
+mod text;
 
 pub use diagnostic::{Code, Diagnostic, Format, Renderer, Severity};
 pub use dialect::Dialect;
@@ -38,6 +39,7 @@ pub use loader::{FsLoader, Loader, MemoryLoader};
 pub use outcome::{Checked, Failure, Outcome};
 pub use schema::Schema;
 pub use source::{SourceMap, Span};
+pub use text::Text;
 
 use std::path::{Path, PathBuf};
 
@@ -102,11 +104,11 @@ impl Options {
 /// [`Outcome::diagnostics`].
 pub fn check(root: &Path, loader: &dyn Loader, options: &Options) -> Outcome {
     let modern = options.dialect == Dialect::Modern;
-    let texts = include::Texts::new();
-    let parsed = include::parse(root, loader, options, &texts);
-    let (schema, mut diagnostics, sources) = schema::build(parsed, modern);
+    let store = include::Store::new();
+    let parsed = include::parse(root, loader, options, &store);
+    let (schema, mut diagnostics, sources) = schema::build(parsed, &store.arena, modern);
     if let Some(schema) = &schema {
-        diagnostics.extend(lint::run(schema, &options.levels));
+        diagnostics.extend(lint::run(schema, &options.levels, loader));
     }
     options.levels.apply(&mut diagnostics);
     let denied = diagnostics.iter().any(Diagnostic::is_error);

@@ -19,6 +19,13 @@ pub trait Loader {
     ///
     /// Whatever keeps the file from being read; it becomes a diagnostic at the include directive.
     fn load(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The files in a folder, in any order, each with the folder in front: for the lint that looks
+    /// for schema files which no directive reaches. A loader that cannot tell lists none.
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let _ = folder;
+        Vec::new()
+    }
 }
 
 /// Reads from the file system and remembers what it was asked for.
@@ -50,6 +57,15 @@ impl Loader for FsLoader {
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         file.take(limit).read_to_end(&mut bytes)?;
         Ok(bytes)
+    }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let here = folder.as_os_str().is_empty();
+        let entries = std::fs::read_dir(if here { Path::new(".") } else { folder });
+        let entries = entries.into_iter().flatten().flatten();
+        entries
+            .map(|entry| folder.join(entry.file_name()))
+            .collect()
     }
 }
 
@@ -83,12 +99,18 @@ impl Loader for MemoryLoader {
             )
         })
     }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        let folder = normalize(folder);
+        let within = |path: &&PathBuf| path.parent() == Some(&folder);
+        self.files.keys().filter(within).cloned().collect()
+    }
 }
 
 /// The path without `.` and with `..` taken literally, as text: two paths of the same file are
 /// taken for the same unless links are in play.
 pub(crate) fn normalize(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
+    let mut out = PathBuf::with_capacity(path.as_os_str().len());
     for part in path.components() {
         match part {
             Component::CurDir => {}
@@ -105,9 +127,9 @@ pub(crate) fn normalize(path: &Path) -> PathBuf {
     out
 }
 
-/// `path` as seen from the folder `base`, with forward slashes.
+/// `path` as seen from the folder `base`, which is normalised, with forward slashes.
 pub(crate) fn relative(path: &Path, base: &Path) -> String {
-    let (path, base) = (normalize(path), normalize(base));
+    let path = normalize(path);
     let shared = path
         .components()
         .zip(base.components())

@@ -9,6 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use memchr::memchr_iter;
 
+use crate::text::Text;
+
 /// The largest schema file that is read, in bytes.
 pub const MAX_FILE_SIZE: usize = 16 << 20;
 
@@ -26,6 +28,7 @@ pub struct Span {
 impl Span {
     /// From the start of this span to the end of `last`, which lies in the same file.
     #[must_use]
+    #[inline]
     pub fn to(self, last: Span) -> Span {
         Span {
             end: last.end.max(self.end),
@@ -139,6 +142,15 @@ impl SourceMap {
     /// The file with this id, if there is one.
     pub fn file(&self, id: u32) -> Option<&SourceFile> {
         self.files.get(id as usize)
+    }
+
+    /// `part` as text that is shared with the file, if that is where it lies.
+    #[inline]
+    pub(crate) fn text(&self, file: u32, part: &str) -> Text {
+        match self.file(file) {
+            Some(file) => Text::part(&file.text, part),
+            None => part.into(),
+        }
     }
 
     /// Where `span` starts; none for a span of another map.

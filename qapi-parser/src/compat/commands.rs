@@ -6,7 +6,7 @@ use crate::schema::{Command, Entity, EntityKind, Schema};
 
 use super::report::{ChangeKind, Impact, Side};
 use super::types::{Comparer, Flow, Place};
-use super::{is_command, is_event, is_warned};
+use super::{is_command, is_event};
 
 pub(super) fn compare(comparer: &mut Comparer<'_>) {
     let (old, new) = (comparer.old, comparer.new);
@@ -38,7 +38,7 @@ fn by_name(schema: &Schema, is: fn(&Entity) -> bool) -> HashMap<&str, &Entity> {
 
 fn removed(comparer: &mut Comparer<'_>, entity: &Entity) {
     let place = Place::root(&entity.name, entity.span, None);
-    let impact = warned(is_warned(&entity.features));
+    let impact = warned(comparer.is_warned(&entity.name, &entity.features));
     if is_command(entity) {
         let message = format!("the command is gone{}", after(impact));
         comparer.change(
@@ -93,8 +93,8 @@ pub(super) fn after(impact: Impact) -> &'static str {
 
 fn both(comparer: &mut Comparer<'_>, old: &Entity, new: &Entity) {
     let place = Place::root(&old.name, old.span, new.span);
-    comparer.lenient = is_warned(&old.features);
-    comparer.features(&old.features, &new.features, &place);
+    comparer.lenient = comparer.is_warned(&old.name, &old.features);
+    comparer.features(&old.features, &new.features, comparer.lenient, &place);
     comparer.condition(&old.cond, &new.cond, &place);
     match (&old.kind, &new.kind) {
         (EntityKind::Command(a), EntityKind::Command(b)) => {

@@ -8,8 +8,9 @@
 //! the new one promises more to clients than it delivers; that is reported as a change for servers.
 //!
 //! Types are compared by what goes over the wire, not by name: a renamed type is no change, nor is
-//! a member that moved into a base. What the old schema marks as `deprecated` or `unstable` may go:
-//! that is risky, not breaking.
+//! a member that moved into a base, or from the branches of a union to its common part. What the old
+//! schema marks as `deprecated` or `unstable` may go: that is risky, not breaking. Up to QEMU 6.1, the
+//! mark of what is unstable was `x-` in front of its name.
 
 mod commands;
 mod members;
@@ -33,10 +34,22 @@ pub fn compare(old: &Schema, new: &Schema) -> Report {
     }
 }
 
-/// Whether clients have been told not to count on it.
-fn is_warned(features: &[Feature]) -> bool {
-    let warns = |one: &Feature| matches!(one.name.as_str(), "deprecated" | "unstable");
-    features.iter().any(warns)
+/// Whether this feature tells clients not to count on something.
+fn warns(feature: &Feature) -> bool {
+    matches!(feature.name.as_str(), "deprecated" | "unstable")
+}
+
+/// Whether this schema has the feature that has taken the place of names with `x-`.
+fn knows_unstable(schema: &Schema) -> bool {
+    let is = |features: &[Feature]| features.iter().any(|one| one.name == "unstable");
+    schema.entities().iter().any(|entity| {
+        let of_parts = match &entity.kind {
+            EntityKind::Struct(it) => it.local_members.iter().any(|one| is(&one.features)),
+            EntityKind::Enum(it) => it.members.iter().any(|one| is(&one.features)),
+            _ => false,
+        };
+        of_parts || is(&entity.features)
+    })
 }
 
 fn is_command(entity: &Entity) -> bool {

@@ -7,8 +7,8 @@ use foldhash::HashSet;
 use crate::schema::{Cond, EntityId, EntityKind, Feature, Schema};
 use crate::source::Span;
 
-use super::is_warned;
 use super::report::{Change, ChangeKind, Impact, Side};
+use super::{knows_unstable, warns};
 
 /// Which way a value goes, seen from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,6 +73,8 @@ pub(super) struct Comparer<'s> {
     pub(super) old: &'s Schema,
     pub(super) new: &'s Schema,
     pub(super) changes: Vec<Change>,
+    /// Whether names with `x-` mark what is unstable in the old schema.
+    by_name: bool,
     /// Whether the command or event at hand was marked as deprecated or unstable.
     pub(super) lenient: bool,
     pending: VecDeque<Pair>,
@@ -86,6 +88,7 @@ impl<'s> Comparer<'s> {
         Comparer {
             old,
             new,
+            by_name: !knows_unstable(old),
             changes: Vec::new(),
             lenient: false,
             pending: VecDeque::new(),
@@ -116,12 +119,24 @@ impl<'s> Comparer<'s> {
         });
     }
 
-    pub(super) fn features(&mut self, old: &[Feature], new: &[Feature], place: &Place) {
+    /// Whether clients have been told not to count on something in the old schema.
+    pub(super) fn is_warned(&self, name: &str, features: &[Feature]) -> bool {
+        let by_name = self.by_name && (name.starts_with("x-") || name.starts_with("x_"));
+        by_name || features.iter().any(warns)
+    }
+
+    /// `warned` tells whether clients have been told before not to count on what is at `place`.
+    pub(super) fn features(
+        &mut self,
+        old: &[Feature],
+        new: &[Feature],
+        warned: bool,
+        place: &Place,
+    ) {
         let has = |list: &[Feature], name: &str| list.iter().any(|one| one.name == name);
         for one in old.iter().filter(|one| !has(new, &one.name)) {
             let name = &one.name;
-            let marks = is_warned(std::slice::from_ref(one));
-            let (impact, message) = match marks {
+            let (impact, message) = match warns(one) {
                 true => (Impact::Compatible, format!("is no longer marked as {name}")),
                 false => (
                     Impact::Risky,
@@ -136,7 +151,9 @@ impl<'s> Comparer<'s> {
                 message,
             );
         }
-        for one in new.iter().filter(|one| !has(old, &one.name)) {
+        let told = |one: &&Feature| warned && one.name == "unstable";
+        let added = new.iter().filter(|one| !has(old, &one.name));
+        for one in added.filter(|one| !told(one)) {
             let name = &one.name;
             let (kind, impact, message) = match name.as_str() {
                 "deprecated" => (

@@ -1,13 +1,12 @@
 //! Enumerations, branches, alternatives and scalars.
 
-use foldhash::{HashMap, HashMapExt as _};
+use foldhash::{HashMap, HashMapExt as _, HashSet};
 
 use crate::schema::{
     Alternate, Branch, Builtin, EntityId, EntityKind, Enum, EnumMember, Schema, Union,
 };
 
 use super::commands::{after, warned};
-use super::is_warned;
 use super::report::{ChangeKind, Impact, Side};
 use super::types::{Comparer, Flow, Place};
 
@@ -109,11 +108,12 @@ impl Comparer<'_> {
             match in_new.get(a.name.as_str()) {
                 Some(b) => {
                     let at = at.at(a.span, b.span);
-                    self.features(&a.features, &b.features, &at);
+                    let warned = self.is_warned(&a.name, &a.features);
+                    self.features(&a.features, &b.features, warned, &at);
                     self.condition(&a.cond, &b.cond, &at);
                 }
                 None => {
-                    let impact = warned(is_warned(&a.features));
+                    let impact = warned(self.is_warned(&a.name, &a.features));
                     let (impact, message) = match flow {
                         Flow::Sent => (impact, "the value is gone: commands that give it fail"),
                         Flow::Taken => (Impact::Compatible, "the value never comes any more"),
@@ -136,12 +136,12 @@ impl Comparer<'_> {
         }
     }
 
-    /// The branches of two objects that may be unions. Branches of values that come or go are no
-    /// news: the value is.
+    /// The branches of two objects that may be unions, without members that have moved out of them
+    /// or into them. Branches of values that come or go are no news: the value is.
     pub(super) fn variants(
         &mut self,
-        old: Option<&Union>,
-        new: Option<&Union>,
+        (old, new): (Option<&Union>, Option<&Union>),
+        moved: &HashSet<&str>,
         flow: Flow,
         place: &Place,
     ) {
@@ -158,14 +158,27 @@ impl Comparer<'_> {
             let b = now.get(a.case.as_str());
             if b.is_some() || new.is_none() {
                 let at = place.case(&a.case).at(a.span, b.and_then(|b| b.span));
-                self.objects(Some(a.ty), b.map(|b| b.ty), flow, &at);
+                self.branches((Some(a.ty), b.map(|b| b.ty)), moved, flow, &at);
             }
         }
         for b in new.map_or(&[][..], |it| &it.branches) {
             if old.is_none() && !before.contains_key(b.case.as_str()) {
                 let at = place.case(&b.case).at(None, b.span);
-                self.objects(None, Some(b.ty), flow, &at);
+                self.branches((None, Some(b.ty)), moved, flow, &at);
             }
+        }
+    }
+
+    fn branches(
+        &mut self,
+        (old, new): (Option<EntityId>, Option<EntityId>),
+        moved: &HashSet<&str>,
+        flow: Flow,
+        place: &Place,
+    ) {
+        match moved.is_empty() {
+            true => self.objects(old, new, flow, place),
+            false => self.object_without(moved, (old, new), flow, place),
         }
     }
 

@@ -121,6 +121,8 @@ codes! {
     UselessInclude = 72,
     /// A member without a description, where QEMU lets it pass.
     UndocumentedMember = 73,
+    /// A schema file that no `include` directive reaches.
+    UnreachedFile = 74,
     /// An old form was read as today's.
     Lifted = 90,
 }

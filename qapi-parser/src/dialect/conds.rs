@@ -7,45 +7,56 @@ use nom::multi::separated_list1;
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 
-use crate::expr::{Node, Value};
+use crate::expr::{Arena, Node, Value};
+use crate::source::Span;
 
 use super::Lifter;
-use super::tree::{entries_mut, entry, get_mut, list, object, string};
+use super::tree::{entries_mut, entry, list, object, string};
 
-impl Lifter {
+impl<'t> Lifter<'t> {
     /// Lifts the conditions of a definition, its members, values, branches and features.
-    pub(super) fn conditions(&mut self, node: &mut Node) {
-        self.condition(node);
-        self.list_conditions(node, "features");
-        for key in ["data", "base"] {
-            self.list_conditions(node, key);
-            let Some(data) = get_mut(node, key) else {
-                continue;
-            };
-            for member in entries_mut(data) {
-                self.condition(&mut member.value);
-                self.list_conditions(&mut member.value, "features");
+    pub(super) fn conditions(&mut self, node: &mut Node<'t>) {
+        for part in entries_mut(node) {
+            match part.key {
+                "if" => self.condition(&mut part.value),
+                "features" => self.of_elements(&mut part.value),
+                "data" | "base" => {
+                    self.of_elements(&mut part.value);
+                    for member in entries_mut(&mut part.value) {
+                        self.of_object(&mut member.value);
+                    }
+                }
+                _ => {}
             }
         }
     }
 
-    fn list_conditions(&mut self, node: &mut Node, key: &str) {
-        if let Some(Value::List(nodes)) = get_mut(node, key).map(|node| &mut node.value) {
-            nodes.iter_mut().for_each(|node| self.condition(node));
+    /// Lifts the conditions of a member, value, branch or feature.
+    fn of_object(&mut self, node: &mut Node<'t>) {
+        for part in entries_mut(node) {
+            match part.key {
+                "if" => self.condition(&mut part.value),
+                "features" => self.of_elements(&mut part.value),
+                _ => {}
+            }
         }
     }
 
-    /// Lifts the `if` of an object.
-    fn condition(&mut self, node: &mut Node) {
-        let Some(cond) = get_mut(node, "if") else {
-            return;
-        };
+    fn of_elements(&mut self, node: &mut Node<'t>) {
+        if let Value::List(nodes) = &mut node.value {
+            for node in nodes.iter_mut() {
+                self.of_object(node);
+            }
+        }
+    }
+
+    fn condition(&mut self, cond: &mut Node<'t>) {
         let Some(text) = cond.as_str() else { return };
         let Ok((_, lifted)) = all_consuming(any_of).parse(text) else {
             return;
         };
         let span = cond.span;
-        *cond = lifted.node(span);
+        *cond = lifted.node(self.arena, span);
         self.note(
             "condition with 'defined(…)' read as an expression, its form since QEMU 6.2",
             span,
@@ -68,13 +79,14 @@ impl Term {
         }
     }
 
-    fn node<'t>(self, span: crate::source::Span) -> Node<'t> {
+    fn node<'t>(self, arena: &'t Arena, span: Span) -> Node<'t> {
         match self {
-            Term::Symbol(name) => string(name, span),
-            Term::Not(term) => object(vec![entry("not", term.node(span))], span),
+            Term::Symbol(name) => string(arena.text(&name), span),
+            Term::Not(term) => object(arena.list([entry("not", term.node(arena, span))]), span),
             Term::Group(key, terms) => {
-                let terms = terms.into_iter().map(|term| term.node(span)).collect();
-                object(vec![entry(key, list(terms, span))], span)
+                let terms = terms.into_iter().map(|term| term.node(arena, span));
+                let terms = list(arena.list(terms), span);
+                object(arena.list([entry(key, terms)]), span)
             }
         }
     }

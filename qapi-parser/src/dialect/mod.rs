@@ -13,7 +13,7 @@ mod unions;
 use foldhash::{HashMap, HashSet};
 
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Node, Value};
+use crate::expr::{Arena, Node, Value};
 use crate::schema::KEYWORDS;
 use crate::source::Span;
 
@@ -30,31 +30,32 @@ pub enum Dialect {
 }
 
 /// Lifts the definitions of one schema.
-#[derive(Debug, Default)]
-pub(crate) struct Lifter {
-    /// The names that the schema defines.
-    defined: HashSet<String>,
+#[derive(Debug)]
+pub(crate) struct Lifter<'t> {
+    arena: &'t Arena,
+    /// The names that the schema defines; they move into `defined` when one is asked for, as most
+    /// schemas have nothing that is lifted.
+    names: Vec<&'t str>,
+    defined: HashSet<&'t str>,
     /// The names of the wrapper types brought about so far, by type and condition.
-    wrappers: HashMap<(String, Option<String>), String>,
+    wrappers: HashMap<(String, Option<String>), &'t str>,
     /// The discriminators of unions with a named base, by the name of the base.
-    tags: HashMap<String, tags::Tag>,
+    tags: HashMap<&'t str, tags::Tag<'t>>,
+    /// The definitions that the one at hand implies, in front of it.
+    implied: Vec<Node<'t>>,
+    /// What was lifted.
     notes: Vec<Diagnostic>,
 }
 
-/// A definition in today's form.
-#[derive(Debug)]
-pub(crate) struct Lift<'t> {
-    /// The definitions that it becomes: implied ones first, itself last.
-    pub(crate) nodes: Vec<Node<'t>>,
-    /// What was lifted.
-    pub(crate) notes: Vec<Diagnostic>,
-}
-
-impl Lifter {
+impl<'t> Lifter<'t> {
     /// A lifter for a schema with these definitions.
-    pub(crate) fn new<'n, 't: 'n>(
+    pub(crate) fn new<'n>(
+        arena: &'t Arena,
         definitions: impl Iterator<Item = &'n Node<'t>> + Clone,
-    ) -> Lifter {
+    ) -> Lifter<'t>
+    where
+        't: 'n,
+    {
         let tags = tags::collect(definitions.clone());
         let names = definitions.filter_map(|node| {
             let words = [
@@ -66,21 +67,26 @@ impl Lifter {
                 "command",
                 "event",
             ];
-            words.iter().find_map(|word| node.get(word)?.as_str())
+            let mut entries = node.as_object()?.iter();
+            let keyword = entries.find(|entry| words.contains(&entry.key))?;
+            keyword.value.as_str()
         });
         Lifter {
-            defined: names.map(str::to_owned).collect(),
+            arena,
+            names: names.collect(),
+            defined: HashSet::default(),
+            wrappers: HashMap::default(),
             tags,
-            ..Lifter::default()
+            implied: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
-    /// Lifts one definition.
-    pub(crate) fn lift<'t>(&mut self, mut node: Node<'t>) -> Lift<'t> {
-        let mut implied = Vec::new();
+    /// Brings one definition into today's form; what it implies is to be taken then.
+    pub(crate) fn lift(&mut self, mut node: Node<'t>) -> Node<'t> {
         if self.keyword(&mut node) {
-            self.nested(&mut node, &mut implied);
-            self.string_tag(&mut node, &mut implied);
+            self.nested(&mut node);
+            self.string_tag(&mut node);
         }
         for key in ["gen", "success-response"] {
             self.flag(&mut node, key);
@@ -88,12 +94,18 @@ impl Lifter {
         self.conditions(&mut node);
         self.any_types(&mut node);
         self.anonymous_union(&mut node);
-        self.simple_union(&mut node, &mut implied);
-        implied.push(node);
-        Lift {
-            nodes: implied,
-            notes: std::mem::take(&mut self.notes),
-        }
+        self.simple_union(&mut node);
+        node
+    }
+
+    /// The definitions that the last one implies.
+    pub(crate) fn take_implied(&mut self) -> Vec<Node<'t>> {
+        std::mem::take(&mut self.implied)
+    }
+
+    /// What has been lifted.
+    pub(crate) fn into_notes(self) -> Vec<Diagnostic> {
+        self.notes
     }
 
     fn note(&mut self, message: impl Into<String>, span: Span) {
@@ -102,7 +114,8 @@ impl Lifter {
 
     /// Up to QEMU 2.3, structs were called types.
     fn keyword(&mut self, node: &mut Node) -> bool {
-        if KEYWORDS.iter().any(|word| node.get(word).is_some()) {
+        let mut entries = entries_mut(node).iter();
+        if entries.any(|entry| KEYWORDS.contains(&entry.key)) {
             return false;
         }
         let keyword = entries_mut(node)
@@ -111,7 +124,7 @@ impl Lifter {
         let Some(entry) = keyword.filter(|entry| entry.value.as_str().is_some()) else {
             return false;
         };
-        entry.key = "struct".into();
+        entry.key = "struct";
         let span = entry.key_span;
         self.note(
             "keyword 'type' read as 'struct', its name since QEMU 2.4",
@@ -134,12 +147,19 @@ impl Lifter {
         );
     }
 
+    fn is_defined(&mut self, name: &str) -> bool {
+        self.defined.extend(self.names.drain(..));
+        self.defined.contains(name)
+    }
+
     /// A name like `wish` that nothing has yet.
-    fn free_name(&mut self, wish: String) -> String {
+    fn free_name(&mut self, wish: String) -> &'t str {
         let mut name = wish;
-        while !self.defined.insert(name.clone()) {
+        while self.is_defined(&name) {
             name.push('X');
         }
+        let name = self.arena.text(&name);
+        self.defined.insert(name);
         name
     }
 }

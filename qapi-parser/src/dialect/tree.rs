@@ -1,7 +1,5 @@
 //! Building and changing expressions.
 
-use std::borrow::Cow;
-
 use crate::expr::{Entry, Node, Value};
 use crate::source::Span;
 
@@ -21,29 +19,29 @@ pub(super) fn get_mut<'n, 't>(node: &'n mut Node<'t>, key: &str) -> Option<&'n m
     Some(&mut entry.value)
 }
 
-pub(super) fn string<'t>(text: impl Into<Cow<'t, str>>, span: Span) -> Node<'t> {
+pub(super) fn string(text: &str, span: Span) -> Node<'_> {
     Node {
-        value: Value::Str(text.into()),
+        value: Value::Str(text),
         span,
     }
 }
 
-pub(super) fn entry<'t>(key: impl Into<Cow<'t, str>>, value: Node<'t>) -> Entry<'t> {
+pub(super) fn entry<'t>(key: &'t str, value: Node<'t>) -> Entry<'t> {
     Entry {
-        key: key.into(),
+        key,
         key_span: value.span,
         value,
     }
 }
 
-pub(super) fn object(entries: Vec<Entry<'_>>, span: Span) -> Node<'_> {
+pub(super) fn object<'t>(entries: &'t mut [Entry<'t>], span: Span) -> Node<'t> {
     Node {
         value: Value::Object(entries),
         span,
     }
 }
 
-pub(super) fn list(nodes: Vec<Node<'_>>, span: Span) -> Node<'_> {
+pub(super) fn list<'t>(nodes: &'t mut [Node<'t>], span: Span) -> Node<'t> {
     Node {
         value: Value::List(nodes),
         span,

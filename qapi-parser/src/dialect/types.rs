@@ -5,7 +5,7 @@ use crate::expr::{Node, Value};
 use super::Lifter;
 use super::tree::{entries_mut, get_mut};
 
-impl Lifter {
+impl Lifter<'_> {
     /// `visitor` (up to QEMU 2.3) and `**` (up to 2.4) took any value.
     pub(super) fn any_types(&mut self, node: &mut Node) {
         if node.get("enum").is_some() {
@@ -24,22 +24,18 @@ impl Lifter {
     fn any_type(&mut self, ty: &mut Node) {
         match &mut ty.value {
             Value::Str(name) => {
-                let old = match name.as_ref() {
+                let old = match *name {
                     "**" => "**",
-                    "visitor" if !self.defined.contains("visitor") => "visitor",
+                    "visitor" if !self.is_defined("visitor") => "visitor",
                     _ => return,
                 };
-                *name = "any".into();
+                *name = "any";
                 self.note(
                     format!("type '{old}' read as 'any', its name since QEMU 2.5"),
                     ty.span,
                 );
             }
-            Value::List(nodes) => {
-                if let [only] = nodes.as_mut_slice() {
-                    self.any_type(only);
-                }
-            }
+            Value::List([only]) => self.any_type(only),
             _ => {}
         }
     }

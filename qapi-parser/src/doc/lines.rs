@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::Parser;
-use crate::lex::TokenKind;
+use crate::lex::skip_space;
 use crate::source::Span;
 
 use super::problems::Problems;
@@ -20,7 +20,7 @@ pub(super) struct Line<'s> {
 impl Line<'_> {
     /// The number of bytes of white space in front of the text.
     pub(super) fn indent(&self) -> usize {
-        self.text.len() - self.text.trim_start().len()
+        skip_space(self.text, 0)
     }
 
     pub(super) fn is_blank(&self) -> bool {
@@ -49,17 +49,14 @@ pub(super) fn read<'s>(
     }
     let mut span = open.span;
     loop {
-        parser.advance_with_comments()?;
-        let token = parser.token();
-        if token.kind != TokenKind::Comment {
+        let Some(token) = parser.comment() else {
+            parser.advance()?;
+            let token = parser.token();
             let message = "documentation comment must end with '##'";
             let problem = Diagnostic::syntax(Code::DocDelimiter, message, token.span);
             problems.lift(problem, "comment without its closing '##' ended here");
-            if is_skipped(parser) {
-                parser.advance()?;
-            }
             return Ok(span);
-        }
+        };
         span = span.to(token.span);
         if token.text.starts_with("##") {
             if token.text != "##" {
@@ -74,12 +71,6 @@ pub(super) fn read<'s>(
     }
 }
 
-/// Whether the current token is a comment that only the reader of blocks wants to see.
-fn is_skipped(parser: &Parser<'_>) -> bool {
-    let token = parser.token();
-    token.kind == TokenKind::Comment && !token.text.starts_with("##")
-}
-
 /// Before QEMU 2.8, `## @name` opened a block too.
 fn opening_line(comment: &str, span: Span) -> Option<Line<'_>> {
     let text = comment.trim_start_matches('#').trim();
@@ -88,19 +79,21 @@ fn opening_line(comment: &str, span: Span) -> Option<Line<'_>> {
 }
 
 fn line<'s>(comment: &'s str, span: Span, problems: &mut Problems) -> Line<'s> {
-    let rest = comment.strip_prefix('#').unwrap_or(comment);
-    let text = rest.strip_prefix(' ').unwrap_or(rest);
-    if !rest.is_empty() && !rest.starts_with(' ') {
+    let rest = comment.get(1..).unwrap_or_default();
+    let spaced = rest.as_bytes().first() == Some(&b' ');
+    let text = rest.get(usize::from(spaced)..).unwrap_or_default();
+    if !rest.is_empty() && !spaced {
         let message = "missing space after #";
         let problem = Diagnostic::syntax(Code::DocLayout, message, span);
         problems.lift(problem, "text behind '#' read without a space between them");
     }
     let start = span.start + offset(comment, text);
-    Line {
-        text: text.trim_end(),
-        span,
-        start,
-    }
+    // Most lines end with what is clearly no space.
+    let text = match text.as_bytes().last() {
+        Some(b'!'..=b'~') => text,
+        _ => text.trim_end(),
+    };
+    Line { text, span, start }
 }
 
 /// The offset of the part `of` in `text`.

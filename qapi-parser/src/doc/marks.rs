@@ -1,5 +1,7 @@
 //! The marks that structure a block: `@name:`, tags, and what they look like when outdated.
 
+use memchr::memchr;
+
 use crate::diagnostic::{Code, Diagnostic};
 
 use super::SectionKind;
@@ -24,13 +26,27 @@ pub(super) fn described(line: Line<'_>) -> Option<(&str, &str, Line<'_>)> {
 
 /// `@name: text` as name and text.
 pub(super) fn at_name(line: &str) -> Option<(&str, &str)> {
-    let (name, rest) = line.strip_prefix('@')?.split_once(':')?;
-    Some((name, rest.trim_start_matches(' ')))
+    let (name, rest) = at_colon(line.strip_prefix('@')?)?;
+    Some((name, without_space(rest)))
+}
+
+fn without_space(text: &str) -> &str {
+    let space = text.bytes().take_while(|byte| *byte == b' ').count();
+    text.get(space..).unwrap_or_default()
+}
+
+fn at_colon(line: &str) -> Option<(&str, &str)> {
+    let at = memchr(b':', line.as_bytes())?;
+    Some((line.get(..at)?, line.get(at + 1..)?))
 }
 
 /// `Tag: text` as tag and text; two colons are reST, not a tag.
 pub(super) fn tag(line: &str) -> Option<(SectionKind, &str)> {
-    let (word, rest) = line.split_once(':')?;
+    // Most lines are told by their first character.
+    if !line.starts_with(['R', 'E', 'S', 'T', 'N']) {
+        return None;
+    }
+    let (word, rest) = at_colon(line)?;
     let kind = match word {
         "Returns" => SectionKind::Returns,
         "Errors" => SectionKind::Errors,
@@ -40,5 +56,5 @@ pub(super) fn tag(line: &str) -> Option<(SectionKind, &str)> {
         "Example" | "Examples" => SectionKind::Example,
         _ => return None,
     };
-    (!rest.starts_with(':')).then(|| (kind, rest.trim_start_matches(' ')))
+    (!rest.starts_with(':')).then(|| (kind, without_space(rest)))
 }

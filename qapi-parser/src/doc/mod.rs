@@ -8,21 +8,23 @@ mod layout;
 mod lines;
 mod marks;
 mod parse;
+mod pieces;
 mod problems;
 
 pub(crate) use parse::{Scratch, parse};
 
 use crate::source::Span;
+use crate::text::Text;
 
 /// One documentation comment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Doc {
     /// The name on its first line; none for a free-form block.
-    pub symbol: Option<String>,
+    pub symbol: Option<Text>,
     /// The whole comment.
     pub span: Option<Span>,
     /// The text in front of every description and section: lines joined by newlines.
-    pub body: String,
+    pub body: Text,
     /// The descriptions of members, values or arguments, in order.
     pub members: Vec<Description>,
     /// The descriptions of features, in order.
@@ -35,9 +37,9 @@ pub struct Doc {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// What it describes.
-    pub name: String,
+    pub name: Text,
     /// The text; the first line may follow the name, later lines keep their indentation.
-    pub text: String,
+    pub text: Text,
     /// The line that starts it.
     pub span: Span,
 }
@@ -48,7 +50,7 @@ pub struct Section {
     /// Its tag.
     pub kind: SectionKind,
     /// Its text, without the tag.
-    pub text: String,
+    pub text: Text,
     /// The line that starts it.
     pub span: Span,
 }

@@ -1,16 +1,18 @@
 //! The lines of a block to a [`Doc`].
 
-use foldhash::HashSet;
+use std::sync::Arc;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::Parser;
 use crate::source::Span;
+use crate::text::Text;
 
 use super::layout::Layout;
 use super::lines::{self, Line};
 use super::marks::{at_name, described, outdated, tag};
+use super::pieces::{Pieces, Place};
 use super::problems::Problems;
-use super::{Description, Doc, Section, SectionKind};
+use super::{Doc, SectionKind};
 
 /// A block and what is wrong with it.
 #[derive(Debug)]
@@ -24,23 +26,24 @@ pub(crate) struct Block {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch<'t> {
     lines: Vec<Line<'t>>,
-    text: String,
+    pieces: Pieces<'t>,
 }
 
-/// Reads the block whose opening `##` is the current token of the parser.
+/// Reads the block whose opening `##` is the current token of the parser, which reads `file`.
 ///
 /// # Errors
 ///
 /// Text that is no token, in a block that is not closed.
 pub(crate) fn parse<'t>(
     parser: &mut Parser<'t>,
+    file: &Arc<str>,
     modern: bool,
     scratch: &mut Scratch<'t>,
 ) -> Result<Block, Box<Diagnostic>> {
     let mut problems = Problems::new(modern);
-    let Scratch { lines, text } = scratch;
+    let Scratch { lines, pieces } = scratch;
     lines.clear();
-    text.clear();
+    pieces.clear();
     let span = lines::read(parser, lines, &mut problems)?;
     if modern {
         let mut layout = Layout::default();
@@ -48,50 +51,36 @@ pub(crate) fn parse<'t>(
             problems.push(problem);
         }
     }
-    let doc = Doc {
-        span: Some(span),
-        ..Doc::default()
-    };
     let mut reader = Reader {
         lines,
-        text,
+        pieces,
         at: 0,
-        doc,
+        symbol: None,
         problems,
-        place: Place::Body,
-        seen: HashSet::default(),
         old: false,
         once: Vec::new(),
     };
     reader.block();
+    let mut doc = Doc {
+        symbol: reader.symbol.map(|name| Text::part(file, name)),
+        span: Some(span),
+        ..Doc::default()
+    };
+    reader.pieces.finish(&mut doc, file);
     Ok(Block {
-        doc: reader.doc,
+        doc,
         span,
         problems: reader.problems.into_vec(),
     })
 }
 
-/// Which piece of the block the next line of text belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Body,
-    Member,
-    Feature,
-    Section,
-    /// A description that was refused.
-    Nowhere,
-}
-
 struct Reader<'l, 's> {
     lines: &'l [Line<'s>],
-    /// The text of the piece at hand.
-    text: &'l mut String,
+    pieces: &'l mut Pieces<'s>,
     at: usize,
-    doc: Doc,
+    /// The name on the first line.
+    symbol: Option<&'s str>,
     problems: Problems,
-    place: Place,
-    /// The features (true) and members (false) that are described.
-    seen: HashSet<(bool, &'s str)>,
     /// Whether the block has marks of the style of QEMU 2.8 and before.
     old: bool,
     /// The sections that may stand once.
@@ -117,7 +106,7 @@ impl<'s> Reader<'_, 's> {
         self.finish();
     }
 
-    fn symbol(&mut self, line: Line<'_>, rest: &str) {
+    fn symbol(&mut self, line: Line<'_>, rest: &'s str) {
         self.at += 1;
         let name = match rest.strip_suffix(':') {
             Some(name) => name,
@@ -134,7 +123,7 @@ impl<'s> Reader<'_, 's> {
             let problem = Diagnostic::syntax(Code::DocSymbol, "name required after '@'", line.span);
             self.problems.legacy(problem);
         }
-        self.doc.symbol = Some(name.to_owned());
+        self.symbol = Some(name);
     }
 
     fn definition(&mut self) {
@@ -162,14 +151,14 @@ impl<'s> Reader<'_, 's> {
             if !line.is_blank() {
                 return Some(line);
             }
-            self.append("");
+            self.pieces.append("");
             self.at += 1;
         }
         None
     }
 
     fn features(&mut self, heading: Line<'_>) {
-        if !self.doc.features.is_empty() {
+        if self.pieces.has_features() {
             let message = "duplicated 'Features:' line";
             self.problems
                 .push(Diagnostic::syntax(Code::DocSection, message, heading.span));
@@ -182,7 +171,7 @@ impl<'s> Reader<'_, 's> {
             self.describe(Place::Feature, name, rest, line.span);
             next = self.next_text();
         }
-        if !found && self.doc.features.is_empty() {
+        if !found && !self.pieces.has_features() {
             let span = next.map_or(heading.span, |line| line.span);
             let message = "feature descriptions expected";
             self.problems
@@ -203,36 +192,24 @@ impl<'s> Reader<'_, 's> {
 
     fn describe(&mut self, place: Place, name: &'s str, rest: &str, span: Span) {
         self.at += 1;
-        self.close();
         let name = self.without_space(name, span);
-        let list = match place {
-            Place::Feature => &mut self.doc.features,
-            _ => &mut self.doc.members,
-        };
         let problem = if name.is_empty() {
             Some("invalid parameter name".to_owned())
-        } else if !self.seen.insert((place == Place::Feature, name)) {
-            Some(format!("'{name}' parameter name duplicated"))
-        } else {
+        } else if self.pieces.is_new(place, name) {
             None
+        } else {
+            Some(format!("'{name}' parameter name duplicated"))
         };
-        self.place = match problem {
+        match problem {
             Some(message) => {
                 self.problems
                     .push(Diagnostic::error(Code::DocDescription, message, span));
-                Place::Nowhere
+                self.pieces.refuse();
             }
-            None => {
-                list.push(Description {
-                    name: name.to_owned(),
-                    text: String::new(),
-                    span,
-                });
-                place
-            }
-        };
+            None => self.pieces.open(place, name, span),
+        }
         let rest = self.without_mark(rest, span);
-        self.append(rest);
+        self.pieces.append(rest);
         self.indented();
     }
 
@@ -277,14 +254,8 @@ impl<'s> Reader<'_, 's> {
         if self.problems.modern && matches!(kind, SectionKind::Note | SectionKind::Example) {
             self.problems.push(outdated(kind, line));
         }
-        self.close();
-        self.doc.sections.push(Section {
-            kind,
-            text: String::new(),
-            span: line.span,
-        });
-        self.place = Place::Section;
-        self.append(rest);
+        self.pieces.open(Place::Section(kind), "", line.span);
+        self.pieces.append(rest);
         match kind {
             SectionKind::Note | SectionKind::Example => self.old_section(),
             _ if rest.is_empty() && self.flat_list() => self.flat_lines(),
@@ -299,7 +270,7 @@ impl<'s> Reader<'_, 's> {
             if at_name(text).is_some() || tag(text).is_some() || text == "Features:" {
                 return;
             }
-            self.append(text);
+            self.pieces.append(text);
             self.at += 1;
         }
     }
@@ -336,7 +307,7 @@ impl<'s> Reader<'_, 's> {
                     return;
                 }
             }
-            self.append(line.text);
+            self.pieces.append(line.text);
             self.at += 1;
         }
     }
@@ -348,25 +319,15 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn paragraph(&mut self, first: Line<'_>) {
-        let goes_on = match self.place {
+        let goes_on = match self.pieces.place() {
             Place::Body => true,
-            Place::Section => self
-                .doc
-                .sections
-                .last()
-                .is_some_and(|last| last.kind == SectionKind::Plain),
+            Place::Section(kind) => kind == SectionKind::Plain,
             Place::Member | Place::Feature => self.continues(),
             Place::Nowhere => false,
         };
         if !goes_on {
-            let kind = SectionKind::Plain;
-            self.close();
-            self.doc.sections.push(Section {
-                kind,
-                text: String::new(),
-                span: first.span,
-            });
-            self.place = Place::Section;
+            let place = Place::Section(SectionKind::Plain);
+            self.pieces.open(place, "", first.span);
         }
         self.flat_lines();
     }
@@ -374,7 +335,7 @@ impl<'s> Reader<'_, 's> {
     /// The lines up to a blank one.
     fn flat_lines(&mut self) {
         while let Some(line) = self.peek().filter(|line| !line.is_blank()) {
-            self.append(line.text);
+            self.pieces.append(line.text);
             self.at += 1;
         }
     }
@@ -392,54 +353,23 @@ impl<'s> Reader<'_, 's> {
                 self.problems
                     .legacy(Diagnostic::syntax(Code::DocSection, message, line.span));
             }
-            self.append(line.text);
+            self.pieces.append(line.text);
             self.at += 1;
         }
     }
 
-    fn append(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    /// Ends the piece at hand: it gets its text.
-    fn close(&mut self) {
-        let doc = &mut self.doc;
-        let text = match self.place {
-            Place::Body => Some(&mut doc.body),
-            Place::Member => doc.members.last_mut().map(|one| &mut one.text),
-            Place::Feature => doc.features.last_mut().map(|one| &mut one.text),
-            Place::Section => doc.sections.last_mut().map(|one| &mut one.text),
-            Place::Nowhere => None,
-        };
-        if let Some(text) = text {
-            self.text.trim_matches('\n').clone_into(text);
-        }
-        self.text.clear();
-    }
-
     fn finish(&mut self) {
-        self.close();
-        let Doc {
-            members,
-            features,
-            sections,
-            ..
-        } = &self.doc;
-        let of =
-            |what: &'static str| move |one: &Description| (what, one.text.is_empty(), one.span);
-        let tagged = sections
-            .iter()
-            .filter(|one| one.kind != SectionKind::Plain)
-            .map(|one| (one.kind.as_str(), one.text.is_empty(), one.span));
-        let pieces = members.iter().map(of("Member"));
-        let pieces = pieces.chain(features.iter().map(of("Feature")));
-        for (what, is_empty, span) in pieces.chain(tagged) {
-            if is_empty {
-                let message = format!("text required after '{what}:'");
-                self.problems
-                    .late(Diagnostic::error(Code::DocSection, message, span));
-            }
+        self.pieces.close();
+        for piece in self.pieces.list().iter().filter(|one| one.is_empty()) {
+            let what = match piece.place {
+                Place::Section(SectionKind::Plain) => continue,
+                Place::Section(kind) => kind.as_str(),
+                Place::Feature => "Feature",
+                _ => "Member",
+            };
+            let message = format!("text required after '{what}:'");
+            let problem = Diagnostic::error(Code::DocSection, message, piece.span);
+            self.problems.late(problem);
         }
     }
 }

@@ -3,8 +3,7 @@
 use foldhash::{HashMap, HashMapExt as _};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expr::Parser;
-use crate::lex::TokenKind;
+use crate::lex::{Lexer, TokenKind};
 use crate::schema::{ModuleId, Schema};
 use crate::source::Span;
 
@@ -38,6 +37,6 @@ fn is_empty(schema: &Schema, module: ModuleId) -> bool {
     let Some(file) = schema.sources().file(id) else {
         return false;
     };
-    let mut parser = Parser::new(file.text(), id, true);
-    parser.start().is_ok() && parser.token().kind == TokenKind::End
+    let first = Lexer::new(file.text(), id).token();
+    first.is_ok_and(|token| token.kind == TokenKind::End)
 }

@@ -12,7 +12,7 @@ use super::{keyword, place, warning};
 /// Definitions with a comment, and it.
 fn documented(schema: &Schema) -> impl Iterator<Item = (&Entity, &Doc)> {
     let entities = schema.entities().iter().filter(|entity| !entity.implicit);
-    entities.filter_map(|entity| Some((entity, entity.doc.as_ref()?)))
+    entities.filter_map(|entity| Some((entity, entity.doc.as_deref()?)))
 }
 
 /// Documented definitions without a `Since:` section.

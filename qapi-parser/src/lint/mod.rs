@@ -1,14 +1,16 @@
 //! Lints: what is legal, and likely a mistake all the same.
 //!
 //! Each has a code of its own and a level, [`Level::Allow`] by default but for
-//! [`Code::UselessInclude`]: that one finds nothing in QEMU's own schemas, while the others do
-//! (types that only C code uses, members that a pragma excepts, definitions of unknown age).
+//! [`Code::UselessInclude`] and [`Code::UnreachedFile`]: these find nothing in QEMU's own schemas,
+//! while the others do (types that only C code uses, members that a pragma excepts, definitions of unknown age).
 
 mod includes;
 mod members;
+mod unreached;
 mod unused;
 
 use crate::diagnostic::{Code, Diagnostic, Severity};
+use crate::loader::Loader;
 use crate::schema::{Entity, EntityKind, Schema};
 use crate::source::Span;
 
@@ -24,11 +26,12 @@ pub enum Level {
 }
 
 /// The codes of the lints.
-pub const LINTS: [Code; 4] = [
+pub const LINTS: [Code; 5] = [
     Code::UnusedType,
     Code::MissingSince,
     Code::UselessInclude,
     Code::UndocumentedMember,
+    Code::UnreachedFile,
 ];
 
 /// The levels that were chosen.
@@ -53,7 +56,7 @@ impl Levels {
     /// The level of a lint: the chosen one or its own.
     pub fn of_lint(&self, code: Code) -> Level {
         self.chosen(code).unwrap_or(match code {
-            Code::UselessInclude => Level::Warn,
+            Code::UselessInclude | Code::UnreachedFile => Level::Warn,
             _ => Level::Allow,
         })
     }
@@ -80,7 +83,7 @@ impl Levels {
 }
 
 /// Runs the lints that are not allowed; all findings are warnings.
-pub(crate) fn run(schema: &Schema, levels: &Levels) -> Vec<Diagnostic> {
+pub(crate) fn run(schema: &Schema, levels: &Levels, loader: &dyn Loader) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     for code in LINTS {
         if levels.of_lint(code) != Level::Allow {
@@ -88,6 +91,7 @@ pub(crate) fn run(schema: &Schema, levels: &Levels) -> Vec<Diagnostic> {
                 Code::UnusedType => unused::run(schema),
                 Code::MissingSince => members::since(schema),
                 Code::UselessInclude => includes::run(schema),
+                Code::UnreachedFile => unreached::run(schema, loader),
                 _ => members::undocumented(schema),
             });
         }

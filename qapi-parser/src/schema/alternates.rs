@@ -7,7 +7,7 @@ use crate::expr::{Entry, Node};
 
 use super::ast::{DefinitionKind, RawBranch};
 use super::draft::{Draft, DraftKind};
-use super::lower::Lower;
+use super::lower::{Lower, collect};
 use super::model::{Alternate, Alternative, Builtin, EntityId, EntityKind};
 use super::names::{CName, Permit};
 use super::resolve::Resolver;
@@ -48,24 +48,21 @@ impl<'t> Lower<'_, 't> {
             self.error(Code::BadValue, "'data' must be an object", data.span);
             return None;
         };
-        Some(
-            entries
-                .iter()
-                .filter_map(|entry| self.branch(entry, alternate))
-                .collect(),
-        )
+        let branches = entries.iter();
+        let branches = branches.filter_map(|entry| self.branch(entry, alternate));
+        Some(collect(entries.len(), branches))
     }
 
     fn branch(&mut self, entry: &Entry<'t>, alternate: bool) -> Option<RawBranch<'t>> {
         let source = format_args!("'data' member '{}'", entry.key);
         if alternate {
-            self.name_lower(&entry.key, entry.key_span, &source, Permit::default());
+            self.name_lower(entry.key, entry.key_span, &source, Permit::default());
         }
         let (ty, entries) = self.exploded(entry, &source, &["if"])?;
         let cond = self.cond(entries, &source);
         let ty = self.type_ref(ty, &source, alternate)?;
         Some(RawBranch {
-            name: entry.key.clone(),
+            name: entry.key,
             ty,
             cond,
             span: entry.key_span,
@@ -130,7 +127,7 @@ impl Resolver<'_> {
         let mut names: HashMap<CName<'_>, &RawBranch<'_>> = HashMap::default();
         let mut taken: HashMap<JsonType, &RawBranch<'_>> = HashMap::default();
         for (branch, ty) in branches.iter().zip(&types) {
-            if let Some(other) = names.insert(CName(&branch.name), branch) {
+            if let Some(other) = names.insert(CName(branch.name), branch) {
                 let message = format!(
                     "branch '{}' collides with branch '{}'",
                     branch.name, other.name
@@ -144,7 +141,7 @@ impl Resolver<'_> {
             }
         }
         let alternative = |(branch, ty): (&RawBranch<'_>, Option<EntityId>)| {
-            let (name, cond) = (branch.name.to_string(), branch.cond.clone());
+            let (name, cond) = (self.text(branch.span, branch.name), branch.cond.clone());
             Some(Alternative {
                 name,
                 ty: ty?,

@@ -1,25 +1,21 @@
 //! Definitions in their right shape, types still by name.
 
-use std::borrow::Cow;
-
 use crate::doc::Doc;
 use crate::source::Span;
+use crate::text::Text;
 
 use super::model::{Cond, EnumMember};
-
-/// Text of a file, or of a lifted form.
-pub(crate) type Text<'t> = Cow<'t, str>;
 
 /// A definition whose expression has been checked by itself.
 #[derive(Debug)]
 pub(crate) struct Definition<'t> {
-    pub(crate) name: Text<'t>,
+    pub(crate) name: &'t str,
     pub(crate) span: Span,
     /// From its start to its name.
     pub(crate) head: Span,
     pub(crate) cond: Cond,
     pub(crate) features: Vec<RawFeature<'t>>,
-    pub(crate) doc: Option<Doc>,
+    pub(crate) doc: Option<Box<Doc>>,
     pub(crate) kind: DefinitionKind<'t>,
 }
 
@@ -50,7 +46,7 @@ pub(crate) enum DefinitionKind<'t> {
 
 #[derive(Debug, Clone)]
 pub(crate) struct RawEnum {
-    pub(crate) prefix: Option<String>,
+    pub(crate) prefix: Option<Text>,
     pub(crate) members: Vec<EnumMember>,
 }
 
@@ -61,16 +57,16 @@ pub(crate) enum Data<'t> {
     Inline(Vec<RawMember<'t>>),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TypeRef<'t> {
-    pub(crate) name: Text<'t>,
+    pub(crate) name: &'t str,
     pub(crate) array: bool,
     pub(crate) span: Span,
 }
 
 #[derive(Debug)]
 pub(crate) struct RawMember<'t> {
-    pub(crate) name: Text<'t>,
+    pub(crate) name: &'t str,
     pub(crate) optional: bool,
     pub(crate) ty: TypeRef<'t>,
     pub(crate) cond: Cond,
@@ -80,14 +76,14 @@ pub(crate) struct RawMember<'t> {
 
 #[derive(Debug)]
 pub(crate) struct RawVariants<'t> {
-    pub(crate) tag: Text<'t>,
+    pub(crate) tag: &'t str,
     pub(crate) tag_span: Span,
     pub(crate) branches: Vec<RawBranch<'t>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct RawBranch<'t> {
-    pub(crate) name: Text<'t>,
+    pub(crate) name: &'t str,
     pub(crate) ty: TypeRef<'t>,
     pub(crate) cond: Cond,
     pub(crate) span: Span,
@@ -95,7 +91,7 @@ pub(crate) struct RawBranch<'t> {
 
 #[derive(Debug, Clone)]
 pub(crate) struct RawFeature<'t> {
-    pub(crate) name: Text<'t>,
+    pub(crate) name: &'t str,
     pub(crate) cond: Cond,
     pub(crate) span: Span,
 }

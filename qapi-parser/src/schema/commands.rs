@@ -6,7 +6,7 @@ use crate::expr::{Entry, Node, Value};
 use super::ast::{Data, DefinitionKind, Flags, TypeRef};
 use super::draft::DraftKind;
 use super::lower::Lower;
-use super::model::EntityId;
+use super::model::{EntityId, EntityKind};
 use super::resolve::Resolver;
 
 impl<'t> Lower<'_, 't> {
@@ -132,8 +132,9 @@ impl Resolver<'_> {
         let id = self.lookup(returns, &"command's 'returns'")?;
         let drafts = self.drafts;
         let draft = &drafts[id.0 as usize];
-        let target = match &draft.kind {
-            DraftKind::Array { element } => self.index.get(element.name.as_ref()).copied(),
+        let target = match (&draft.kind, &self.kinds[id.0 as usize]) {
+            (_, Some(EntityKind::Array { element })) => Some(*element),
+            (DraftKind::Array { element }, _) => self.index.get(element.name).copied(),
             _ => Some(id),
         };
         // An unknown element is reported where the array is checked.

@@ -26,7 +26,9 @@ impl<'t> Lower<'_, 't> {
 
     fn term(&mut self, node: &Node<'t>, source: &dyn Display) -> Cond {
         let entries = match &node.value {
-            Value::Str(name) if is_symbol(name) => return Cond::Symbol(name.to_string()),
+            Value::Str(name) if is_symbol(name) => {
+                return Cond::Symbol(self.sources.text(node.span.file, name));
+            }
             Value::Str(name) => {
                 let message =
                     format!("'if' condition '{name}' of {source} is not a valid identifier");
@@ -42,7 +44,7 @@ impl<'t> Lower<'_, 't> {
         if !self.keys(entries, node.span, &place, &[], &["all", "any", "not"]) {
             return Cond::Always;
         }
-        match entries.as_slice() {
+        match &**entries {
             [only] if only.key == "not" => Cond::Not(Box::new(self.term(&only.value, source))),
             [only] if only.key == "all" => Cond::All(self.terms(only, source)),
             [only] => Cond::Any(self.terms(only, source)),

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, Label};
 use crate::source::Span;
 
-use super::ast::{Data, Definition, DefinitionKind, RawMember, Text, TypeRef};
+use super::ast::{Data, Definition, DefinitionKind, RawMember, TypeRef};
 use super::draft::{Draft, DraftKind, Drafts};
 use super::model::{Cond, ModuleId};
 
@@ -11,7 +11,7 @@ use super::model::{Cond, ModuleId};
 struct Cause<'t> {
     module: ModuleId,
     span: Span,
-    context: (&'static str, Text<'t>),
+    context: (&'static str, &'t str),
 }
 
 impl<'t> Drafts<'t> {
@@ -34,7 +34,7 @@ impl<'t> Drafts<'t> {
             DefinitionKind::Command { .. } => "command",
             DefinitionKind::Event { .. } => "event",
         };
-        let context = (keyword, name.clone());
+        let context = (keyword, name);
         let cause = Cause {
             module,
             span,
@@ -55,7 +55,7 @@ impl<'t> Drafts<'t> {
             doc,
             kind,
         };
-        if let Some(other) = self.index.get(&draft.name) {
+        if let Some(other) = self.index.get(draft.name) {
             let problem = redefined(&draft, &self.list[other.0 as usize]);
             self.problems.push(problem);
         } else {
@@ -111,13 +111,13 @@ impl<'t> Drafts<'t> {
         }
     }
 
-    fn implied(&mut self, name: String, cond: Cond, kind: DraftKind<'t>, cause: &Cause<'t>) {
+    fn implied(&mut self, name: &'t str, cond: Cond, kind: DraftKind<'t>, cause: &Cause<'t>) {
         self.push(Draft {
-            name: name.into(),
+            name,
             module: cause.module,
             span: Some(cause.span),
             head: None,
-            context: Some(cause.context.clone()),
+            context: Some(cause.context),
             implicit: true,
             cond,
             features: Vec::new(),
@@ -137,11 +137,14 @@ impl<'t> Drafts<'t> {
         if !ty.array {
             return;
         }
-        let name = format!("{}List", ty.name);
-        if !self.index.contains_key(name.as_str()) {
+        self.name.clear();
+        self.name.push_str(ty.name);
+        self.name.push_str("List");
+        if !self.index.contains_key(self.name.as_str()) {
+            let name = self.arena.text(&self.name);
             let element = TypeRef {
                 array: false,
-                ..ty.clone()
+                ..*ty
             };
             self.implied(name, Cond::Always, DraftKind::Array { element }, cause);
         }
@@ -163,18 +166,22 @@ impl<'t> Drafts<'t> {
         if members.is_empty() {
             return None;
         }
-        let name = format!("q_obj_{}-{role}", cause.context.1);
+        self.name.clear();
+        for part in ["q_obj_", cause.context.1, "-", role] {
+            self.name.push_str(part);
+        }
+        let name = self.arena.text(&self.name);
         // A second one belongs to a second definition of the same name, which is refused anyway.
-        if !self.index.contains_key(name.as_str()) {
+        if !self.index.contains_key(name) {
             let kind = DraftKind::Object {
                 base: None,
                 members,
                 variants: None,
             };
-            self.implied(name.clone(), cond.clone(), kind, cause);
+            self.implied(name, cond.clone(), kind, cause);
         }
         Some(TypeRef {
-            name: name.into(),
+            name,
             array: false,
             span: cause.span,
         })

@@ -13,7 +13,7 @@ use super::resolve::Resolver;
 
 /// Something that a comment is to describe.
 #[derive(Debug)]
-struct Part<'d> {
+pub(super) struct Part<'d> {
     /// `feature`, or the kind of member.
     role: &'static str,
     name: &'d str,
@@ -54,20 +54,23 @@ impl<'n, I: Iterator<Item = &'n str> + Clone> Names<'n, I> {
 impl<'d> Resolver<'d> {
     /// Checks the comment of a definition.
     pub(super) fn documentation(&mut self, draft: &'d Draft<'d>) {
-        let Some(doc) = draft.doc.as_ref().filter(|doc| doc.symbol.is_some()) else {
+        let Some(doc) = draft.doc.as_deref().filter(|doc| doc.symbol.is_some()) else {
             return;
         };
-        let parts = self.parts(draft);
+        let mut parts = std::mem::take(&mut self.parts);
+        self.find_parts(draft, &mut parts);
         self.undocumented(draft, doc, &parts);
         self.bogus("member", &doc.members, &parts);
         self.bogus("feature", &doc.features, &parts);
+        parts.clear();
+        self.parts = parts;
     }
 
     fn undocumented(&mut self, draft: &Draft<'_>, doc: &Doc, parts: &[Part<'_>]) {
         let mut members = Names::new(doc.members.iter().map(|one| one.name.as_str()));
         let mut features = Names::new(doc.features.iter().map(|one| one.name.as_str()));
         let excepted = self.pragmas.undocumented.as_ref();
-        let excepted = excepted.is_some_and(|names| names.contains(draft.name.as_ref()));
+        let excepted = excepted.is_some_and(|names| names.contains(draft.name));
         for part in parts {
             let described = match part.is_feature() {
                 true => features.contains(part.name),
@@ -91,6 +94,9 @@ impl<'d> Resolver<'d> {
     }
 
     fn bogus(&mut self, what: &str, described: &[Description], parts: &[Part<'_>]) {
+        if described.is_empty() {
+            return;
+        }
         let of_kind = |part: &&Part<'_>| part.is_feature() == (what == "feature");
         let mut names = Names::new(parts.iter().filter(of_kind).map(|part| part.name));
         let bogus = described.iter().filter(|one| !names.contains(&one.name));
@@ -116,9 +122,8 @@ impl<'d> Resolver<'d> {
     }
 
     /// In the order in which QEMU looks at them.
-    fn parts(&self, draft: &'d Draft<'d>) -> Vec<Part<'d>> {
-        let mut parts = Vec::new();
-        feature_parts(&draft.features, &mut parts);
+    fn find_parts(&self, draft: &'d Draft<'d>, parts: &mut Vec<Part<'d>>) {
+        feature_parts(&draft.features, parts);
         match &draft.kind {
             DraftKind::Enum(raw) => {
                 for member in &raw.members {
@@ -137,28 +142,27 @@ impl<'d> Resolver<'d> {
                 }
             }
             DraftKind::Object { base, .. } => {
-                self.implicit_parts(base.as_ref(), &mut parts);
-                object_parts(draft, &mut parts);
+                self.implicit_parts(base.as_ref(), parts);
+                object_parts(draft, parts);
             }
             DraftKind::Alternate { branches } => {
                 parts.extend(branches.iter().map(|branch| Part {
                     role: "branch",
-                    name: &branch.name,
+                    name: branch.name,
                     span: Some(branch.span),
                 }));
             }
             DraftKind::Command { data, .. } | DraftKind::Event { data, .. } => {
-                self.implicit_parts(data.as_ref(), &mut parts);
+                self.implicit_parts(data.as_ref(), parts);
             }
             DraftKind::Builtin(_) | DraftKind::Array { .. } => {}
         }
-        parts
     }
 
     /// Members written in place belong to the comment of the definition around them.
     fn implicit_parts(&self, ty: Option<&TypeRef<'_>>, parts: &mut Vec<Part<'d>>) {
         let drafts = self.drafts;
-        let id = ty.and_then(|ty| self.index.get(ty.name.as_ref()));
+        let id = ty.and_then(|ty| self.index.get(ty.name));
         let draft = id.map(|id| &drafts[id.0 as usize]);
         if let Some(draft) = draft.filter(|draft| draft.implicit) {
             object_parts(draft, parts);
@@ -171,7 +175,7 @@ fn object_parts<'d>(draft: &'d Draft<'d>, parts: &mut Vec<Part<'d>>) {
         return;
     };
     for member in members {
-        let (name, span) = (member.name.as_ref(), Some(member.span));
+        let (name, span) = (member.name, Some(member.span));
         parts.push(Part {
             role: "member",
             name,
@@ -184,7 +188,7 @@ fn object_parts<'d>(draft: &'d Draft<'d>, parts: &mut Vec<Part<'d>>) {
 fn feature_parts<'d>(features: &'d [RawFeature<'d>], parts: &mut Vec<Part<'d>>) {
     parts.extend(features.iter().map(|feature| Part {
         role: "feature",
-        name: &feature.name,
+        name: feature.name,
         span: Some(feature.span),
     }));
 }

@@ -5,25 +5,26 @@ use foldhash::{HashMap, HashSet};
 
 use crate::diagnostic::{Context, Diagnostic};
 use crate::doc::Doc;
+use crate::expr::Arena;
 use crate::source::Span;
 
-use super::ast::{Flags, RawBranch, RawEnum, RawFeature, RawMember, RawVariants, Text, TypeRef};
+use super::ast::{Flags, RawBranch, RawEnum, RawFeature, RawMember, RawVariants, TypeRef};
 use super::model::{Builtin, Cond, EntityId, ModuleId};
 
 /// An entity before its types are resolved.
 #[derive(Debug)]
 pub(super) struct Draft<'t> {
-    pub(super) name: Text<'t>,
+    pub(super) name: &'t str,
     pub(super) module: ModuleId,
     pub(super) span: Option<Span>,
     /// The part of it to show: up to the name.
     pub(super) head: Option<Span>,
     /// The definition that it is, or that caused it.
-    pub(super) context: Option<(&'static str, Text<'t>)>,
+    pub(super) context: Option<(&'static str, &'t str)>,
     pub(super) implicit: bool,
     pub(super) cond: Cond,
     pub(super) features: Vec<RawFeature<'t>>,
-    pub(super) doc: Option<Doc>,
+    pub(super) doc: Option<Box<Doc>>,
     pub(super) kind: DraftKind<'t>,
 }
 
@@ -86,20 +87,29 @@ impl Draft<'_> {
 }
 
 /// Collects the entities.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Drafts<'t> {
+    /// Holds the names that are made up.
+    pub(super) arena: &'t Arena,
+    /// Room for one.
+    pub(super) name: String,
     pub(super) list: Vec<Draft<'t>>,
-    pub(super) index: HashMap<Text<'t>, EntityId>,
+    pub(super) index: HashMap<&'t str, EntityId>,
     pub(super) problems: Vec<Diagnostic>,
     /// Names whose definition was refused: nobody is to complain that they are unknown.
-    pub(super) poisoned: HashSet<Text<'t>>,
+    pub(super) poisoned: HashSet<&'t str>,
 }
 
 impl<'t> Drafts<'t> {
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.list.reserve(count);
+        self.index.reserve(count);
+    }
+
     /// Adds an entity.
     pub(super) fn push(&mut self, draft: Draft<'t>) {
         let id = EntityId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
-        self.index.insert(draft.name.clone(), id);
+        self.index.insert(draft.name, id);
         self.list.push(draft);
     }
 }

@@ -4,10 +4,11 @@ use foldhash::HashMap;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Entry, Node};
+use crate::text::Text;
 
-use super::ast::{DefinitionKind, RawEnum, Text};
+use super::ast::{DefinitionKind, RawEnum};
 use super::features;
-use super::lower::Lower;
+use super::lower::{Lower, collect};
 use super::model::EnumMember;
 use super::names::{CName, Permit};
 use super::resolve::Resolver;
@@ -35,11 +36,9 @@ impl<'t> Lower<'_, 't> {
             upper: excepted,
             underscore: excepted,
         };
-        let members = nodes
-            .iter()
-            .filter_map(|node| self.value(node, permit))
-            .collect();
-        let prefix = prefix.and_then(Node::as_str).map(str::to_owned);
+        let members = nodes.iter().filter_map(|node| self.value(node, permit));
+        let members = collect(nodes.len(), members);
+        let prefix = prefix.and_then(Node::as_str).map(Text::from);
         Some(DefinitionKind::Enum(RawEnum { prefix, members }))
     }
 
@@ -48,15 +47,21 @@ impl<'t> Lower<'_, 't> {
         let (name, entries) = self.named(node, &source, &["if", "features"])?;
         let source = format_args!("{source} '{name}'");
         // A value may start with a digit, other names may not.
-        let checked = match name.starts_with(|c: char| c.is_ascii_digit()) {
-            true => Text::Owned(format!("d{name}")),
-            false => name.clone(),
+        let digit = name.starts_with(|c: char| c.is_ascii_digit());
+        let behind_digit;
+        let checked = match digit {
+            true => {
+                behind_digit = format!("d{name}");
+                &behind_digit
+            }
+            false => name,
         };
-        self.name_lower(&checked, node.span, &source, permit);
+        self.name_lower(checked, node.span, &source, permit);
         let cond = self.cond(entries, &source);
-        let features = features::finish(&self.features(entries));
+        let features = self.features(entries);
+        let features = features::finish(&features, self.sources);
         Some(EnumMember {
-            name: name.into_owned(),
+            name: self.sources.text(node.span.file, name),
             cond,
             features,
             span: Some(node.span),
@@ -67,10 +72,21 @@ impl<'t> Lower<'_, 't> {
 impl Resolver<'_> {
     /// Refuses values that generated code could not tell apart.
     pub(super) fn enumeration(&mut self, members: &[EnumMember]) {
-        let mut seen: HashMap<CName<'_>, &EnumMember> = HashMap::default();
-        for member in members {
+        let mut hashed: HashMap<CName<'_>, &EnumMember> = HashMap::default();
+        for (at, member) in members.iter().enumerate() {
             let Some(span) = member.span else { continue };
-            if let Some(other) = seen.insert(CName(&member.name), member) {
+            let name = CName(&member.name);
+            let other = match members.len() {
+                // Few are compared one by one.
+                0..=32 => {
+                    let same = |one: &&EnumMember| {
+                        one.name.len() == member.name.len() && CName(&one.name) == name
+                    };
+                    members[..at].iter().rfind(same)
+                }
+                _ => hashed.insert(name, member),
+            };
+            if let Some(other) = other {
                 let message = format!(
                     "value '{}' collides with value '{}'",
                     member.name, other.name

@@ -6,10 +6,11 @@ use std::fmt::Display;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Entry, Node, Value};
+use crate::source::SourceMap;
 
-use super::ast::{RawFeature, Text};
+use super::ast::RawFeature;
 use super::draft::{Draft, DraftKind};
-use super::lower::Lower;
+use super::lower::{Lower, collect};
 use super::model::Feature;
 use super::names::{CName, Permit};
 use super::resolve::Resolver;
@@ -31,14 +32,15 @@ impl<'t> Lower<'_, 't> {
             );
             return Vec::new();
         };
-        nodes.iter().filter_map(|node| self.feature(node)).collect()
+        let features = nodes.iter().filter_map(|node| self.feature(node));
+        collect(nodes.len(), features)
     }
 
     fn feature(&mut self, node: &Node<'t>) -> Option<RawFeature<'t>> {
         let source = "'features' member";
         let (name, entries) = self.named(node, &source, &["if"])?;
         let source = format_args!("{source} '{name}'");
-        self.name_lower(&name, node.span, &source, Permit::default());
+        self.name_lower(name, node.span, &source, Permit::default());
         let cond = self.cond(entries, &source);
         Some(RawFeature {
             name,
@@ -53,16 +55,16 @@ impl<'t> Lower<'_, 't> {
         node: &'n Node<'t>,
         source: &dyn Display,
         optional: &[&str],
-    ) -> Option<(Text<'t>, &'n [Entry<'t>])> {
+    ) -> Option<(&'t str, &'n [Entry<'t>])> {
         let (name, entries): (&Node<'t>, &[Entry<'t>]) = match &node.value {
             Value::Object(entries) => {
                 self.keys(entries, node.span, source, &["name"], optional);
-                (node.get("name")?, entries)
+                (node.get("name")?, &**entries)
             }
             _ => (node, &[]),
         };
         match &name.value {
-            Value::Str(text) => Some((text.clone(), entries)),
+            Value::Str(text) => Some((text, entries)),
             _ => {
                 let message = format!("{source} requires a string name");
                 self.error(Code::BadValue, &message, name.span);
@@ -80,7 +82,7 @@ impl Resolver<'_> {
         }
         let mut seen: HashMap<CName<'_>, &RawFeature<'_>> = HashMap::default();
         for feature in features {
-            if let Some(other) = seen.insert(CName(&feature.name), feature) {
+            if let Some(other) = seen.insert(CName(feature.name), feature) {
                 let message = format!(
                     "feature '{}' collides with feature '{}'",
                     feature.name, other.name
@@ -95,7 +97,7 @@ impl Resolver<'_> {
     pub(super) fn type_features(&mut self, features: &[RawFeature<'_>]) {
         self.feature_clashes(features);
         for feature in features {
-            if matches!(feature.name.as_ref(), "deprecated" | "unstable") {
+            if matches!(feature.name, "deprecated" | "unstable") {
                 let message = format!("feature '{}' is not supported for types", feature.name);
                 let problem = Diagnostic::error(Code::BadFeature, message, feature.span);
                 self.report(problem.help("put it on the commands, events, members or values"));
@@ -122,11 +124,11 @@ pub(super) fn check_count(drafts: &[Draft<'_>]) -> Option<Diagnostic> {
 impl Draft<'_> {
     /// The names of its own features and of those of its members.
     fn feature_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.features.iter().map(|one| one.name.as_ref()).collect();
+        let mut names: Vec<&str> = self.features.iter().map(|one| one.name).collect();
         match &self.kind {
             DraftKind::Object { members, .. } => {
                 let features = members.iter().flat_map(|member| &member.features);
-                names.extend(features.map(|one| one.name.as_ref()));
+                names.extend(features.map(|one| one.name));
             }
             DraftKind::Enum(raw) => {
                 let features = raw.members.iter().flat_map(|member| &member.features);
@@ -139,9 +141,9 @@ impl Draft<'_> {
 }
 
 /// The features as the model has them.
-pub(super) fn finish(features: &[RawFeature<'_>]) -> Vec<Feature> {
+pub(super) fn finish(features: &[RawFeature<'_>], sources: &SourceMap) -> Vec<Feature> {
     let finish = |one: &RawFeature| Feature {
-        name: one.name.to_string(),
+        name: sources.text(one.span.file, one.name),
         cond: one.cond.clone(),
     };
     features.iter().map(finish).collect()

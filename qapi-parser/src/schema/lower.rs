@@ -8,10 +8,10 @@ use std::fmt::Display;
 use crate::diagnostic::{Code, Context, Diagnostic};
 use crate::doc::{Doc, SectionKind};
 use crate::expr::{Entry, Node, Value};
-use crate::source::Span;
+use crate::source::{SourceMap, Span};
 use crate::suggest::nearest;
 
-use super::ast::{Data, Definition, RawMember, Text, TypeRef};
+use super::ast::{Data, Definition, RawMember, TypeRef};
 use super::names::Permit;
 use super::pragmas::Pragmas;
 
@@ -21,11 +21,12 @@ pub(crate) const KEYWORDS: [&str; 6] = ["enum", "struct", "union", "alternate", 
 /// Lowers one definition.
 #[derive(Debug)]
 pub(crate) struct Lower<'p, 't> {
+    pub(super) sources: &'p SourceMap,
     pub(super) pragmas: &'p Pragmas,
     span: Span,
     written: bool,
     /// The keyword and the name, once known.
-    context: Option<(&'static str, Text<'t>)>,
+    context: Option<(&'static str, &'t str)>,
     problems: Vec<Diagnostic>,
 }
 
@@ -35,7 +36,7 @@ pub(crate) struct Lowered<'t> {
     /// The definition, unless it is not even clear what it defines.
     pub(crate) definition: Option<Definition<'t>>,
     /// The name it gives, for the errors of others.
-    pub(crate) name: Option<Text<'t>>,
+    pub(crate) name: Option<&'t str>,
     pub(crate) problems: Vec<Diagnostic>,
 }
 
@@ -44,12 +45,14 @@ pub(crate) struct Lowered<'t> {
 /// `written` tells it from one that lifting an old form has brought about.
 pub(crate) fn lower<'t>(
     node: &Node<'t>,
-    doc: Option<Doc>,
+    doc: Option<Box<Doc>>,
+    sources: &SourceMap,
     pragmas: &Pragmas,
     written: bool,
 ) -> Lowered<'t> {
     let problems = Vec::new();
     let mut lower = Lower {
+        sources,
         pragmas,
         span: node.span,
         written,
@@ -84,7 +87,7 @@ impl<'t> Lower<'_, 't> {
         self.context.as_ref().map_or("definition", |(kind, _)| kind)
     }
 
-    fn definition(&mut self, node: &Node<'t>, doc: Option<Doc>) -> Option<Definition<'t>> {
+    fn definition(&mut self, node: &Node<'t>, doc: Option<Box<Doc>>) -> Option<Definition<'t>> {
         let entries = node.as_object()?;
         let mut found = KEYWORDS
             .iter()
@@ -95,14 +98,14 @@ impl<'t> Lower<'_, 't> {
             self.error(Code::NoKeyword, &message, node.span);
             return None;
         };
-        let Value::Str(text) = &name.value else {
+        let Value::Str(text) = name.value else {
             let message = format!("'{keyword}' requires a string name");
             self.error(Code::BadValue, &message, name.span);
             return None;
         };
-        self.context = Some((keyword, text.clone()));
+        self.context = Some((keyword, text));
         self.name_definition(text, name.span);
-        self.doc(doc.as_ref(), text, name.span, node);
+        self.doc(doc.as_deref(), text, name.span, node);
         let kind = match keyword {
             "enum" => self.enumeration(node, entries, text)?,
             "struct" => self.structure(node, entries, text)?,
@@ -115,7 +118,7 @@ impl<'t> Lower<'_, 't> {
         let features = self.features(entries);
         self.flags(entries);
         Some(Definition {
-            name: text.clone(),
+            name: text,
             span: node.span,
             head: node.span.at_start().to(name.span),
             cond,
@@ -139,7 +142,7 @@ impl<'t> Lower<'_, 't> {
         if let Some(symbol) = doc
             .symbol
             .as_ref()
-            .filter(|symbol| !symbol.is_empty() && *symbol != name)
+            .filter(|symbol| !symbol.is_empty() && **symbol != *name)
         {
             let message = format!("documentation comment is for '{symbol}'");
             let problem = Diagnostic::error(Code::DocMisplaced, message, span).soft_docs();
@@ -188,9 +191,9 @@ impl<'t> Lower<'_, 't> {
             self.error(Code::MissingKey, &message, span);
         }
         let known = |key: &str| required.contains(&key) || optional.contains(&key);
-        let unknown: Vec<&Entry> = entries.iter().filter(|entry| !known(&entry.key)).collect();
+        let unknown: Vec<&Entry> = entries.iter().filter(|entry| !known(entry.key)).collect();
         if let Some(first) = unknown.first() {
-            let names: Vec<&str> = unknown.iter().map(|entry| entry.key.as_ref()).collect();
+            let names: Vec<&str> = unknown.iter().map(|entry| entry.key).collect();
             let message = format!(
                 "{source} has unknown key{} {}",
                 plural(&names),
@@ -200,7 +203,7 @@ impl<'t> Lower<'_, 't> {
             let note = format!("Valid keys are {}.", list(&valid));
             let problem = Diagnostic::error(Code::UnknownKey, message, first.key_span).note(note);
             let absent = valid.iter().copied().filter(|key| !has(key));
-            let meant = nearest(&first.key, absent);
+            let meant = nearest(first.key, absent);
             self.report(match meant {
                 Some(key) => problem.help(format!("did you mean '{key}'?")),
                 None => problem,
@@ -217,14 +220,10 @@ impl<'t> Lower<'_, 't> {
         source: &dyn Display,
         array: bool,
     ) -> Option<TypeRef<'t>> {
-        let named = |name: &Text<'t>, array, span| TypeRef {
-            name: name.clone(),
-            array,
-            span,
-        };
+        let named = |name, array, span| TypeRef { name, array, span };
         let message = match &node.value {
             Value::Str(name) => return Some(named(name, false, node.span)),
-            Value::List(nodes) if array => match nodes.as_slice() {
+            Value::List(nodes) if array => match &**nodes {
                 [
                     Node {
                         value: Value::Str(name),
@@ -270,12 +269,9 @@ impl<'t> Lower<'_, 't> {
             upper: excepted,
             underscore: excepted,
         };
-        Some(
-            entries
-                .iter()
-                .filter_map(|entry| self.member(entry, source, permit))
-                .collect(),
-        )
+        let members = entries.iter();
+        let members = members.filter_map(|entry| self.member(entry, source, permit));
+        Some(collect(entries.len(), members))
     }
 
     fn member(
@@ -285,9 +281,9 @@ impl<'t> Lower<'_, 't> {
         permit: Permit,
     ) -> Option<RawMember<'t>> {
         let source = format_args!("{source} member '{}'", entry.key);
-        let (name, optional) = without_star(&entry.key);
-        self.name_lower(&name, entry.key_span, &source, permit);
-        self.name_reserved(&name, entry.key_span, &source);
+        let (name, optional) = without_star(entry.key);
+        self.name_lower(name, entry.key_span, &source, permit);
+        self.name_reserved(name, entry.key_span, &source);
         let (ty, entries) = self.exploded(entry, &source, &["if", "features"])?;
         let cond = self.cond(entries, &source);
         let features = self.features(entries);
@@ -320,12 +316,18 @@ impl<'t> Lower<'_, 't> {
 }
 
 /// The name of a member, and whether it is optional.
-fn without_star<'t>(key: &Text<'t>) -> (Text<'t>, bool) {
-    match (key, key.strip_prefix('*')) {
-        (Text::Borrowed(key), Some(_)) => (Text::Borrowed(&key[1..]), true),
-        (_, Some(name)) => (Text::Owned(name.to_owned()), true),
-        (_, None) => (key.clone(), false),
+fn without_star(key: &str) -> (&str, bool) {
+    match key.strip_prefix('*') {
+        Some(name) => (name, true),
+        None => (key, false),
     }
+}
+
+/// A list that takes no more room than it needs if all are there.
+pub(super) fn collect<T>(count: usize, all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut list = Vec::with_capacity(count);
+    list.extend(all);
+    list
 }
 
 fn plural(names: &[&str]) -> &'static str {

@@ -27,13 +27,14 @@ pub(crate) use lower::KEYWORDS;
 pub use model::*;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::diagnostic::{Age, Diagnostic};
-use crate::dialect::{Lift, Lifter};
+use crate::dialect::Lifter;
 use crate::doc::{Doc, SectionKind};
+use crate::expr::{Arena, Node};
 use crate::include::{Parsed, Piece};
-use crate::loader::relative;
+use crate::loader::{normalize, relative};
 use crate::source::{SourceMap, Span};
 
 use draft::Drafts;
@@ -48,19 +49,22 @@ pub const MAX_TYPE_NESTING: usize = 128;
 pub const MAX_EXPANSION: usize = 1 << 20;
 
 /// Everything up to the entities.
-#[derive(Debug, Default)]
-struct Definitions<'t> {
+#[derive(Debug)]
+struct Definitions<'p, 't> {
+    sources: &'p SourceMap,
+    pragmas: &'p Pragmas,
+    lifter: Option<Lifter<'t>>,
     drafts: Drafts<'t>,
     includes: Vec<Include>,
     free_docs: Vec<FreeDoc>,
     age: Age,
-    lifted: Vec<Diagnostic>,
     problems: Vec<Diagnostic>,
 }
 
 /// Makes the schema, unless there is an error.
-pub(crate) fn build(
-    parsed: Parsed<'_>,
+pub(crate) fn build<'t>(
+    parsed: Parsed<'t>,
+    arena: &'t Arena,
     modern: bool,
 ) -> (Option<Schema>, Vec<Diagnostic>, Arc<SourceMap>) {
     let Parsed {
@@ -74,24 +78,31 @@ pub(crate) fn build(
         docs: problems.iter().any(Diagnostic::is_sign_of_old_docs),
     };
     let mut definitions = Definitions {
-        drafts: Drafts::new(),
+        sources: &sources,
+        pragmas: &pragmas,
+        lifter: (!modern).then(|| Lifter::new(arena, pieces.iter().filter_map(Piece::node))),
+        drafts: Drafts::new(arena),
+        includes: Vec::new(),
+        free_docs: Vec::new(),
         age,
-        ..Definitions::default()
+        problems: Vec::new(),
     };
-    let mut lifter = (!modern).then(|| Lifter::new(pieces.iter().filter_map(Piece::node)));
     // Arguments and arrays add to what is written.
-    definitions.drafts.list.reserve(2 * pieces.len());
+    definitions.drafts.reserve(2 * pieces.len());
     for piece in pieces {
-        definitions.piece(piece, &pragmas, lifter.as_mut());
+        definitions.piece(piece);
     }
     let Definitions {
+        lifter,
         drafts,
         includes,
         free_docs,
-        age,
-        lifted,
+        mut age,
         problems: lowering,
+        ..
     } = definitions;
+    let lifted = lifter.map_or_else(Vec::new, Lifter::into_notes);
+    age.dialect |= !lifted.is_empty();
     problems.extend(lifted);
     problems.retain_mut(|problem| problem.settle(age));
     let malformed = problems.iter().any(Diagnostic::is_error) || sources.files().is_empty();
@@ -99,7 +110,7 @@ pub(crate) fn build(
     // After a syntax error definitions are missing; that others miss them is no news.
     let mut entities = None;
     if !malformed {
-        let (resolved, found) = resolve::resolve(drafts, &pragmas);
+        let (resolved, found) = resolve::resolve(drafts, &sources, &pragmas);
         entities = resolved;
         problems.extend(found);
     }
@@ -107,16 +118,14 @@ pub(crate) fn build(
     let failed = problems.iter().any(Diagnostic::is_error);
     let sources = Arc::new(sources);
     let modules = modules(&sources);
-    let schema = entities
-        .filter(|_| !failed)
-        .map(|(entities, index)| Schema {
-            modules,
-            entities,
-            index,
-            includes,
-            free_docs,
-            sources: Arc::clone(&sources),
-        });
+    let schema = entities.filter(|_| !failed).map(|entities| Schema {
+        modules,
+        entities,
+        index: OnceLock::new(),
+        includes,
+        free_docs,
+        sources: Arc::clone(&sources),
+    });
     (schema, problems, sources)
 }
 
@@ -128,6 +137,7 @@ fn modules(sources: &SourceMap) -> Vec<Module> {
         .and_then(|file| file.path().parent());
     let root = root.unwrap_or(Path::new(""));
     let builtin = std::iter::once("./builtin".to_owned());
+    let root = &normalize(root);
     let files = sources
         .files()
         .iter()
@@ -139,8 +149,8 @@ fn module_of(span: Span) -> ModuleId {
     ModuleId(span.file.saturating_add(1))
 }
 
-impl<'t> Definitions<'t> {
-    fn piece(&mut self, piece: Piece<'t>, pragmas: &Pragmas, lifter: Option<&mut Lifter>) {
+impl<'t> Definitions<'_, 't> {
+    fn piece(&mut self, piece: Piece<'t>) {
         let before = self.drafts.list.len();
         match piece {
             Piece::Include { span, file } => {
@@ -154,42 +164,34 @@ impl<'t> Definitions<'t> {
             }
             Piece::FreeForm(doc) => {
                 self.note_age(&doc);
-                self.free_docs.push(FreeDoc { doc, before });
+                self.free_docs.push(FreeDoc { doc: *doc, before });
             }
-            Piece::Definition { node, mut doc } => {
+            Piece::Definition { mut node, doc } => {
                 if let Some(doc) = &doc {
                     self.note_age(doc);
                 }
-                let lift = match lifter {
-                    Some(lifter) => lifter.lift(node),
-                    None => Lift {
-                        nodes: vec![node],
-                        notes: Vec::new(),
-                    },
-                };
-                self.age.dialect |= !lift.notes.is_empty();
-                self.lifted.extend(lift.notes);
-                let last = lift.nodes.len().saturating_sub(1);
-                for (at, node) in lift.nodes.into_iter().enumerate() {
-                    let doc = if at == last { doc.take() } else { None };
-                    let module = module_of(node.span);
-                    let required = at == last;
-                    self.definition(lower(&node, doc, pragmas, required), module);
+                if let Some(lifter) = &mut self.lifter {
+                    node = lifter.lift(node);
+                    for implied in lifter.take_implied() {
+                        self.definition(&implied, None, false);
+                    }
                 }
+                self.definition(&node, doc, true);
             }
         }
     }
 
-    fn definition(&mut self, lowered: Lowered<'t>, module: ModuleId) {
+    /// `written` tells a definition from one that lifting an old form has brought about.
+    fn definition(&mut self, node: &Node<'t>, doc: Option<Box<Doc>>, written: bool) {
         let Lowered {
             definition,
             name,
             problems,
-        } = lowered;
+        } = lower(node, doc, self.sources, self.pragmas, written);
         let sound = !problems.iter().any(Diagnostic::is_certain);
         self.problems.extend(problems);
         match definition.filter(|_| sound) {
-            Some(definition) => self.drafts.define(definition, module),
+            Some(definition) => self.drafts.define(definition, module_of(node.span)),
             None => self.drafts.poisoned.extend(name),
         }
     }

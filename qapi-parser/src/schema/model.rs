@@ -3,10 +3,13 @@
 //! Only [`crate::check`] makes a [`Schema`], so everything here holds: references resolve, names do
 //! not clash, types stand only where they are allowed. Names are always the schema's own spelling.
 
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
 use foldhash::HashMap;
-use std::sync::Arc;
 
 use crate::source::{Location, SourceMap, Span};
+use crate::text::Text;
 
 /// Index of an entity in [`Schema::entities`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,7 +32,7 @@ pub struct Module {
 pub struct Entity {
     /// The name as the schema spells it; implicit ones as QEMU's generator calls them
     /// (`q_obj_X-arg`, `q_obj_U-base`, `q_empty`, `XList`).
-    pub name: String,
+    pub name: Text,
     /// Where it was defined; implicit ones belong to the module that causes them, arrays to the
     /// module of their element.
     pub module: ModuleId,
@@ -42,7 +45,7 @@ pub struct Entity {
     /// The features, in order.
     pub features: Vec<Feature>,
     /// The documentation comment in front of the definition.
-    pub doc: Option<crate::doc::Doc>,
+    pub doc: Option<Box<crate::doc::Doc>>,
     /// What it is.
     pub kind: EntityKind,
 }
@@ -124,7 +127,7 @@ impl Builtin {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Enum {
     /// The prefix of C constants; without meaning in Rust.
-    pub prefix: Option<String>,
+    pub prefix: Option<Text>,
     /// The values, in order.
     pub members: Vec<EnumMember>,
 }
@@ -133,7 +136,7 @@ pub struct Enum {
 #[derive(Debug, Clone, PartialEq)]
 pub struct EnumMember {
     /// The value on the wire.
-    pub name: String,
+    pub name: Text,
     /// The `if` condition.
     pub cond: Cond,
     /// The features, in order.
@@ -148,16 +151,63 @@ pub struct Struct {
     /// The type whose members come first.
     pub base: Option<EntityId>,
     /// The members that the definition itself lists.
-    pub local_members: Vec<Member>,
+    pub local_members: Members,
     /// All members: those of the base (and of its base) first.
-    pub members: Vec<Member>,
+    pub members: Members,
+}
+
+/// Members of an object type: a slice of a list that is shared, not copied.
+#[derive(Debug, Clone)]
+pub struct Members {
+    list: Arc<[Member]>,
+    start: usize,
+}
+
+impl Members {
+    pub(crate) fn new(list: Arc<[Member]>) -> Members {
+        Members { list, start: 0 }
+    }
+
+    /// The members.
+    pub fn as_slice(&self) -> &[Member] {
+        self
+    }
+
+    /// Those from `start` on.
+    pub(crate) fn from(&self, start: usize) -> Members {
+        let list = Arc::clone(&self.list);
+        Members { list, start }
+    }
+}
+
+impl Deref for Members {
+    type Target = [Member];
+
+    fn deref(&self) -> &[Member] {
+        self.list.get(self.start..).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Members {
+    fn eq(&self, other: &Members) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl<'m> IntoIterator for &'m Members {
+    type Item = &'m Member;
+    type IntoIter = std::slice::Iter<'m, Member>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
 }
 
 /// One member of an object type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
     /// The name on the wire, without the `*` of an optional one.
-    pub name: String,
+    pub name: Text,
     /// Its type.
     pub ty: EntityId,
     /// Whether it may be absent.
@@ -176,7 +226,7 @@ pub struct Union {
     /// The base, implicit (`q_obj_U-base`) when it was written in place.
     pub base: EntityId,
     /// All common members: the base's, the tag among them.
-    pub members: Vec<Member>,
+    pub members: Members,
     /// Index in `members` of the discriminator.
     pub tag: usize,
     /// The enumeration of the discriminator.
@@ -190,7 +240,7 @@ pub struct Union {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Branch {
     /// The value of the discriminator.
-    pub case: String,
+    pub case: Text,
     /// The struct or union of the further members; `q_empty` where there are none.
     pub ty: EntityId,
     /// The `if` condition.
@@ -210,7 +260,7 @@ pub struct Alternate {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alternative {
     /// Its name, which never goes over the wire.
-    pub name: String,
+    pub name: Text,
     /// Its type.
     pub ty: EntityId,
     /// The `if` condition.
@@ -257,7 +307,7 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feature {
     /// Its name; `deprecated` and `unstable` have a meaning of their own.
-    pub name: String,
+    pub name: Text,
     /// The `if` condition.
     pub cond: Cond,
 }
@@ -269,7 +319,7 @@ pub enum Cond {
     #[default]
     Always,
     /// A configuration symbol is defined.
-    Symbol(String),
+    Symbol(Text),
     /// All hold.
     All(Vec<Cond>),
     /// At least one holds.
@@ -314,14 +364,34 @@ pub struct FreeDoc {
 }
 
 /// A checked schema.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Schema {
     pub(crate) modules: Vec<Module>,
     pub(crate) entities: Vec<Entity>,
-    pub(crate) index: HashMap<String, EntityId>,
+    /// The entities by name; made when one is asked for.
+    pub(crate) index: OnceLock<HashMap<Text, EntityId>>,
     pub(crate) includes: Vec<Include>,
     pub(crate) free_docs: Vec<FreeDoc>,
     pub(crate) sources: Arc<SourceMap>,
+}
+
+impl PartialEq for Schema {
+    /// The index follows from the entities.
+    fn eq(&self, other: &Schema) -> bool {
+        let Schema {
+            modules,
+            entities,
+            index: _,
+            includes,
+            free_docs,
+            sources,
+        } = self;
+        *modules == other.modules
+            && *entities == other.entities
+            && *includes == other.includes
+            && *free_docs == other.free_docs
+            && *sources == other.sources
+    }
 }
 
 impl Schema {
@@ -348,7 +418,11 @@ impl Schema {
 
     /// The entity of this name, implicit or not.
     pub fn find(&self, name: &str) -> Option<EntityId> {
-        self.index.get(name).copied()
+        let index = self.index.get_or_init(|| {
+            let names = self.entities.iter().map(|entity| entity.name.clone());
+            names.zip((0..).map(EntityId)).collect()
+        });
+        index.get(name).copied()
     }
 
     /// The include directives, in order; repeated ones are among them.

@@ -59,6 +59,17 @@ impl Hash for CName<'_> {
     }
 }
 
+/// The bytes that names may have.
+const IN_NAMES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        byte += 1;
+    }
+    table
+};
+
 /// The name without a downstream prefix (`__RFQDN_`) and without `x-`; none for a malformed one.
 fn stem(name: &str) -> Option<&str> {
     let vendor = name.strip_prefix("__").and_then(|rest| {
@@ -70,8 +81,8 @@ fn stem(name: &str) -> Option<&str> {
     let unprefixed = rest.strip_prefix("x-").or_else(|| rest.strip_prefix("X-"));
     let candidates = [unprefixed, Some(rest)];
     candidates.into_iter().flatten().find(|stem| {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        stem.starts_with(|c: char| c.is_ascii_alphabetic()) && stem.chars().all(fits)
+        let letter = stem.as_bytes().first().is_some_and(u8::is_ascii_alphabetic);
+        letter && stem.bytes().all(|byte| IN_NAMES[usize::from(byte)])
     })
 }
 
@@ -109,14 +120,12 @@ impl<'t> Lower<'_, 't> {
         permit: Permit,
     ) {
         if let Some(stem) = self.stem(name, span, source) {
-            let upper = permit.upper || !stem.contains(|c: char| c.is_ascii_uppercase());
-            let underscore = permit.underscore || !stem.contains('_');
-            self.case(
-                upper && underscore,
-                "not use uppercase or '_'",
-                span,
-                source,
-            );
+            // Each byte is looked at, as that is faster than to stop at the first bad one.
+            let bad = stem.bytes().fold(false, |bad, byte| {
+                let upper = byte.is_ascii_uppercase() & !permit.upper;
+                bad | upper | ((byte == b'_') & !permit.underscore)
+            });
+            self.case(!bad, "not use uppercase or '_'", span, source);
         }
     }
 
@@ -172,8 +181,8 @@ fn is_internal(name: &str) -> bool {
 
 /// A capital first, letters and digits, and a small letter somewhere behind it.
 fn is_camel(stem: &str) -> bool {
-    let mut chars = stem.chars();
-    chars.next().is_some_and(|c| c.is_ascii_uppercase())
-        && chars.clone().all(|c| c.is_ascii_alphanumeric())
-        && chars.any(|c| c.is_ascii_lowercase())
+    let mut bytes = stem.bytes();
+    bytes.next().is_some_and(|byte| byte.is_ascii_uppercase())
+        && bytes.clone().all(|byte| byte.is_ascii_alphanumeric())
+        && bytes.any(|byte| byte.is_ascii_lowercase())
 }

@@ -37,7 +37,7 @@ impl Pragmas {
     }
 
     fn set(&mut self, entry: &Entry<'_>, modern: bool) -> Result<(), Box<Diagnostic>> {
-        match entry.key.as_ref() {
+        match entry.key {
             "doc-required" => self.doc_required = boolean(entry)?,
             "command-name-exceptions" => self.command_names = strings(entry)?,
             "command-returns-exceptions" => self.command_returns = strings(entry)?,

@@ -1,8 +1,11 @@
 //! The entities that every schema has.
 
+use foldhash::{HashMap, HashSet};
+
+use crate::expr::Arena;
 use crate::source::Span;
 
-use super::ast::{RawEnum, Text, TypeRef};
+use super::ast::{RawEnum, TypeRef};
 use super::draft::{Draft, DraftKind, Drafts};
 use super::model::{Builtin, Cond, EnumMember, ModuleId};
 
@@ -31,8 +34,15 @@ const QTYPE: [&str; 7] = [
 
 impl<'t> Drafts<'t> {
     /// The predefined entities.
-    pub(super) fn new() -> Drafts<'t> {
-        let mut drafts = Drafts::default();
+    pub(super) fn new(arena: &'t Arena) -> Drafts<'t> {
+        let mut drafts = Drafts {
+            arena,
+            name: String::new(),
+            list: Vec::new(),
+            index: HashMap::default(),
+            problems: Vec::new(),
+            poisoned: HashSet::default(),
+        };
         for (name, builtin) in BUILTINS {
             drafts.predefine(name, DraftKind::Builtin(builtin));
             let span = Span {
@@ -41,11 +51,12 @@ impl<'t> Drafts<'t> {
                 end: 0,
             };
             let element = TypeRef {
-                name: name.into(),
+                name,
                 array: false,
                 span,
             };
-            drafts.predefine(format!("{name}List"), DraftKind::Array { element });
+            let list = arena.text(&format!("{name}List"));
+            drafts.predefine(list, DraftKind::Array { element });
         }
         let empty = DraftKind::Object {
             base: None,
@@ -54,7 +65,7 @@ impl<'t> Drafts<'t> {
         };
         drafts.predefine("q_empty", empty);
         let value = |name: &str| EnumMember {
-            name: name.to_owned(),
+            name: name.into(),
             cond: Cond::Always,
             features: Vec::new(),
             span: None,
@@ -70,9 +81,9 @@ impl<'t> Drafts<'t> {
         drafts
     }
 
-    fn predefine(&mut self, name: impl Into<Text<'t>>, kind: DraftKind<'t>) {
+    fn predefine(&mut self, name: &'t str, kind: DraftKind<'t>) {
         self.push(Draft {
-            name: name.into(),
+            name,
             module: ModuleId(0),
             span: None,
             head: None,

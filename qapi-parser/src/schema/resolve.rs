@@ -6,16 +6,18 @@ use std::fmt::Display;
 use foldhash::{HashMap, HashSet};
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::source::Span;
+use crate::source::{SourceMap, Span};
 use crate::suggest::nearest;
+use crate::text::Text;
 
 use super::MAX_EXPANSION;
-use super::ast::{Text, TypeRef};
+use super::ast::TypeRef;
+use super::docs::Part;
 use super::draft::{Draft, DraftKind, Drafts};
 use super::features;
-use super::model::{Command, Cond, Entity, EntityId, EntityKind, Enum, Event, ModuleId};
+use super::model::{Command, Cond, Entity, EntityId, EntityKind, Enum, Event, Member, ModuleId};
 use super::pragmas::Pragmas;
-use super::structs::Members;
+use super::structs::Flat;
 
 /// So many problems get a suggestion, which takes a walk over all types.
 const MAX_SUGGESTIONS: usize = 100;
@@ -38,31 +40,38 @@ pub(super) struct Current<'d> {
 #[derive(Debug)]
 pub(super) struct Resolver<'d> {
     pub(super) drafts: &'d [Draft<'d>],
-    pub(super) index: &'d HashMap<Text<'d>, EntityId>,
-    pub(super) poisoned: &'d HashSet<Text<'d>>,
+    pub(super) index: &'d HashMap<&'d str, EntityId>,
+    pub(super) poisoned: &'d HashSet<&'d str>,
+    pub(super) sources: &'d SourceMap,
     pub(super) pragmas: &'d Pragmas,
     pub(super) problems: Vec<Diagnostic>,
     /// Problems of comments, which QEMU finds after all others.
     pub(super) late: Vec<Diagnostic>,
     pub(super) state: Vec<State>,
     pub(super) kinds: Vec<Option<EntityKind>>,
-    pub(super) members: Vec<Option<Members<'d>>>,
+    pub(super) flat: Vec<Option<Flat>>,
+    /// Room for lists of members.
+    pub(super) spare: Vec<Vec<Member>>,
+    /// Room for what a comment is to describe.
+    pub(super) parts: Vec<Part<'d>>,
+    /// Room for the name of an array type.
+    array: String,
     pub(super) current: Current<'d>,
     pub(super) depth: usize,
     /// What has been copied so far, against [`MAX_EXPANSION`].
     pub(super) expansion: usize,
 }
 
-/// The entities, and their ids by name.
-type Resolved = (Vec<Entity>, HashMap<String, EntityId>);
-
 /// Resolves and checks everything; the entities are complete unless there is an error among the
 /// problems.
 pub(super) fn resolve(
     drafts: Drafts<'_>,
+    sources: &SourceMap,
     pragmas: &Pragmas,
-) -> (Option<Resolved>, Vec<Diagnostic>) {
+) -> (Option<Vec<Entity>>, Vec<Diagnostic>) {
     let Drafts {
+        arena: _,
+        name: _,
         list,
         index,
         mut problems,
@@ -73,12 +82,16 @@ pub(super) fn resolve(
         drafts: &list,
         index: &index,
         poisoned: &poisoned,
+        sources,
         pragmas,
         problems: Vec::new(),
         late: Vec::new(),
         state: vec![State::New; count],
         kinds: (0..count).map(|_| None).collect(),
-        members: (0..count).map(|_| None).collect(),
+        flat: (0..count).map(|_| None).collect(),
+        spare: Vec::new(),
+        parts: Vec::new(),
+        array: String::new(),
         current: Current::default(),
         depth: 0,
         expansion: 0,
@@ -91,26 +104,27 @@ pub(super) fn resolve(
     problems.append(&mut resolver.late);
     problems.extend(features::check_count(&list));
     let kinds = resolver.kinds;
-    let entities = finish(list, kinds);
-    let name = |(name, id): (Text<'_>, EntityId)| (name.into_owned(), id);
-    let resolved = entities.map(|list| (list, index.into_iter().map(name).collect()));
-    (resolved, problems)
+    let entities = finish(list, kinds, sources);
+    (entities, problems)
 }
 
 /// The entities, when every one has been resolved.
-fn finish(list: Vec<Draft<'_>>, kinds: Vec<Option<EntityKind>>) -> Option<Vec<Entity>> {
+fn finish(
+    list: Vec<Draft<'_>>,
+    kinds: Vec<Option<EntityKind>>,
+    sources: &SourceMap,
+) -> Option<Vec<Entity>> {
     // An array belongs to the module of its element and exists under the element's condition.
-    let of_elements: Vec<Option<(ModuleId, Cond)>> = kinds
-        .iter()
-        .map(|kind| match kind {
-            Some(EntityKind::Array { element }) => {
-                let element = &list[element.0 as usize];
-                Some((element.module, element.cond.clone()))
-            }
-            _ => None,
-        })
-        .collect();
-    let finish = |((draft, kind), of_element): ((Draft<'_>, Option<EntityKind>), _)| {
+    let of_array = |kind: &Option<EntityKind>| match kind {
+        Some(EntityKind::Array { element }) => {
+            let element = &list[element.0 as usize];
+            Some((element.module, element.cond.clone()))
+        }
+        _ => None,
+    };
+    let of_arrays: Vec<(ModuleId, Cond)> = kinds.iter().filter_map(of_array).collect();
+    let mut of_arrays = of_arrays.into_iter();
+    let finish = |(draft, kind): (Draft<'_>, Option<EntityKind>)| {
         let kind = match (kind, draft.kind) {
             (Some(kind), _) => kind,
             (None, DraftKind::Enum(raw)) => EntityKind::Enum(Enum {
@@ -119,13 +133,16 @@ fn finish(list: Vec<Draft<'_>>, kinds: Vec<Option<EntityKind>>) -> Option<Vec<En
             }),
             (None, _) => return None,
         };
-        let (module, cond) = match of_element {
-            Some(of_element) => of_element,
-            None => (draft.module, draft.cond),
+        let (module, cond) = match kind {
+            EntityKind::Array { .. } => of_arrays.next()?,
+            _ => (draft.module, draft.cond),
         };
         Some(Entity {
-            features: features::finish(&draft.features),
-            name: draft.name.into_owned(),
+            features: features::finish(&draft.features, sources),
+            name: match draft.span {
+                Some(span) => sources.text(span.file, draft.name),
+                None => draft.name.into(),
+            },
             module,
             span: draft.span,
             implicit: draft.implicit,
@@ -134,11 +151,7 @@ fn finish(list: Vec<Draft<'_>>, kinds: Vec<Option<EntityKind>>) -> Option<Vec<En
             kind,
         })
     };
-    list.into_iter()
-        .zip(kinds)
-        .zip(of_elements)
-        .map(finish)
-        .collect()
+    list.into_iter().zip(kinds).map(finish).collect()
 }
 
 impl<'d> Resolver<'d> {
@@ -149,6 +162,11 @@ impl<'d> Resolver<'d> {
             Some(span) => problem.anchor(span, false),
             None => problem,
         });
+    }
+
+    /// A name that is given at `span`.
+    pub(super) fn text(&self, span: Span, name: &str) -> Text {
+        self.sources.text(span.file, name)
     }
 
     /// Counts a copy; false, with an error the first time, when it was one too many.
@@ -189,13 +207,14 @@ impl<'d> Resolver<'d> {
     /// The type that `ty` names; `what` uses it.
     pub(super) fn lookup(&mut self, ty: &TypeRef<'_>, what: &dyn Display) -> Option<EntityId> {
         let drafts = self.drafts;
-        let array;
         let name = match ty.array {
             true => {
-                array = format!("{}List", ty.name);
-                &array
+                self.array.clear();
+                self.array.push_str(ty.name);
+                self.array.push_str("List");
+                self.array.as_str()
             }
-            false => ty.name.as_ref(),
+            false => ty.name,
         };
         let found = self.index.get(name).copied();
         let found = found.filter(|id| drafts[id.0 as usize].is_type());
@@ -218,7 +237,7 @@ impl<'d> Resolver<'d> {
         let is_builtin = |draft: &Draft<'_>| matches!(draft.kind, DraftKind::Builtin(_));
         let types = self.drafts.iter().filter(|draft| draft.is_type());
         let named = types.filter(|draft| !draft.implicit || is_builtin(draft));
-        nearest(name, named.map(|draft| draft.name.as_ref()))
+        nearest(name, named.map(|draft| draft.name))
     }
 
     fn entity(&mut self, id: EntityId, draft: &'d Draft<'d>) {
@@ -263,7 +282,7 @@ impl<'d> Resolver<'d> {
                 let arg_type = data
                     .as_ref()
                     .map(|it| self.argument_type(it, "command", flags.boxed));
-                let ret_type = returns.as_ref().map(|it| self.return_type(&draft.name, it));
+                let ret_type = returns.as_ref().map(|it| self.return_type(draft.name, it));
                 EntityKind::Command(Command {
                     arg_type: arg_type.map_or(Some(None), |id| id.map(Some))?,
                     ret_type: ret_type.map_or(Some(None), |id| id.map(Some))?,

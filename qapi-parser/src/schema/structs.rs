@@ -1,18 +1,20 @@
 //! Object types: bases and members.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use foldhash::HashMap;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Entry, Node};
+use crate::text::Text;
 
 use super::MAX_TYPE_NESTING;
-use super::ast::{DefinitionKind, RawMember, Text, TypeRef};
+use super::ast::{DefinitionKind, RawMember, TypeRef};
 use super::draft::DraftKind;
 use super::features;
 use super::lower::Lower;
-use super::model::{Cond, EntityId, EntityKind, Member, Struct};
+use super::model::{Cond, EntityId, EntityKind, Member, Members, Struct};
 use super::names::CName;
 use super::resolve::{Resolver, State};
 
@@ -53,15 +55,67 @@ impl<'t> Lower<'_, 't> {
 
 /// The members of an object type, those of its base first.
 #[derive(Debug, Default)]
-pub(super) struct Members<'d> {
+pub(super) struct Flat {
     /// The members, until they go into the entity.
     pub(super) list: Vec<Member>,
-    /// The type that each was written in.
-    pub(super) owners: Vec<EntityId>,
-    /// Index by the name in generated C.
-    pub(super) seen: HashMap<CName<'d>, usize>,
+    /// The base, and how many members come from it.
+    pub(super) base: Option<EntityId>,
+    inherited: usize,
+    /// Index by the name in generated C, once they are many.
+    index: Option<Box<HashMap<CText, usize>>>,
     /// What a copy costs.
-    pub(super) weight: usize,
+    weight: usize,
+}
+
+/// A name that is equal to all that are the same in generated C.
+#[derive(Debug, Clone)]
+struct CText(Text);
+
+impl PartialEq for CText {
+    fn eq(&self, other: &Self) -> bool {
+        CName(&self.0) == CName(&other.0)
+    }
+}
+
+impl Eq for CText {}
+
+impl Hash for CText {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        CName(&self.0).hash(state);
+    }
+}
+
+impl Flat {
+    /// Up to so many members are compared one by one.
+    const FEW: usize = 32;
+
+    /// The index of the member of this name in `list`, which has the members.
+    pub(super) fn find(&self, list: &[Member], name: &Text) -> Option<usize> {
+        match list.len() {
+            0..=Self::FEW => {
+                let same =
+                    |one: &Member| one.name.len() == name.len() && CName(&one.name) == CName(name);
+                list.iter().position(same)
+            }
+            _ => self.index.as_ref()?.get(&CText(name.clone())).copied(),
+        }
+    }
+
+    fn push(&mut self, member: Member) {
+        self.list.push(member);
+        let key = |one: &Member| CText(one.name.clone());
+        let len = self.list.len();
+        match (&mut self.index, self.list.last()) {
+            (Some(index), Some(last)) => {
+                index.insert(key(last), len - 1);
+            }
+            (None, _) if len > Self::FEW => {
+                let index = self.list.iter().map(key).zip(0..).collect();
+                self.index = Some(Box::new(index));
+            }
+            _ => {}
+        }
+    }
 }
 
 impl<'d> Resolver<'d> {
@@ -116,34 +170,48 @@ impl<'d> Resolver<'d> {
             return None;
         };
         self.type_features(&draft.features);
-        let mut all = Members::default();
+        let mut all = Flat {
+            list: self.spare.pop().unwrap_or_default(),
+            ..Flat::default()
+        };
         let mut complete = true;
         let base_id = base.as_ref().map(|base| self.base(base, &mut all));
         complete &= base_id != Some(None);
-        let inherited = all.list.len();
         for member in members {
             complete &= self.member(id, member, &mut all).is_some();
         }
-        let local_members = all.list[inherited..].to_vec();
         let kind = match variants {
             None => {
-                let members = std::mem::take(&mut all.list);
-                let base = base_id.flatten();
+                let members = Members::new(all.list.drain(..).collect());
                 Some(EntityKind::Struct(Struct {
-                    base,
-                    local_members,
+                    base: all.base,
+                    local_members: members.from(all.inherited),
                     members,
                 }))
             }
-            Some(variants) if complete => self.variants(base_id.flatten(), variants, &mut all),
+            Some(variants) if complete => self.variants(id, variants, &mut all),
             Some(_) => None,
         };
-        self.members[id.0 as usize] = Some(all);
+        let mut list = std::mem::take(&mut all.list);
+        list.clear();
+        self.spare.push(list);
+        self.flat[id.0 as usize] = Some(all);
         kind.filter(|_| complete)
     }
 
+    /// The type in which a member of the type `id`, which has the members `all`, was written.
+    pub(super) fn owner(&self, id: EntityId, all: &Flat, index: usize) -> EntityId {
+        match all.base.filter(|_| index < all.inherited) {
+            None => id,
+            Some(base) => match &self.flat[base.0 as usize] {
+                Some(all) => self.owner(base, all, index),
+                None => base,
+            },
+        }
+    }
+
     /// Resolves the base and takes over its members.
-    fn base(&mut self, base: &TypeRef<'_>, all: &mut Members<'d>) -> Option<EntityId> {
+    fn base(&mut self, base: &TypeRef<'_>, all: &mut Flat) -> Option<EntityId> {
         let id = self.lookup(base, &"'base'")?;
         let drafts = self.drafts;
         let draft = &drafts[id.0 as usize];
@@ -155,31 +223,27 @@ impl<'d> Resolver<'d> {
         if !self.object(id) {
             return None;
         }
-        let weight = self.members[id.0 as usize].as_ref()?.weight;
+        let weight = self.flat[id.0 as usize].as_ref()?.weight;
         if !self.spend(weight) {
             return None;
         }
-        let of_base = self.members[id.0 as usize].as_ref()?;
+        let of_base = self.flat[id.0 as usize].as_ref()?;
         all.weight = weight;
         all.list.extend_from_slice(self.list(id));
-        all.owners.clone_from(&of_base.owners);
-        all.seen.clone_from(&of_base.seen);
+        all.inherited = all.list.len();
+        all.index.clone_from(&of_base.index);
+        all.base = Some(id);
         Some(id)
     }
 
-    fn member(
-        &mut self,
-        owner: EntityId,
-        member: &'d RawMember<'d>,
-        all: &mut Members<'d>,
-    ) -> Option<()> {
-        let what = self.describe_member(&member.name, owner);
+    fn member(&mut self, owner: EntityId, member: &RawMember<'d>, all: &mut Flat) -> Option<()> {
+        let what = self.describe_member(member.name, owner);
         let ty = self.lookup(&member.ty, &what);
         self.feature_clashes(&member.features);
-        let key = CName(&member.name);
-        if let Some(&other) = all.seen.get(&key) {
+        let name = self.text(member.span, member.name);
+        if let Some(other) = all.find(&all.list, &name) {
             let found = &all.list[other];
-            let described = self.describe_member(&found.name, all.owners[other]);
+            let described = self.describe_member(&found.name, self.owner(owner, all, other));
             let message = format!("{what} collides with {described}");
             let mut problem = Diagnostic::error(Code::Collision, message, member.span);
             if let Some(span) = found.span {
@@ -188,15 +252,13 @@ impl<'d> Resolver<'d> {
             self.report(problem);
             return None;
         }
-        all.seen.insert(key, all.list.len());
-        all.owners.push(owner);
         all.weight += weight(&member.cond) + member.features.len();
-        all.list.push(Member {
-            name: member.name.to_string(),
+        all.push(Member {
+            name,
             ty: ty?,
             optional: member.optional,
             cond: member.cond.clone(),
-            features: features::finish(&member.features),
+            features: features::finish(&member.features, self.sources),
             span: Some(member.span),
         });
         Some(())
@@ -218,7 +280,7 @@ impl<'d> Resolver<'d> {
     {
         MemberName {
             name,
-            owner: &self.drafts[owner.0 as usize].name,
+            owner: self.drafts[owner.0 as usize].name,
             here: self.current.draft.and_then(|draft| draft.context.as_ref()),
         }
     }
@@ -236,7 +298,7 @@ pub(super) struct MemberName<'d> {
     name: &'d str,
     owner: &'d str,
     /// The definition that the message is about.
-    here: Option<&'d (&'static str, Text<'d>)>,
+    here: Option<&'d (&'static str, &'d str)>,
 }
 
 impl fmt::Display for MemberName<'_> {
@@ -250,7 +312,7 @@ impl fmt::Display for MemberName<'_> {
             _ => ("member", "type", self.owner),
         };
         write!(f, "{role} '{}'", self.name)?;
-        match self.here.is_some_and(|(_, here)| here == owner) {
+        match self.here.is_some_and(|(_, here)| *here == owner) {
             true => Ok(()),
             false => write!(f, " of {kind} '{owner}'"),
         }

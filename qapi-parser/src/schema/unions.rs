@@ -8,11 +8,10 @@ use crate::suggest::nearest;
 
 use super::ast::{DefinitionKind, RawBranch, RawVariants};
 use super::draft::DraftKind;
-use super::lower::Lower;
-use super::model::{Branch, Cond, EntityId, EntityKind, EnumMember, Union};
-use super::names::CName;
+use super::lower::{Lower, collect};
+use super::model::{Branch, Cond, EntityId, EntityKind, EnumMember, Members, Union};
 use super::resolve::Resolver;
-use super::structs::{Members, weight};
+use super::structs::{Flat, weight};
 
 impl<'t> Lower<'_, 't> {
     pub(super) fn union(
@@ -28,7 +27,7 @@ impl<'t> Lower<'_, 't> {
         let base = self.data(node.get("base")?, &"'base'", Some(name));
         let discriminator = node.get("discriminator")?;
         let tag = match &discriminator.value {
-            Value::Str(tag) => Some(tag.clone()),
+            Value::Str(tag) => Some(*tag),
             _ => None,
         };
         if tag.is_none() {
@@ -52,11 +51,11 @@ impl<'d> Resolver<'d> {
     /// Resolves the discriminator and the branches of the union at hand.
     pub(super) fn variants(
         &mut self,
-        base: Option<EntityId>,
-        variants: &'d RawVariants<'d>,
-        common: &mut Members<'d>,
+        id: EntityId,
+        variants: &RawVariants<'d>,
+        common: &mut Flat,
     ) -> Option<EntityKind> {
-        let tag = self.tag(variants, common)?;
+        let tag = self.tag(id, variants, common)?;
         let tag_type = common.list[tag].ty;
         let drafts = self.drafts;
         let DraftKind::Enum(values) = &drafts[tag_type.0 as usize].kind else {
@@ -71,11 +70,7 @@ impl<'d> Resolver<'d> {
                 variants.tag_span,
             ));
         }
-        let written: HashSet<&str> = variants
-            .branches
-            .iter()
-            .map(|one| one.name.as_ref())
-            .collect();
+        let written: HashSet<&str> = variants.branches.iter().map(|one| one.name).collect();
         let cost = values.members.iter().map(|value| weight(&value.cond)).sum();
         if !self.spend(cost) {
             return None;
@@ -91,10 +86,10 @@ impl<'d> Resolver<'d> {
             cond: value.cond.clone(),
             span: None,
         }));
-        self.branch_clashes(&branches, common);
-        let members = std::mem::take(&mut common.list);
+        self.branch_clashes(id, &branches, common);
+        let members = Members::new(common.list.drain(..).collect());
         Some(EntityKind::Union(Union {
-            base: base?,
+            base: common.base?,
             members,
             tag,
             tag_type,
@@ -103,10 +98,9 @@ impl<'d> Resolver<'d> {
     }
 
     /// The index of the discriminator among the members.
-    fn tag(&mut self, variants: &RawVariants<'_>, common: &Members<'_>) -> Option<usize> {
+    fn tag(&mut self, id: EntityId, variants: &RawVariants<'_>, common: &Flat) -> Option<usize> {
         let RawVariants { tag, tag_span, .. } = variants;
-        let found = common.seen.get(&CName(tag)).copied();
-        let Some(index) = found.filter(|&index| common.list[index].name == *tag) else {
+        let Some(index) = common.list.iter().position(|one| one.name == *tag) else {
             let message = format!("discriminator '{tag}' is not a member of 'base'");
             let mut problem = Diagnostic::error(Code::BadDiscriminator, message, *tag_span);
             let members = common.list.iter().map(|member| member.name.as_str());
@@ -118,7 +112,7 @@ impl<'d> Resolver<'d> {
         };
         let member = &common.list[index];
         let drafts = self.drafts;
-        let owner = &drafts[common.owners[index].0 as usize];
+        let owner = &drafts[self.owner(id, common, index).0 as usize];
         let base = match owner.implicit {
             true => "'base'".to_owned(),
             false => format!("base type '{}'", owner.name),
@@ -151,7 +145,7 @@ impl<'d> Resolver<'d> {
         let known: HashSet<&str> = values.iter().map(|value| value.name.as_str()).collect();
         let branch = |branch: &RawBranch| {
             let ty = self.branch(branch, &known, tag_type)?;
-            let (case, cond) = (branch.name.to_string(), branch.cond.clone());
+            let (case, cond) = (self.text(branch.span, branch.name), branch.cond.clone());
             Some(Branch {
                 case,
                 ty,
@@ -159,7 +153,9 @@ impl<'d> Resolver<'d> {
                 span: Some(branch.span),
             })
         };
-        variants.branches.iter().filter_map(branch).collect()
+        // Those that are implied come behind them.
+        let count = values.len().max(variants.branches.len());
+        collect(count, variants.branches.iter().filter_map(branch))
     }
 
     fn branch(
@@ -171,11 +167,11 @@ impl<'d> Resolver<'d> {
         let what = format_args!("branch '{}'", branch.name);
         let ty = self.lookup(&branch.ty, &what)?;
         let drafts = self.drafts;
-        if !known.contains(branch.name.as_ref()) {
+        if !known.contains(branch.name) {
             let values = drafts[tag_type.0 as usize].describe();
             let message = format!("{what} is not a value of {values}");
             let problem = Diagnostic::error(Code::UnknownBranch, message, branch.span);
-            let meant = nearest(&branch.name, known.iter().copied());
+            let meant = nearest(branch.name, known.iter().copied());
             self.report(match meant {
                 Some(meant) => problem.help(format!("did you mean '{meant}'?")),
                 None => problem,
@@ -193,13 +189,13 @@ impl<'d> Resolver<'d> {
 
     /// Refuses members of branches that have the name of a common member. What a branch that is a
     /// union has in its own branches counts too; each type is looked at once.
-    fn branch_clashes(&mut self, branches: &[Branch], common: &Members<'_>) {
+    fn branch_clashes(&mut self, union: EntityId, branches: &[Branch], common: &Flat) {
         let mut visited = HashSet::default();
         for branch in branches {
             let mut stack = vec![branch.ty];
             while let Some(id) = stack.pop() {
                 if visited.insert(id) && self.spend(1) {
-                    self.common_clash(id, common, branch);
+                    self.common_clash(id, union, common, branch);
                     if let Some(EntityKind::Union(inner)) = &self.kinds[id.0 as usize] {
                         stack.extend(inner.branches.iter().rev().map(|branch| branch.ty));
                     }
@@ -208,15 +204,13 @@ impl<'d> Resolver<'d> {
         }
     }
 
-    fn common_clash(&mut self, id: EntityId, common: &Members<'_>, branch: &Branch) {
-        let Some(members) = &self.members[id.0 as usize] else {
+    fn common_clash(&mut self, id: EntityId, union: EntityId, common: &Flat, branch: &Branch) {
+        let Some(members) = &self.flat[id.0 as usize] else {
             return;
         };
         let find = |(index, member): (usize, &super::model::Member)| {
-            common
-                .seen
-                .get(&CName(&member.name))
-                .map(|&other| (index, other))
+            let other = common.find(&common.list, &member.name)?;
+            Some((index, other))
         };
         let Some((index, other)) = self.list(id).iter().enumerate().find_map(find) else {
             return;
@@ -224,8 +218,8 @@ impl<'d> Resolver<'d> {
         let (mine, theirs) = (&self.list(id)[index], &common.list[other]);
         let message = format!(
             "{} collides with {}",
-            self.describe_member(&mine.name, members.owners[index]),
-            self.describe_member(&theirs.name, common.owners[other])
+            self.describe_member(&mine.name, self.owner(id, members, index)),
+            self.describe_member(&theirs.name, self.owner(union, common, other))
         );
         let place = branch.span.or(mine.span).or(theirs.span);
         let Some(place) = place else { return };

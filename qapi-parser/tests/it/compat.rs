@@ -278,6 +278,84 @@ fn a_member_that_moves_into_a_branch_is_there_no_longer_for_certain() {
     );
 }
 
+/// Both ways: as arguments and as data.
+fn both_ways(members: &str, branches: &str) -> String {
+    format!(
+        "{COMMON} {{ 'struct': 'Xy', 'base': 'One', 'data': {{ 'y': 'int' }} }}
+         {{ 'struct': 'Ys', 'data': {{ 'y': 'int' }} }}
+         {{ 'struct': 'Base', 'data': {{ 'kind': 'Ab', 'x': 'int' }} }}
+         {{ 'union': 'Uu', 'base': {members}, 'discriminator': 'kind', 'data': {branches} }}
+         {{ 'command': 'c', 'data': 'Uu', 'boxed': true }} {{ 'event': 'E', 'data': 'Uu', 'boxed': true }}"
+    )
+}
+
+#[test]
+fn members_that_all_branches_share_may_move_to_the_common_part_and_back() {
+    let apart = both_ways("{ 'kind': 'Ab' }", "{ 'a': 'One', 'b': 'Xy' }");
+    let together = both_ways("{ 'kind': 'Ab', 'x': 'int' }", "{ 'b': 'Ys' }");
+    let in_base = both_ways("'Base'", "{ 'b': 'Ys' }");
+    for (old, new) in [
+        (&apart, &together),
+        (&together, &apart),
+        (&apart, &in_base),
+        (&in_base, &together),
+    ] {
+        let report = report(old, new);
+        assert_eq!(report.worst(), None, "{report}");
+    }
+}
+
+#[test]
+fn a_member_of_some_branches_that_becomes_common_is_new_to_the_others() {
+    let apart = both_ways("{ 'kind': 'Ab' }", "{ 'a': 'One', 'b': 'Ys' }");
+    let together = both_ways("{ 'kind': 'Ab', 'x': 'int' }", "{ 'b': 'Ys' }");
+    let found = report(&apart, &together);
+    let found = found.changes.iter();
+    let found = found.map(|one| (one.impact, one.path.as_str(), one.kind));
+    let expected = [
+        (Breaking, "c.arguments(b).x", MandatoryMemberAdded),
+        (Compatible, "E.data(b).x", MandatoryMemberAdded),
+    ];
+    assert!(found.eq(expected));
+}
+
+#[test]
+fn branches_that_end_leave_their_members_common_and_optional() {
+    let old = both_ways("{ 'kind': 'Ab' }", "{ 'a': 'One', 'b': 'One' }");
+    let new = format!(
+        "{COMMON} {{ 'command': 'c', 'data': {{ 'kind': 'Ab', '*x': 'int' }} }}
+         {{ 'event': 'E', 'data': {{ 'kind': 'Ab', 'x': 'int' }} }}"
+    );
+    let report = report(&old, &new);
+    assert_eq!(report.worst(), Some(Compatible), "{report}");
+}
+
+#[test]
+fn a_new_tag_says_all_that_there_is_to_say_of_the_branches_of_arguments() {
+    let new = union(
+        "'a': 'One'",
+        "{ 'command': 'c', 'data': 'Uu', 'boxed': true }",
+    );
+    let change = only(&sent("{ }"), &new);
+    assert_eq!(
+        change,
+        is(Breaking, "c.arguments.kind", MandatoryMemberAdded)
+    );
+}
+
+#[test]
+fn names_with_x_are_unstable_in_schemas_that_do_not_know_the_feature() {
+    let old = "{ 'command': 'x-try', 'data': { 'x-m': 'int' } }";
+    assert_eq!(only(old, ""), is(Risky, "x-try", CommandRemoved));
+    let marked = "{ 'command': 'x-try', 'features': [ 'unstable' ], 'data': { 'x-m': 'int' } }";
+    assert_eq!(report(old, marked).worst(), None);
+    let member = only(&sent("{ 'x-m': 'int' }"), &sent("{ }"));
+    assert_eq!(member, is(Risky, "c.arguments.x-m", MemberRemoved));
+    let knows = "{ 'command': 'd', 'features': [ 'unstable' ] }";
+    let removed = only(&format!("{knows} {old}"), knows);
+    assert_eq!(removed, is(Breaking, "x-try", CommandRemoved));
+}
+
 #[test]
 fn features_conditions_and_flags_are_told() {
     let plain = "{ 'command': 'c' }";
@@ -385,4 +463,39 @@ fn releases_differ_as_their_schemas_say() {
     let gone = |one: &&Change| one.kind == CommandRemoved;
     assert_eq!(report.with(Breaking).filter(gone).count(), 0);
     assert_eq!(compare(&new, &new).worst(), None);
+}
+
+/// How many breaking changes there are from each release to the next. All of them were read: they
+/// are so on the wire.
+#[test]
+fn neighbouring_releases_break_where_the_wire_does() {
+    let Some(folder) = corpus::folder("releases") else {
+        return;
+    };
+    let breaking = |names: &[&str]| -> Vec<usize> {
+        let load = |name: &&str| check_file(folder.join(name)).schema.unwrap();
+        let schemas: Vec<Schema> = names.iter().map(load).collect();
+        let pairs = schemas.windows(2);
+        pairs
+            .map(|pair| compare(&pair[0], &pair[1]).with(Breaking).count())
+            .collect()
+    };
+    let monitor = [
+        "v1.0/qapi-schema.json",
+        "v1.2.0/qapi-schema.json",
+        "v1.7.0/qapi-schema.json",
+        "v2.4.0/qapi-schema.json",
+        "v2.8.0/qapi-schema.json",
+        "v3.1.0/qapi/qapi-schema.json",
+        "v5.2.0/qapi/qapi-schema.json",
+        "v7.2.0/qapi/qapi-schema.json",
+        "v9.0.0/qapi/qapi-schema.json",
+        "10.0.2/qapi/qapi-schema.json",
+    ];
+    assert_eq!(breaking(&monitor), [0, 0, 1, 5, 24, 6, 6, 1, 5]);
+    let agent = [
+        "v1.7.0", "v2.4.0", "v2.8.0", "v3.1.0", "v5.2.0", "v9.0.0", "10.0.2",
+    ];
+    let agent = agent.map(|tag| format!("{tag}/qga/qapi-schema.json"));
+    assert_eq!(breaking(&agent.each_ref().map(String::as_str)), [0; 6]);
 }

@@ -127,7 +127,7 @@ fn a_condition_in_c_becomes_an_expression() {
     let text = "{ 'command': 'c', 'if': 'defined(A) && !defined( B ) || defined(C)' }";
     let outcome = check_str("a.json", text);
     let schema = outcome.schema.unwrap();
-    let symbol = |name: &str| Cond::Symbol(name.to_owned());
+    let symbol = |name: &str| Cond::Symbol(name.into());
     let both = Cond::All(vec![symbol("A"), Cond::Not(Box::new(symbol("B")))]);
     let expected = Cond::Any(vec![both, symbol("C")]);
     assert_eq!(schema.entity(schema.find("c").unwrap()).cond, expected);

@@ -44,7 +44,7 @@ impl Dump<'_> {
     }
 
     fn name(&self, id: EntityId) -> String {
-        self.schema.entity(id).name.clone()
+        self.schema.entity(id).name.to_string()
     }
 
     fn entity(&mut self, entity: &Entity) {

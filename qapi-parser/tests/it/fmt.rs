@@ -67,7 +67,7 @@ fn malformed_text_is_refused_with_its_place() {
 }
 
 /// All that a schema says, without places.
-fn meaning(schema: &Schema) -> String {
+pub(crate) fn meaning(schema: &Schema) -> String {
     let mut out = dump(schema);
     for entity in schema.entities() {
         let Some(doc) = &entity.doc else { continue };
@@ -147,7 +147,7 @@ const TOKENS: &str = "{ 'enum' : 'Mode' , 'data' : [ 'slow' , { 'name' : 'fast' 
     { 'union' : 'Plan' , 'base' : 'Base' , 'discriminator' : 'mode' , 'data' : { 'slow' : 'Slow' } } \
     { 'command' : 'go' , 'data' : 'Plan' , 'boxed' : true , 'returns' : [ 'Base' ] , 'allow-oob' : true }";
 
-fn comments(text: &str) -> Vec<&str> {
+pub(crate) fn comments(text: &str) -> Vec<&str> {
     let found = text
         .lines()
         .filter_map(|line| line.find('#').map(|at| &line[at..]));

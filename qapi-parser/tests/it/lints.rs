@@ -4,7 +4,7 @@ use std::path::Path;
 
 use qapi_parser::lint::LINTS;
 use qapi_parser::{
-    Code, Diagnostic, Format, FsLoader, MemoryLoader, Options, Outcome, check, check_str,
+    Code, Diagnostic, Format, FsLoader, Loader, MemoryLoader, Options, Outcome, check, check_str,
 };
 
 use crate::corpus;
@@ -139,5 +139,57 @@ fn slips_get_the_name_that_was_meant() {
             .filter_map(|one| one.help.as_deref());
         let helps: Vec<&str> = helps.collect();
         assert!(helps.contains(&help), "{text}: {helps:?}");
+    }
+}
+
+#[test]
+fn a_schema_file_that_no_include_reaches_is_told() {
+    let files = [
+        (
+            "s/root.json",
+            "{ 'include': 'a.json' }\n{ 'include': 'b.json' }\n{ 'include': 'sub/c.json' }",
+        ),
+        ("s/a.json", "{ 'command': 'a' }"),
+        ("s/b.json", "{ 'include': 'a.json' }"),
+        ("s/sub/c.json", "{ 'command': 'c' }"),
+        (
+            "s/left.json",
+            "# a comment\n##\n# = Title\n##\n{ 'command': 'left' }",
+        ),
+        // None of these: another format, another ending, nothing in it, a folder with one file.
+        ("s/data.json", "{ \"command\": \"x\" }"),
+        ("s/notes.txt", "{ 'command': 'x' }"),
+        ("s/empty.json", "# nothing\n"),
+        ("s/sub/alone.json", "{ 'command': 'x' }"),
+        ("other.json", "{ 'command': 'x' }"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut memory = MemoryLoader::new();
+    std::fs::create_dir_all(folder.path().join("s/sub")).unwrap();
+    for (name, text) in files {
+        memory = memory.file(name, text);
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let expected = |path: &Path| {
+        let path = path.join("left.json");
+        format!(
+            "warning[QAPI0074]: no include directive reaches '{}'\n",
+            path.display()
+        )
+    };
+    let run = |root: &Path, loader: &dyn Loader, options: &Options| {
+        check(&root.join("root.json"), loader, options)
+    };
+    let on_disk = folder.path().join("s");
+    let cases: [(&Path, &dyn Loader); 2] =
+        [(Path::new("s"), &memory), (&on_disk, &FsLoader::new())];
+    for (root, loader) in cases {
+        let outcome = run(root, loader, &Options::new());
+        assert_eq!(outcome.render(Format::Short), expected(root));
+        assert!(outcome.schema.is_some());
+        let quiet = run(root, loader, &Options::new().allow(Code::UnreachedFile));
+        assert_eq!(quiet.render(Format::Short), "");
+        let strict = run(root, loader, &Options::new().deny(Code::UnreachedFile));
+        assert!(strict.schema.is_none());
     }
 }

@@ -12,6 +12,7 @@ mod dialects;
 mod dump;
 mod errors;
 mod fmt;
+mod generated;
 mod lints;
 mod loaders;
 mod oracle;

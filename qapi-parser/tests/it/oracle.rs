@@ -43,7 +43,7 @@ impl Dump<'_> {
     fn entity(&self, entity: &Entity) -> Value {
         let mut out = Map::new();
         let module = &self.schema.module(entity.module).name;
-        out.insert("name".into(), json!(entity.name));
+        out.insert("name".into(), json!(entity.name.as_str()));
         out.insert("module".into(), json!(module));
         out.insert("implicit".into(), json!(entity.implicit));
         out.insert(
@@ -54,7 +54,10 @@ impl Dump<'_> {
         put_features(&mut out, &entity.features);
         out.insert(
             "doc".into(),
-            entity.doc.as_ref().map_or(Value::Null, |doc| self.doc(doc)),
+            entity
+                .doc
+                .as_deref()
+                .map_or(Value::Null, |doc| self.doc(doc)),
         );
         let kind = self.kind(&entity.kind, &mut out);
         out.insert("kind".into(), json!(kind));
@@ -64,7 +67,9 @@ impl Dump<'_> {
     fn doc(&self, doc: &Doc) -> Value {
         let mut out = self.place(doc.span.unwrap());
         let names = |list: &[qapi_parser::doc::Description]| {
-            list.iter().map(|one| one.name.clone()).collect::<Vec<_>>()
+            list.iter()
+                .map(|one| one.name.to_string())
+                .collect::<Vec<_>>()
         };
         out["members"] = json!(names(&doc.members));
         out["features"] = json!(names(&doc.features));
@@ -78,10 +83,10 @@ impl Dump<'_> {
         match kind {
             EntityKind::Builtin(_) => "builtin",
             EntityKind::Enum(it) => {
-                out.insert("prefix".into(), json!(it.prefix));
+                out.insert("prefix".into(), json!(it.prefix.as_deref()));
                 let members = it.members.iter().map(|member| {
                     let mut out = Map::new();
-                    out.insert("name".into(), json!(member.name));
+                    out.insert("name".into(), json!(member.name.as_str()));
                     put_cond(&mut out, &member.cond);
                     put_features(&mut out, &member.features);
                     Value::Object(out)
@@ -103,7 +108,7 @@ impl Dump<'_> {
                 out.insert("base".into(), json!(self.name(it.base)));
                 out.insert("local-members".into(), json!([]));
                 out.insert("members".into(), self.members(&it.members));
-                out.insert("tag".into(), json!(it.members[it.tag].name));
+                out.insert("tag".into(), json!(it.members[it.tag].name.as_str()));
                 out.insert("tag-type".into(), json!(self.name(it.tag_type)));
                 let branches = it.branches.iter().map(|branch| self.branch(branch));
                 out.insert("branches".into(), branches.collect());
@@ -112,7 +117,7 @@ impl Dump<'_> {
             EntityKind::Alternate(it) => {
                 let alternatives = it.alternatives.iter().map(|one| {
                     let mut out = Map::new();
-                    out.insert("name".into(), json!(one.name));
+                    out.insert("name".into(), json!(one.name.as_str()));
                     out.insert("type".into(), json!(self.name(one.ty)));
                     put_cond(&mut out, &one.cond);
                     Value::Object(out)
@@ -142,7 +147,7 @@ impl Dump<'_> {
     fn members(&self, members: &[Member]) -> Value {
         let member = |member: &Member| {
             let mut out = Map::new();
-            out.insert("name".into(), json!(member.name));
+            out.insert("name".into(), json!(member.name.as_str()));
             out.insert("type".into(), json!(self.name(member.ty)));
             out.insert("optional".into(), json!(member.optional));
             put_cond(&mut out, &member.cond);
@@ -154,7 +159,7 @@ impl Dump<'_> {
 
     fn branch(&self, branch: &Branch) -> Value {
         let mut out = Map::new();
-        out.insert("case".into(), json!(branch.case));
+        out.insert("case".into(), json!(branch.case.as_str()));
         out.insert("type".into(), json!(self.name(branch.ty)));
         put_cond(&mut out, &branch.cond);
         Value::Object(out)
@@ -192,7 +197,7 @@ fn cond(cond: &Cond) -> Value {
     let list = |terms: &[Cond]| terms.iter().map(self::cond).collect::<Value>();
     match cond {
         Cond::Always => Value::Null,
-        Cond::Symbol(name) => json!(name),
+        Cond::Symbol(name) => json!(name.as_str()),
         Cond::All(terms) => json!({ "all": list(terms) }),
         Cond::Any(terms) => json!({ "any": list(terms) }),
         Cond::Not(term) => json!({ "not": self::cond(term) }),
@@ -208,7 +213,7 @@ fn put_cond(out: &mut Map<String, Value>, of: &Cond) {
 fn put_features(out: &mut Map<String, Value>, features: &[Feature]) {
     let feature = |feature: &Feature| {
         let mut out = Map::new();
-        out.insert("name".into(), json!(feature.name));
+        out.insert("name".into(), json!(feature.name.as_str()));
         put_cond(&mut out, &feature.cond);
         Value::Object(out)
     };
@@ -316,7 +321,7 @@ fn compare_docs(name: &str, root: &str) {
     let of_entities = schema
         .entities()
         .iter()
-        .filter_map(|entity| entity.doc.as_ref());
+        .filter_map(|entity| entity.doc.as_deref());
     let mut docs: Vec<&Doc> = free.chain(of_entities).collect();
     docs.sort_by_key(|doc| doc.span);
     let mut expected: Vec<&Value> = expected.iter().collect();
@@ -332,18 +337,26 @@ fn compare_docs(name: &str, root: &str) {
     });
     assert_eq!(docs.len(), expected.len());
     for (doc, expected) in docs.iter().zip(expected) {
-        assert_eq!(json!(doc.symbol), expected["symbol"]);
-        assert_eq!(json!(doc.body), expected["body"], "{:?}", doc.symbol);
+        assert_eq!(json!(doc.symbol.as_deref()), expected["symbol"]);
+        assert_eq!(
+            json!(doc.body.as_str()),
+            expected["body"],
+            "{:?}",
+            doc.symbol
+        );
         for (list, expected) in [(&doc.members, "args"), (&doc.features, "features")]
             .map(|(list, key)| (list, expected[key].as_object().unwrap()))
         {
             for description in list {
-                assert_eq!(json!(description.text), expected[&description.name]);
+                assert_eq!(
+                    json!(description.text.as_str()),
+                    expected[description.name.as_str()]
+                );
             }
         }
         let sections = doc.sections.iter();
         let sections: Value = sections
-            .map(|it| json!({ "kind": kind_name(it.kind), "text": it.text }))
+            .map(|it| json!({ "kind": kind_name(it.kind), "text": it.text.as_str() }))
             .collect();
         assert_eq!(sections, expected["sections"], "{:?}", doc.symbol);
     }

@@ -40,6 +40,12 @@ texts! {
          \x20   ##\n\
          \x20   { 'struct': 'Point', 'data': { 'x': 'int' } }",
         "Describe the member. The lint is off by default.";
+    UnreachedFile:
+        "A file looks like a part of the schema, but no 'include' leads to it. Looked at\n\
+         are '.json' files that start as a schema does, in the folder of the root file\n\
+         and those below it, where the schema has at least two included files already.",
+        "(no short example)",
+        "Include the file, or keep it in another folder.";
     Lifted:
         "A form of an older QEMU was read as today's form of the same thing. Nothing is\n\
          wrong, but today's QEMU would refuse it.",
