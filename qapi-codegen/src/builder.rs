@@ -8,7 +8,7 @@ use qapi_parser::{FsLoader, Loader, Severity};
 
 use crate::error::Error;
 use crate::generator::Generator;
-use crate::options::{Conditions, Layout, Options};
+use crate::options::{Conditions, Handlers, Layout, Options};
 use crate::output::{self, Output};
 use crate::pattern::Pattern;
 use crate::rust;
@@ -20,6 +20,7 @@ pub fn configure() -> Builder {
             layout: Layout::Single,
             ..Options::default()
         },
+        include_dirs: Vec::new(),
         out_dir: None,
         emit_rerun_if_changed: env::var_os("CARGO").is_some(),
     }
@@ -50,6 +51,7 @@ pub fn compile(schema: impl AsRef<Path>) -> Result<(), Error> {
 #[derive(Debug, Clone)]
 pub struct Builder {
     options: Options,
+    include_dirs: Vec<PathBuf>,
     out_dir: Option<PathBuf>,
     emit_rerun_if_changed: bool,
 }
@@ -63,7 +65,7 @@ impl Builder {
             Conditions::Evaluate(symbols) => {
                 symbols.insert(symbol.into());
             }
-            Conditions::Keep => {
+            Conditions::Keep | Conditions::Cfg => {
                 self.options.conditions = Conditions::Evaluate([symbol.into()].into())
             }
         }
@@ -74,6 +76,14 @@ impl Builder {
     #[must_use]
     pub fn conditions(mut self, conditions: Conditions) -> Self {
         self.options.conditions = conditions;
+        self
+    }
+
+    /// Looks in this folder, too, for included files that are not beside the including one. May be
+    /// repeated; the first folder that has the file counts.
+    #[must_use]
+    pub fn include_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.include_dirs.push(folder.into());
         self
     }
 
@@ -106,6 +116,36 @@ impl Builder {
     pub fn type_attribute(mut self, name: impl Into<String>, attribute: impl Into<String>) -> Self {
         let entry = (Pattern::new(name), attribute.into());
         self.options.type_attributes.push(entry);
+        self
+    }
+
+    /// Puts an attribute in front of members of structs and values of enumerations, and the variants that
+    /// unions have for them. The name is that of the type, a dot, and that of the member or value; it may
+    /// start or end with `*`. Attributes add up.
+    #[must_use]
+    pub fn field_attribute(
+        mut self,
+        name: impl Into<String>,
+        attribute: impl Into<String>,
+    ) -> Self {
+        let entry = (Pattern::new(name), attribute.into());
+        self.options.field_attributes.push(entry);
+        self
+    }
+
+    /// Gives types, commands and events of this name in the schema another name in Rust. With the name of
+    /// a type, command or event, a dot, and that of a member or value, it is for that one.
+    #[must_use]
+    pub fn rename(mut self, name: impl Into<String>, rust: impl Into<String>) -> Self {
+        self.options.renames.push((name.into(), rust.into()));
+        self
+    }
+
+    /// Where the generated code finds `qmp-runtime`, such as `::vmm::qmp_runtime` where that crate
+    /// re-exports it; `::qmp_runtime` by default.
+    #[must_use]
+    pub fn runtime_path(mut self, path: impl Into<String>) -> Self {
+        self.options.runtime_path = path.into();
         self
     }
 
@@ -152,6 +192,22 @@ impl Builder {
     #[must_use]
     pub fn format(mut self, yes: bool) -> Self {
         self.options.format = yes;
+        self
+    }
+
+    /// Puts each module of the schema behind a Cargo feature of its name, and what servers need behind
+    /// `server`; not done by default. With [`Layout::Folder`], the file `features.toml` has the table of
+    /// features for `Cargo.toml`.
+    #[must_use]
+    pub fn module_features(mut self, yes: bool) -> Self {
+        self.options.module_features = yes;
+        self
+    }
+
+    /// What the handler traits are like; their methods block by default.
+    #[must_use]
+    pub fn handlers(mut self, handlers: Handlers) -> Self {
+        self.options.handlers = handlers;
         self
     }
 
@@ -227,7 +283,10 @@ impl Builder {
     }
 
     fn check_and_generate(self, schema: &Path, loader: &dyn Loader) -> Result<Output, Error> {
-        let outcome = qapi_parser::check(schema, loader, &qapi_parser::Options::new());
+        let options = qapi_parser::Options::new();
+        let folders = self.include_dirs.iter();
+        let options = folders.fold(options, |options, folder| options.include_dir(folder));
+        let outcome = qapi_parser::check(schema, loader, &options);
         let renderer = qapi_parser::Renderer::new(&outcome.sources, qapi_parser::Format::Short);
         let known = outcome
             .diagnostics
@@ -281,10 +340,12 @@ fn default_name(schema: &Path) -> String {
     )
 }
 
-/// Cargo runs the script again when one of these files changes, or appears.
+/// Cargo runs the script again when one of these files changes. What is not there counts as changed
+/// every time, so that is told only where it may be missed.
 fn tell_cargo(inputs: &[PathBuf], output: &Result<Output, Error>) {
     let mut lines = String::new();
-    for input in inputs {
+    let wanted = |input: &&PathBuf| output.is_err() || input.exists();
+    for input in inputs.iter().filter(wanted) {
         lines += &format!("cargo::rerun-if-changed={}\n", input.display());
     }
     for warning in output.iter().flat_map(|output| &output.warnings) {

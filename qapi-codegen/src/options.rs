@@ -14,16 +14,32 @@ pub enum Conditions {
     /// What has a condition is generated if it holds with these configuration symbols defined and
     /// all others not.
     Evaluate(BTreeSet<String>),
+    /// What has a condition is generated with it, as `#[cfg(feature = "config-linux")]` for
+    /// `CONFIG_LINUX`: the user's features choose. A constant `CONDITIONS` tells the router which hold.
+    Cfg,
 }
 
 impl Conditions {
     /// Whether something with this condition is to be generated.
     pub(crate) fn hold(&self, cond: &qapi_parser::schema::Cond) -> bool {
         match self {
-            Conditions::Keep => true,
+            Conditions::Keep | Conditions::Cfg => true,
             Conditions::Evaluate(symbols) => cond.eval(&|name| symbols.contains(name)),
         }
     }
+}
+
+/// What the handler traits are like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Handlers {
+    /// Methods that take `&mut self`, and `&self` for commands that may run out of band.
+    #[default]
+    Blocking,
+    /// `async` methods that take `&self`.
+    Async,
+    /// There are none, and no introspection data: for clients.
+    None,
 }
 
 /// How the output is spread over files.
@@ -36,6 +52,9 @@ pub enum Layout {
     /// One file with all modules inside, which `include!` takes from anywhere.
     Single,
 }
+
+/// Where the generated code finds the runtime, unless it is told otherwise.
+pub(crate) const DEFAULT_RUNTIME: &str = "::qmp_runtime";
 
 /// What is generated; without any patterns, everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,7 +80,17 @@ pub struct Options {
     pub doc_comments: bool,
     /// Whether the output is laid out for reading. It takes most of the time.
     pub format: bool,
+    /// Whether each module of the schema stands behind a Cargo feature of its name, and what servers
+    /// need behind `server`. With the folder layout, a file `features.toml` has the table for
+    /// `Cargo.toml`, where features name those that they need.
+    pub module_features: bool,
+    /// What the handler traits are like.
+    pub handlers: Handlers,
+    /// Where the generated code finds `qmp-runtime`; `::qmp_runtime` by default.
+    pub runtime_path: String,
     pub(crate) selection: Selection,
+    pub(crate) renames: Vec<(String, String)>,
+    pub(crate) field_attributes: Vec<(Pattern, String)>,
     pub(crate) type_attributes: Vec<(Pattern, String)>,
     pub(crate) extern_types: Vec<(String, String)>,
 }
@@ -74,6 +103,11 @@ impl Default for Options {
             name: None,
             doc_comments: true,
             format: true,
+            module_features: false,
+            handlers: Handlers::default(),
+            runtime_path: DEFAULT_RUNTIME.to_owned(),
+            renames: Vec::new(),
+            field_attributes: Vec::new(),
             selection: Selection::default(),
             type_attributes: Vec::new(),
             extern_types: Vec::new(),

@@ -58,7 +58,9 @@ impl Output {
                 stale.push(path);
             }
         }
-        for name in rust::NAMESPACES {
+        // What is for other languages is not in the way of bindings in the same folder.
+        let is_rust = self.files.contains_key("mod.rs");
+        for name in rust::NAMESPACES.iter().filter(|_| is_rust) {
             let found = generated_in(&folder.join(name))?;
             let leftovers = found
                 .into_iter()

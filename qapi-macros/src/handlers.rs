@@ -55,10 +55,12 @@ fn entry_type(arguments: TokenStream) -> Result<Ident, Error> {
     let argument = Ident::parse_any.parse2(arguments)?;
     if argument == "oob" {
         Ok(format_ident!("OobEntry"))
+    } else if argument == "async" {
+        Ok(format_ident!("AsyncEntry"))
     } else {
         Err(Error::new(
             argument.span(),
-            "unknown argument; there is one, `oob`, for traits of out-of-band commands",
+            "unknown argument; there are `oob`, for traits of out-of-band commands, and `async`",
         ))
     }
 }

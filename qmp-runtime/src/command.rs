@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use crate::codec::{Decoder, Json, Unknown};
+use crate::codec::{Decoder, Json, Unknown, decode, decode_members};
 use crate::context::Context;
 use crate::error::QmpError;
 use crate::json::{Document, NodeId, Writer};
+use crate::policy::CompatPolicy;
 
 /// What a schema says of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +187,7 @@ pub struct Call<'c> {
     document: &'c Document,
     arguments: Option<NodeId>,
     out: &'c mut Writer,
+    policy: CompatPolicy,
 }
 
 impl<'c> Call<'c> {
@@ -198,7 +200,14 @@ impl<'c> Call<'c> {
             document,
             arguments,
             out,
+            policy: CompatPolicy::default(),
         }
+    }
+
+    /// With a policy for what is deprecated or unstable in the arguments and the result.
+    pub(crate) fn with_policy(self, policy: CompatPolicy) -> Self {
+        self.out.policy = policy;
+        Call { policy, ..self }
     }
 
     /// Decodes the arguments, runs the handler, encodes what it returns.
@@ -223,11 +232,16 @@ impl<'c> Call<'c> {
         Ok(())
     }
 
-    fn decode(&self, arguments: &mut dyn Json) -> Result<(), QmpError> {
-        let mut decoder = Decoder::new(self.document, Unknown::Refuse);
+    /// The place for the answer.
+    pub(crate) fn into_out(self) -> &'c mut Writer {
+        self.out
+    }
+
+    pub(crate) fn decode(&self, arguments: &mut dyn Json) -> Result<(), QmpError> {
+        let mut decoder = Decoder::new(self.document, Unknown::Refuse).with_policy(self.policy);
         match self.arguments {
-            Some(at) => arguments.decode(&mut decoder, at),
-            None => arguments.decode_members(&mut decoder, &mut Decoder::no_object()),
+            Some(at) => decode(arguments, &mut decoder, at),
+            None => decode_members(arguments, &mut decoder, &mut Decoder::no_object()),
         }
     }
 }

@@ -1,62 +1,93 @@
 //! Macros that generated code is written in: they keep it short, for compilers and for readers.
+//!
+//! All functions are `#[inline]`: the crate with the bindings stays free of machine code, and each user
+//! pays for what it uses.
 
 /// `Json` for a struct, a union, the arguments of a command or the data of an event.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! record {
-    ($type:ty, [$(($name:literal, $field:ident $(, $($flag:ident)+)?)),* $(,)?] $(, tag = $tag:literal)?) => {
+    ($type:ident, []) => {
         impl $crate::codec::Json for $type {
+            #[inline]
             fn blank() -> Self {
-                Self { $($field: $crate::codec::Json::blank()),* }
-            }
-
-            fn shape(&self) -> &'static $crate::codec::Shape {
-                const SHAPE: $crate::codec::Shape = $crate::record!(
-                    @shape [$($crate::codec::Member::new($name)$($(.$flag())+)?),*] $($tag)?
-                );
-                &SHAPE
-            }
-
-            #[inline]
-            fn slots_mut(
-                &mut self,
-                visit: $crate::codec::SlotsMut<'_>,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
-                visit(&mut [$(&mut self.$field),*])
-            }
-
-            #[inline]
-            fn slots(&self, visit: $crate::codec::Slots<'_>) {
-                visit(&[$(&self.$field),*]);
+                Self {}
             }
         }
+
+        $crate::standard!($type);
     };
-    (@shape [$($member:expr),*]) => { $crate::codec::Shape::new(&[$($member),*]) };
-    (@shape [$($member:expr),*] $tag:literal) => { $crate::codec::Shape::tagged(&[$($member),*], $tag) };
+    ($type:ident, [$($(#[$cfg:meta])* ($name:literal, $field:ident $(, $($flag:ident)+)?)),* $(,)?]) => {
+        const _: () = {
+            static SHAPE: $crate::codec::Shape = $crate::codec::Shape::new(
+                &[$($(#[$cfg])* $crate::codec::Member::new($name)$($(.$flag())+)?),*]
+            );
+
+            impl $crate::codec::Json for $type {
+                #[inline]
+                fn blank() -> Self {
+                    Self { $($(#[$cfg])* $field: $crate::codec::Json::blank()),* }
+                }
+
+                #[inline]
+                fn slots_mut(
+                    &mut self,
+                    visit: $crate::codec::SlotsMut<'_>,
+                ) -> ::std::result::Result<(), $crate::QmpError> {
+                    visit(&SHAPE, &mut [$($(#[$cfg])* &mut self.$field),*])
+                }
+
+                #[inline]
+                fn slots(&self, visit: $crate::codec::Slots<'_>) {
+                    visit(&SHAPE, &[$($(#[$cfg])* &self.$field),*]);
+                }
+            }
+        };
+
+        $crate::standard!($type);
+    };
 }
 
-/// `Json`, `Display`, `FromStr` and the rest for an enumeration; the second argument is the value to
-/// decode into.
+/// `Json`, `Display`, `FromStr` and the rest for an enumeration; the second argument is the variant for
+/// values that are not known.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! enumeration {
-    ($type:ident, $blank:ident) => {
+    ($type:ident, $other:ident, [$($(#[$cfg:meta])* $variant:ident = $name:literal $(($($flag:ident)+))?),* $(,)?]) => {
         impl $type {
-            /// All values, in the schema's order.
-            pub const ALL: &'static [Self] = <Self as $crate::codec::Enum>::VARIANTS;
+            /// All values that the bindings know, in the schema's order.
+            pub const ALL: &'static [Self] = &[$($(#[$cfg])* Self::$variant),*];
 
             /// The value on the wire.
-            pub const fn as_str(self) -> &'static str {
-                <Self as $crate::codec::Enum>::NAMES[self as usize]
+            #[inline]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $($(#[$cfg])* Self::$variant => $name,)*
+                    Self::$other(value) => value.as_str(),
+                }
+            }
+        }
+
+        impl $crate::codec::Enum for $type {
+            const NAMES: &'static [&'static str] = &[$($(#[$cfg])* $name),*];
+            const VARIANTS: &'static [Self] = Self::ALL;
+            const MARKED: &'static [$crate::codec::Member] =
+                &[$($($crate::codec::Member::new($name)$(.$flag())+,)?)*];
+
+            #[inline]
+            fn unrecognized(value: $crate::codec::Unrecognized) -> Self {
+                Self::$other(value)
             }
         }
 
         impl $crate::codec::Json for $type {
+            #[inline]
             fn blank() -> Self {
-                Self::$blank
+                Self::$other(::std::default::Default::default())
             }
 
-            fn decode(
+            #[inline]
+            fn decode_value(
                 &mut self,
                 decoder: &mut $crate::codec::Decoder<'_>,
                 at: $crate::json::NodeId,
@@ -64,12 +95,14 @@ macro_rules! enumeration {
                 $crate::codec::decode_enum(self, decoder, at)
             }
 
-            fn encode(&self, out: &mut $crate::json::Writer) {
-                out.str(self.as_str());
+            #[inline]
+            fn view(&self) -> $crate::codec::View<'_> {
+                $crate::codec::View::Str(self.as_str().into())
             }
         }
 
         impl ::std::fmt::Display for $type {
+            #[inline]
             fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(self.as_str())
             }
@@ -78,120 +111,147 @@ macro_rules! enumeration {
         impl ::std::str::FromStr for $type {
             type Err = $crate::codec::UnknownValue;
 
+            #[inline]
             fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
                 $crate::codec::parse_enum(text)
             }
         }
+
+        $crate::serde!($type);
     };
 }
 
-/// `Json` for the tag of a union with the data that depends on it.
-///
-/// The variants stand in the order of the tag's enumeration.
+/// `Json` for the tag of a union with the data that depends on it; in front, the variants of both for
+/// values that are not known.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! variants {
-    ($type:ident, $tag:ty, default = $blank:ident, [$($variant:ident $(($data:ty))?),* $(,)?]) => {
+    ($type:ident, $tag:ty, $other:ident, [$($(#[$cfg:meta])* $variant:ident $(($data:ty))?),* $(,)?]) => {
         impl $type {
             /// The tag alone.
+            #[inline]
             pub fn tag(&self) -> $tag {
                 match self {
-                    $(Self::$variant { .. } => <$tag>::$variant),*
-                }
-            }
-
-            fn blank_of(tag: $tag) -> Self {
-                match tag {
-                    $(<$tag>::$variant => $crate::variants!(@blank $variant $(($data))?)),*
+                    $($(#[$cfg])* Self::$variant { .. } => <$tag>::$variant,)*
+                    Self::$other(branch) => <$tag>::$other(branch.tag()),
                 }
             }
         }
 
         impl $crate::codec::Json for $type {
+            #[inline]
             fn blank() -> Self {
-                Self::blank_of(<$tag>::$blank)
+                Self::$other($crate::codec::Json::blank())
             }
 
-            fn decode(
+            #[inline]
+            fn decode_value(
                 &mut self,
                 decoder: &mut $crate::codec::Decoder<'_>,
                 at: $crate::json::NodeId,
             ) -> ::std::result::Result<(), $crate::QmpError> {
-                let mut tag = <$tag>::$blank;
-                $crate::codec::decode_enum(&mut tag, decoder, at)?;
-                *self = Self::blank_of(tag);
+                *self = match $crate::codec::decode_tag::<$tag>(decoder, at)? {
+                    $($(#[$cfg])* Ok(<$tag>::$variant) => $crate::variants!(@blank $variant $(($data))?),)*
+                    Ok(_) => $crate::codec::Json::blank(),
+                    Err(tag) => Self::$other(tag.into()),
+                };
                 Ok(())
             }
 
-            #[allow(unused_variables, reason = "no variant may have data")]
+            #[inline]
             fn decode_members(
                 &mut self,
                 decoder: &mut $crate::codec::Decoder<'_>,
                 object: &mut $crate::codec::Object,
             ) -> ::std::result::Result<(), $crate::QmpError> {
-                $($crate::variants!(@decode self decoder object $variant $(($data))?);)*
+                match self {
+                    $($(#[$cfg])* Self::$variant { .. } => {
+                        $crate::variants!(@decode self decoder object $variant $(($data))?);
+                    })*
+                    Self::$other(data) => $crate::codec::decode_members(data, decoder, object)?,
+                }
                 Ok(())
             }
 
-            fn encode(&self, out: &mut $crate::json::Writer) {
-                out.str(self.tag().as_str());
-            }
-
-            #[allow(unused_variables, reason = "no variant may have data")]
-            fn encode_members(&self, out: &mut $crate::json::Writer) {
-                $($crate::variants!(@encode self out $variant $(($data))?);)*
+            #[inline]
+            fn view(&self) -> $crate::codec::View<'_> {
+                let data: ::std::option::Option<&dyn $crate::codec::Json> = match self {
+                    $($(#[$cfg])* Self::$variant { .. } => {
+                        $crate::variants!(@view self $variant $(($data))?)
+                    })*
+                    Self::$other(data) => Some(data),
+                };
+                $crate::codec::View::Variant(self.tag().as_str().into(), data)
             }
         }
+
+        $crate::compare!($type);
     };
     (@blank $variant:ident) => { Self::$variant };
     (@blank $variant:ident ($data:ty)) => { Self::$variant(<$data as $crate::codec::Json>::blank()) };
     (@decode $self:ident $decoder:ident $object:ident $variant:ident) => {};
     (@decode $self:ident $decoder:ident $object:ident $variant:ident ($data:ty)) => {
         if let Self::$variant(data) = $self {
-            return $crate::codec::Json::decode_members(data, $decoder, $object);
+            $crate::codec::decode_members(data, $decoder, $object)?;
         }
     };
-    (@encode $self:ident $out:ident $variant:ident) => {};
-    (@encode $self:ident $out:ident $variant:ident ($data:ty)) => {
-        if let Self::$variant(data) = $self {
-            $crate::codec::Json::encode_members(data, $out);
+    (@view $self:ident $variant:ident) => { None };
+    (@view $self:ident $variant:ident ($data:ty)) => {
+        match $self {
+            Self::$variant(data) => Some(data),
+            _ => None,
         }
     };
 }
 
-/// `Json` for a choice by JSON type; the name is QEMU's word for it in errors.
+/// `Json` for a choice by JSON type; the name is QEMU's word for it in errors, behind it is the variant
+/// for JSON types that no other has.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! alternate {
-    ($type:ident, $name:literal, default = $blank:ident, [$($kind:ident => $variant:ident),* $(,)?]) => {
+    ($type:ident, $name:literal, $other:ident, [$($(#[$cfg:meta])* $kind:ident => $variant:ident),* $(,)?]) => {
         impl $crate::codec::Json for $type {
+            #[inline]
             fn blank() -> Self {
-                Self::$blank($crate::codec::Json::blank())
+                Self::$other(::std::default::Default::default())
             }
 
-            fn decode(
+            #[inline]
+            fn decode_value(
                 &mut self,
                 decoder: &mut $crate::codec::Decoder<'_>,
                 at: $crate::json::NodeId,
             ) -> ::std::result::Result<(), $crate::QmpError> {
                 match decoder.kind(at) {
-                    $($crate::alternate!(@kind $kind) => {
+                    $($(#[$cfg])* $crate::alternate!(@kind $kind) => {
                         let mut value = $crate::codec::Json::blank();
-                        $crate::codec::Json::decode(&mut value, decoder, at)?;
+                        $crate::codec::decode(&mut value, decoder, at)?;
                         *self = Self::$variant(value);
                     })*
                     #[allow(unreachable_patterns, reason = "all JSON types may be taken")]
-                    _ => return Err(decoder.wrong_type($name)),
+                    _ => *self = Self::$other(decoder.alternative(at, $name)?),
                 }
                 Ok(())
             }
 
-            fn encode(&self, out: &mut $crate::json::Writer) {
+            #[inline]
+            fn slots(&self, visit: $crate::codec::Slots<'_>) {
                 match self {
-                    $(Self::$variant(value) => $crate::codec::Json::encode(value, out),)*
+                    $($(#[$cfg])* Self::$variant(value) => $crate::codec::Json::slots(value, visit),)*
+                    Self::$other(_) => {}
+                }
+            }
+
+            #[inline]
+            fn view(&self) -> $crate::codec::View<'_> {
+                match self {
+                    $($(#[$cfg])* Self::$variant(value) => $crate::codec::Json::view(value),)*
+                    Self::$other(value) => $crate::codec::View::Value(value.get()),
                 }
             }
         }
+
+        $crate::standard!($type);
     };
     (@kind Number) => { $crate::json::Kind::Integer | $crate::json::Kind::Float };
     (@kind $kind:ident) => { $crate::json::Kind::$kind };
@@ -203,53 +263,137 @@ macro_rules! alternate {
 macro_rules! wrapper {
     ($type:ident, $inner:ty) => {
         impl $crate::codec::Json for $type {
+            #[inline]
             fn blank() -> Self {
                 Self($crate::codec::Json::blank())
             }
 
-            fn decode(
+            #[inline]
+            fn slots_mut(
+                &mut self,
+                visit: $crate::codec::SlotsMut<'_>,
+            ) -> ::std::result::Result<(), $crate::QmpError> {
+                $crate::codec::Json::slots_mut(&mut self.0, visit)
+            }
+
+            #[inline]
+            fn slots(&self, visit: $crate::codec::Slots<'_>) {
+                $crate::codec::Json::slots(&self.0, visit);
+            }
+
+            #[inline]
+            fn decode_value(
                 &mut self,
                 decoder: &mut $crate::codec::Decoder<'_>,
                 at: $crate::json::NodeId,
             ) -> ::std::result::Result<(), $crate::QmpError> {
-                self.0.decode(decoder, at)
+                $crate::codec::Json::decode_value(&mut self.0, decoder, at)
             }
 
+            #[inline]
             fn decode_members(
                 &mut self,
                 decoder: &mut $crate::codec::Decoder<'_>,
                 object: &mut $crate::codec::Object,
             ) -> ::std::result::Result<(), $crate::QmpError> {
-                self.0.decode_members(decoder, object)
+                $crate::codec::Json::decode_members(&mut self.0, decoder, object)
             }
 
-            fn encode(&self, out: &mut $crate::json::Writer) {
-                self.0.encode(out);
-            }
-
-            fn encode_members(&self, out: &mut $crate::json::Writer) {
-                self.0.encode_members(out);
+            #[inline]
+            fn view(&self) -> $crate::codec::View<'_> {
+                $crate::codec::Json::view(&self.0)
             }
         }
 
         impl ::std::ops::Deref for $type {
             type Target = $inner;
 
+            #[inline]
             fn deref(&self) -> &Self::Target {
                 &self.0
             }
         }
 
         impl ::std::ops::DerefMut for $type {
+            #[inline]
             fn deref_mut(&mut self) -> &mut Self::Target {
                 &mut self.0
             }
         }
 
         impl ::std::convert::From<$inner> for $type {
+            #[inline]
             fn from(inner: $inner) -> Self {
                 Self(inner)
             }
         }
+
+        $crate::standard!($type);
     };
+}
+
+/// What is the same for all types but enumerations.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! standard {
+    ($type:ident) => {
+        $crate::compare!($type);
+        $crate::serde!($type);
+    };
+}
+
+/// `PartialEq` and `Debug`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! compare {
+    ($type:ident) => {
+        #[automatically_derived]
+        impl ::std::cmp::PartialEq for $type {
+            #[inline]
+            fn eq(&self, other: &Self) -> bool {
+                $crate::codec::equal(self, other)
+            }
+        }
+
+        #[automatically_derived]
+        impl ::std::fmt::Debug for $type {
+            #[inline]
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                $crate::codec::debug(self, ::std::stringify!($type), f)
+            }
+        }
+    };
+}
+
+/// `Serialize` and `Deserialize`, with the feature `serde`.
+#[cfg(feature = "serde")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! serde {
+    ($type:ty) => {
+        impl $crate::serde::Serialize for $type {
+            fn serialize<S: $crate::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::std::result::Result<S::Ok, S::Error> {
+                $crate::serde::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> $crate::serde::Deserialize<'de> for $type {
+            fn deserialize<D: $crate::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::std::result::Result<Self, D::Error> {
+                $crate::serde::deserialize(deserializer)
+            }
+        }
+    };
+}
+
+/// Nothing, without the feature `serde`.
+#[cfg(not(feature = "serde"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! serde {
+    ($type:ty) => {};
 }

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::codec::Json;
+use crate::codec::{Json, encode};
 use crate::command::{Event, EventInfo};
 use crate::json::{Style, Writer};
+use crate::policy::CompatPolicy;
 
 /// Takes the lines that a client is to get.
 pub(crate) trait Subscriber: Send + Sync {
@@ -32,6 +33,7 @@ impl EventLine {
 #[derive(Debug, Clone, Default)]
 pub struct EventSink {
     subscribers: Arc<Mutex<Vec<Weak<dyn Subscriber>>>>,
+    policy: Arc<Mutex<CompatPolicy>>,
 }
 
 impl std::fmt::Debug for dyn Subscriber {
@@ -53,13 +55,22 @@ impl EventSink {
         self.send(&E::INFO, event);
     }
 
+    /// Leaves out what a policy hides.
+    pub(crate) fn set_policy(&self, policy: CompatPolicy) {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
     fn send(&self, info: &EventInfo, data: &dyn Json) {
+        let policy = *self.policy.lock().unwrap_or_else(PoisonError::into_inner);
+        if policy.hides_event(info.features) {
+            return;
+        }
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let line = EventLine {
-            line: layout(info, data, now, Style::Line),
-            pretty: layout(info, data, now, Style::Pretty),
+            line: layout(info, data, now, (Style::Line, policy)),
+            pretty: layout(info, data, now, (Style::Pretty, policy)),
         };
         let mut subscribers = self
             .subscribers
@@ -82,8 +93,14 @@ impl EventSink {
     }
 }
 
-fn layout(info: &EventInfo, data: &dyn Json, now: Duration, style: Style) -> Vec<u8> {
+fn layout(
+    info: &EventInfo,
+    data: &dyn Json,
+    now: Duration,
+    (style, policy): (Style, CompatPolicy),
+) -> Vec<u8> {
     let mut out = Writer::new(style);
+    out.policy = policy;
     out.begin_object();
     out.key("timestamp");
     out.begin_object();
@@ -96,7 +113,7 @@ fn layout(info: &EventInfo, data: &dyn Json, now: Duration, style: Style) -> Vec
     out.str(info.name);
     if info.has_data {
         out.key("data");
-        data.encode(&mut out);
+        encode(data, &mut out);
     }
     out.end_object();
     line(out)

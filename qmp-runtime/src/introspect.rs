@@ -8,8 +8,12 @@ use crate::json::Value;
 /// types become numbers in the order of their first use, as QEMU masks them.
 ///
 /// `schema` is the unmasked data, a JSON array of `SchemaInfo`; anything else gives an empty list.
+///
+/// What has an `if` condition stays if it holds with the symbols for which `defined` says so; without
+/// that, conditions are not looked at.
 pub(crate) fn select(
     schema: &str,
+    defined: Option<&dyn Fn(&str) -> bool>,
     command: &dyn Fn(&str) -> bool,
     event: &dyn Fn(&str) -> bool,
 ) -> Value {
@@ -18,7 +22,10 @@ pub(crate) fn select(
     };
     let mut types = HashMap::new();
     let mut selection = Vec::new();
-    for entry in entries {
+    for mut entry in entries {
+        if defined.is_some_and(|defined| !settle(&mut entry, defined)) {
+            continue;
+        }
         let name = entry["name"].as_str().unwrap_or_default().to_owned();
         match entry["meta-type"].as_str() {
             Some("command") if !command(&name) => {}
@@ -42,6 +49,49 @@ pub(crate) fn select(
         }
     }
     Value::Array(selection)
+}
+
+/// Evaluates the conditions in an entry, which it has under keys beside the protocol's; whether its own
+/// holds.
+fn settle(entry: &mut Value, defined: &dyn Fn(&str) -> bool) -> bool {
+    let Some(object) = entry.as_object_mut() else {
+        return true;
+    };
+    if object
+        .shift_remove("if")
+        .is_some_and(|cond| !holds(&cond, defined))
+    {
+        return false;
+    }
+    for (list, conditions) in [("features", "features-if"), ("values", "values-if")] {
+        let conditions = object.shift_remove(conditions).unwrap_or_default();
+        if let Some(names) = object.get_mut(list).and_then(Value::as_array_mut) {
+            names.retain(|name| holds(&conditions[name.as_str().unwrap_or_default()], defined));
+        }
+    }
+    for list in ["members", "variants"] {
+        if let Some(parts) = object.get_mut(list).and_then(Value::as_array_mut) {
+            parts.retain_mut(|part| settle(part, defined));
+        }
+    }
+    true
+}
+
+/// Whether a condition holds: a symbol, or `all`, `any` or `not` of others; none always does.
+fn holds(cond: &Value, defined: &dyn Fn(&str) -> bool) -> bool {
+    let terms = |key: &str| cond.get(key).and_then(Value::as_array);
+    match cond {
+        Value::String(symbol) => defined(symbol),
+        _ if terms("all").is_some() => terms("all")
+            .into_iter()
+            .flatten()
+            .all(|term| holds(term, defined)),
+        _ if terms("any").is_some() => terms("any")
+            .into_iter()
+            .flatten()
+            .any(|term| holds(term, defined)),
+        _ => cond.get("not").is_none_or(|term| !holds(term, defined)),
+    }
 }
 
 /// The types met so far and the numbers that stand for them.

@@ -13,6 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod asynchronous;
 pub mod client;
 pub mod codec;
 mod command;
@@ -23,15 +24,22 @@ mod events;
 mod fd;
 mod introspect;
 pub mod json;
+mod policy;
 mod router;
+#[cfg(feature = "serde")]
+pub mod serde;
 pub mod server;
 mod session;
 
+pub use asynchronous::{AsyncEntry, Running};
 pub use command::{Call, Command, CommandInfo, Entry, Event, EventInfo, OobEntry};
 pub use context::{Context, MonitorId};
 pub use error::{ErrorClass, QmpError, ResultExt};
 pub use events::EventSink;
+pub use policy::{CompatPolicy, InputPolicy, InvalidPolicy, OutputPolicy};
 pub use qapi_macros::handlers;
+#[cfg(feature = "schema")]
+pub use qapi_macros::qapi_schema;
 pub use router::{DuplicateCommand, Router};
 
 /// Open to this project's tests and fuzz targets alone.
@@ -44,6 +52,6 @@ pub mod __private {
 
     /// All of a schema's introspection data, masked.
     pub fn select_all(unmasked: &str) -> crate::json::Value {
-        crate::introspect::select(unmasked, &|_| true, &|_| true)
+        crate::introspect::select(unmasked, None, &|_| true, &|_| true)
     }
 }

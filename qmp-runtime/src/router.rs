@@ -6,11 +6,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::asynchronous::{AsyncEntry, block_on};
 use crate::command::{Call, CommandInfo, Entry, OobEntry};
 use crate::context::Context;
 use crate::error::QmpError;
 use crate::introspect;
 use crate::json::{Value, Writer};
+use crate::policy::CompatPolicy;
 
 /// Two handlers for one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +41,20 @@ impl std::error::Error for DuplicateCommand {}
 #[derive(Debug, Default)]
 pub struct Router {
     in_band: Vec<Box<dyn Service>>,
-    out_of_band: Vec<Box<dyn OobService>>,
+    shared: Vec<Box<dyn OobService>>,
     routes: BTreeMap<&'static str, Route>,
     schema: &'static str,
+    conditions: &'static [(&'static str, bool)],
     events: Option<Vec<&'static str>>,
+    policy: CompatPolicy,
 }
 
 /// Where a command goes.
 #[derive(Debug, Clone, Copy)]
 struct Route {
     info: CommandInfo,
+    /// The service is one that others may use at the same time.
+    shared: bool,
     out_of_band: bool,
     service: usize,
     entry: usize,
@@ -84,6 +90,17 @@ impl<H: Send + Sync> OobService for OobMounted<H> {
     }
 }
 
+struct AsyncMounted<H: 'static> {
+    handler: Arc<H>,
+    entries: Vec<&'static AsyncEntry<H>>,
+}
+
+impl<H: Send + Sync> OobService for AsyncMounted<H> {
+    fn call(&self, entry: usize, cx: &mut Context<'_>, call: Call<'_>) -> Result<(), QmpError> {
+        block_on((self.entries[entry].call)(&self.handler, cx, call))
+    }
+}
+
 impl fmt::Debug for dyn Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(type_name::<Self>())
@@ -116,6 +133,7 @@ impl Router {
         for (index, entry) in entries.iter().enumerate() {
             self.route(Route {
                 info: entry.info,
+                shared: false,
                 out_of_band: false,
                 service,
                 entry: index,
@@ -135,17 +153,43 @@ impl Router {
         commands: &[&'static [OobEntry<H>]],
     ) -> Result<Self, DuplicateCommand> {
         let entries: Vec<&'static OobEntry<H>> = commands.iter().copied().flatten().collect();
-        let service = self.out_of_band.len();
+        let service = self.shared.len();
         for (index, entry) in entries.iter().enumerate() {
             self.route(Route {
                 info: entry.info,
+                shared: true,
                 out_of_band: true,
                 service,
                 entry: index,
             })?;
         }
-        self.out_of_band
-            .push(Box::new(OobMounted { handler, entries }));
+        self.shared.push(Box::new(OobMounted { handler, entries }));
+        Ok(self)
+    }
+
+    /// Adds a handler with `async` methods. Its commands do not wait for those of other monitors, and
+    /// those that may run out of band do.
+    ///
+    /// # Errors
+    /// One of them has a handler already.
+    pub fn mount_async<H: Send + Sync + 'static>(
+        mut self,
+        handler: Arc<H>,
+        commands: &[&'static [AsyncEntry<H>]],
+    ) -> Result<Self, DuplicateCommand> {
+        let entries: Vec<&'static AsyncEntry<H>> = commands.iter().copied().flatten().collect();
+        let service = self.shared.len();
+        for (index, entry) in entries.iter().enumerate() {
+            self.route(Route {
+                info: entry.info,
+                shared: true,
+                out_of_band: entry.info.allow_oob,
+                service,
+                entry: index,
+            })?;
+        }
+        self.shared
+            .push(Box::new(AsyncMounted { handler, entries }));
         Ok(self)
     }
 
@@ -160,6 +204,16 @@ impl Router {
         }
     }
 
+    /// Says which configuration symbols are defined, the generated `CONDITIONS`, where the bindings were
+    /// generated to go by Cargo features. What has a condition that does not hold is not told of.
+    #[must_use]
+    pub fn conditions(self, symbols: &'static [(&'static str, bool)]) -> Self {
+        Router {
+            conditions: symbols,
+            ..self
+        }
+    }
+
     /// Names the events that the handlers emit; without this, clients are told of all in the schema.
     #[must_use]
     pub fn emits(self, events: &[&'static str]) -> Self {
@@ -167,6 +221,12 @@ impl Router {
             events: Some(events.to_vec()),
             ..self
         }
+    }
+
+    /// Says what becomes of what is deprecated or unstable; it is all let through without this.
+    #[must_use]
+    pub fn compat(self, policy: CompatPolicy) -> Self {
+        Router { policy, ..self }
     }
 
     fn route(&mut self, route: Route) -> Result<(), DuplicateCommand> {
@@ -184,7 +244,9 @@ impl Router {
 pub(crate) struct Catalog {
     routes: BTreeMap<&'static str, Route>,
     schema: &'static str,
+    conditions: &'static [(&'static str, bool)],
     events: Option<Vec<&'static str>>,
+    pub(crate) policy: CompatPolicy,
     introspection: OnceLock<Value>,
     preconfig: AtomicBool,
 }
@@ -206,7 +268,8 @@ impl Catalog {
                     .as_ref()
                     .is_none_or(|events| events.contains(&name))
             };
-            introspect::select(self.schema, &wanted, &emitted)
+            let defined = |symbol: &str| self.conditions.contains(&(symbol, true));
+            introspect::select(self.schema, Some(&defined), &wanted, &emitted)
         })
     }
 
@@ -226,7 +289,7 @@ const BUILT_IN: [&str; 3] = ["qmp_capabilities", "query-commands", "query-qmp-sc
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     in_band: Mutex<Vec<Box<dyn Service>>>,
-    out_of_band: Vec<Box<dyn OobService>>,
+    shared: Vec<Box<dyn OobService>>,
     pub(crate) catalog: Catalog,
 }
 
@@ -234,11 +297,13 @@ impl Dispatcher {
     pub(crate) fn new(router: Router) -> Self {
         Dispatcher {
             in_band: Mutex::new(router.in_band),
-            out_of_band: router.out_of_band,
+            shared: router.shared,
             catalog: Catalog {
                 routes: router.routes,
                 schema: router.schema,
+                conditions: router.conditions,
                 events: router.events,
+                policy: router.policy,
                 introspection: OnceLock::new(),
                 preconfig: AtomicBool::new(false),
             },
@@ -259,6 +324,10 @@ impl Dispatcher {
                 "The command {name} does not support OOB"
             )));
         }
+        if let Some(route) = &route {
+            let policy = &self.catalog.policy;
+            policy.check_command(name, route.info.features)?;
+        }
         if self.catalog.in_preconfig() && !allow_preconfig {
             return Err(QmpError::generic(format!(
                 "The command '{name}' is permitted only after machine initialization has completed"
@@ -274,11 +343,12 @@ impl Dispatcher {
         cx: &mut Context<'_>,
         call: Call<'_>,
     ) -> Result<bool, QmpError> {
+        let call = call.with_policy(self.catalog.policy);
         let Some(route) = self.find(name, cx.out_of_band)? else {
             return self.built_in(name, call).map(|()| true);
         };
-        if route.out_of_band {
-            self.out_of_band[route.service].call(route.entry, cx, call)?;
+        if route.shared {
+            self.shared[route.service].call(route.entry, cx, call)?;
         } else {
             // A handler that panicked has left its state as it was then; the others go on.
             let mut services = self.in_band.lock().unwrap_or_else(PoisonError::into_inner);

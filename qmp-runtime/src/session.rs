@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
-use crate::codec::{Decoder, Json, Member, Shape, Slots, SlotsMut};
+use crate::codec::{Decoder, Json, Member, Shape, Slots, SlotsMut, View};
 use crate::command::{Call, Command, CommandInfo};
 use crate::context::{Context, MonitorId};
 use crate::error::{ErrorClass, QmpError};
@@ -269,31 +269,28 @@ impl Json for Oob {
         Oob
     }
 
-    fn decode(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
-        decoder.enumeration(at, &["oob"]).map(drop)
+    fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+        decoder.value(at, &["oob"], &[]).map(drop)
     }
 
-    fn encode(&self, out: &mut Writer) {
-        out.str("oob");
+    fn view(&self) -> View<'_> {
+        View::Str("oob".into())
     }
 }
+
+static CAPABILITIES: Shape = Shape::new(&[Member::new("enable")]);
 
 impl Json for Capabilities {
     fn blank() -> Self {
         Capabilities::default()
     }
 
-    fn shape(&self) -> &'static Shape {
-        const SHAPE: Shape = Shape::new(&[Member::new("enable")]);
-        &SHAPE
-    }
-
     fn slots_mut(&mut self, visit: SlotsMut<'_>) -> Result<(), QmpError> {
-        visit(&mut [&mut self.enable])
+        visit(&CAPABILITIES, &mut [&mut self.enable])
     }
 
     fn slots(&self, visit: Slots<'_>) {
-        visit(&[&self.enable]);
+        visit(&CAPABILITIES, &[&self.enable]);
     }
 }
 

@@ -96,6 +96,10 @@ impl Loader for Input {
         };
         root.map_or_else(|| self.others.load(path), Ok)
     }
+
+    fn list(&self, folder: &Path) -> Vec<PathBuf> {
+        self.others.list(folder)
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {

@@ -26,14 +26,14 @@ pub(super) fn all(schema: &Schema, places: &Places<'_>) -> Value {
 
 /// What is not described has an empty text.
 fn in_full(places: &Places<'_>, doc: &Doc, undocumented: &[&str]) -> Value {
-    let mut out = keys(json!({ "symbol": doc.symbol }));
+    let mut out = keys(json!({ "symbol": doc.symbol.as_deref() }));
     out.extend(keys(places.of(doc.span)));
     let mut arguments = texts(&doc.members);
     let stubs = undocumented.iter();
     arguments.extend(stubs.map(|name| ((*name).to_owned(), json!(""))));
-    let section = |one: &Section| json!({ "kind": kind(one.kind), "text": one.text });
+    let section = |one: &Section| json!({ "kind": kind(one.kind), "text": one.text.as_str() });
     out.extend(keys(json!({
-        "body": doc.body,
+        "body": doc.body.as_str(),
         "args": arguments,
         "features": texts(&doc.features),
         "sections": doc.sections.iter().map(section).collect::<Value>(),
@@ -42,7 +42,7 @@ fn in_full(places: &Places<'_>, doc: &Doc, undocumented: &[&str]) -> Value {
 }
 
 fn texts(descriptions: &[Description]) -> Map<String, Value> {
-    let text = |one: &Description| (one.name.clone(), json!(one.text));
+    let text = |one: &Description| (one.name.to_string(), json!(one.text.as_str()));
     descriptions.iter().map(text).collect()
 }
 

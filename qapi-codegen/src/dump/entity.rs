@@ -14,7 +14,7 @@ pub(super) fn object(schema: &Schema, places: &Places<'_>, entity: &Entity) -> V
     let (kind, body) = body(schema, entity);
     let mut out = keys(json!({
         "kind": kind,
-        "name": entity.name,
+        "name": entity.name.as_str(),
         "module": schema.module(entity.module).name,
         "info": places.of(entity.span),
         "implicit": entity.implicit,
@@ -30,7 +30,7 @@ fn body(schema: &Schema, entity: &Entity) -> (&'static str, Object) {
         EntityKind::Enum(of) => ("enum", enumeration(of)),
         EntityKind::Array { element } => (
             "array",
-            json!({ "element-type": schema.entity(*element).name }),
+            json!({ "element-type": schema.entity(*element).name.as_str() }),
         ),
         EntityKind::Struct(of) => ("struct", structure(schema, of)),
         EntityKind::Union(of) => ("union", union(schema, of)),
@@ -42,7 +42,7 @@ fn body(schema: &Schema, entity: &Entity) -> (&'static str, Object) {
 }
 
 fn enumeration(of: &Enum) -> Value {
-    json!({ "prefix": of.prefix, "members": parts::values(&of.members) })
+    json!({ "prefix": of.prefix.as_deref(), "members": parts::values(&of.members) })
 }
 
 fn structure(schema: &Schema, of: &Struct) -> Value {
@@ -56,18 +56,18 @@ fn structure(schema: &Schema, of: &Struct) -> Value {
 fn union(schema: &Schema, of: &Union) -> Value {
     let branches = of.branches.iter();
     json!({
-        "base": schema.entity(of.base).name,
+        "base": schema.entity(of.base).name.as_str(),
         "local-members": [],
         "members": parts::members(schema, &of.members),
-        "tag": of.members.get(of.tag).map(|tag| &tag.name),
-        "tag-type": schema.entity(of.tag_type).name,
+        "tag": of.members.get(of.tag).map(|tag| tag.name.as_str()),
+        "tag-type": schema.entity(of.tag_type).name.as_str(),
         "branches": branches.map(|branch| parts::branch(schema, branch)).collect::<Value>(),
     })
 }
 
 fn alternate(schema: &Schema, of: &Alternate) -> Value {
     let alternative = |one: &Alternative| {
-        let out = json!({ "name": one.name, "type": schema.entity(one.ty).name });
+        let out = json!({ "name": one.name.as_str(), "type": schema.entity(one.ty).name.as_str() });
         parts::with_marks(keys(out), &one.cond, &[])
     };
     json!({ "alternatives": of.alternatives.iter().map(alternative).collect::<Value>() })

@@ -17,8 +17,8 @@ pub(super) fn keys(value: Value) -> Object {
 pub(super) fn members(schema: &Schema, members: &[Member]) -> Value {
     let member = |member: &Member| {
         let out = json!({
-            "name": member.name,
-            "type": schema.entity(member.ty).name,
+            "name": member.name.as_str(),
+            "type": schema.entity(member.ty).name.as_str(),
             "optional": member.optional,
         });
         with_marks(keys(out), &member.cond, &member.features)
@@ -29,7 +29,7 @@ pub(super) fn members(schema: &Schema, members: &[Member]) -> Value {
 pub(super) fn values(values: &[EnumMember]) -> Value {
     let value = |value: &EnumMember| {
         with_marks(
-            keys(json!({ "name": value.name })),
+            keys(json!({ "name": value.name.as_str() })),
             &value.cond,
             &value.features,
         )
@@ -38,7 +38,8 @@ pub(super) fn values(values: &[EnumMember]) -> Value {
 }
 
 pub(super) fn branch(schema: &Schema, branch: &Branch) -> Value {
-    let out = json!({ "case": branch.case, "type": schema.entity(branch.ty).name });
+    let out =
+        json!({ "case": branch.case.as_str(), "type": schema.entity(branch.ty).name.as_str() });
     with_marks(keys(out), &branch.cond, &[])
 }
 
@@ -49,7 +50,11 @@ pub(super) fn with_marks(mut out: Object, cond: &Cond, features: &[Feature]) -> 
     }
     if !features.is_empty() {
         let feature = |feature: &Feature| {
-            with_marks(keys(json!({ "name": feature.name })), &feature.cond, &[])
+            with_marks(
+                keys(json!({ "name": feature.name.as_str() })),
+                &feature.cond,
+                &[],
+            )
         };
         out.insert(
             "features".to_owned(),

@@ -29,7 +29,7 @@ pub(super) fn of_entity(list: &mut List<'_>, entity: &Entity) -> Option<Value> {
         }
         _ => return None,
     };
-    finish(list, entity.name.clone(), meta, body, entity)
+    finish(list, entity.name.to_string(), meta, body, entity)
 }
 
 /// The entry of a type; none when its condition leaves it out.
@@ -47,7 +47,7 @@ pub(super) fn of_type(list: &mut List<'_>, ty: Type) -> Option<Value> {
     let entity = schema.entity(id);
     let (meta, body) = match &entity.kind {
         EntityKind::Builtin(builtin) => {
-            let name = entity.name.clone();
+            let name = entity.name.to_string();
             return finish(
                 list,
                 name,
@@ -93,7 +93,7 @@ fn enumeration(list: &List<'_>, of: &Enum) -> Object {
         &mut body,
         "values",
         kept.iter()
-            .map(|value| value.name.clone())
+            .map(|value| value.name.to_string())
             .collect::<Vec<_>>(),
     );
     put_conditions(
@@ -176,7 +176,7 @@ fn put_features(list: &List<'_>, object: &mut Object, features: &[Feature]) {
             object,
             "features",
             kept.iter()
-                .map(|feature| feature.name.clone())
+                .map(|feature| feature.name.to_string())
                 .collect::<Vec<_>>(),
         );
         put_conditions(

@@ -72,7 +72,7 @@ impl<'s> List<'s> {
                 self.note(Type::Int);
                 "[int]".to_owned()
             }
-            (_, EntityKind::Builtin(_)) => self.schema.entity(id).name.clone(),
+            (_, EntityKind::Builtin(_)) => self.schema.entity(id).name.to_string(),
             (_, EntityKind::Array { element }) => format!("[{}]", self.reference(*element)),
             _ => self.name(id),
         }
@@ -103,7 +103,7 @@ impl<'s> List<'s> {
     /// The name or number of a type that is not predefined.
     pub(super) fn name(&mut self, id: EntityId) -> String {
         if self.options.unmasked {
-            return self.schema.entity(id).name.clone();
+            return self.schema.entity(id).name.to_string();
         }
         let next = self.numbers.len();
         self.numbers.entry(id).or_insert(next).to_string()

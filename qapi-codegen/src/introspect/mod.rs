@@ -31,7 +31,7 @@ pub fn condition(cond: &Cond) -> Value {
     let all = |terms: &[Cond]| Value::Array(terms.iter().map(condition).collect());
     match cond {
         Cond::Always => Value::Null,
-        Cond::Symbol(name) => Value::String(name.clone()),
+        Cond::Symbol(name) => Value::String(name.to_string()),
         Cond::All(terms) => json!({ "all": all(terms) }),
         Cond::Any(terms) => json!({ "any": all(terms) }),
         Cond::Not(term) => json!({ "not": condition(term) }),

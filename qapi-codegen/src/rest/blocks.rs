@@ -1,6 +1,7 @@
 //! Paragraphs, lists, directives, literal blocks.
 
-use super::{dedent, indent, inline};
+use super::tree::{Admonition, Block, Inline, Item};
+use super::{dedent, indent, inline, title};
 
 /// Admonitions that are known by a word of their own.
 const ADMONITIONS: &[&str] = &[
@@ -19,77 +20,75 @@ const ADMONITIONS: &[&str] = &[
 /// Lists and directives within each other: deeper ones are taken as they are.
 const MAX_DEPTH: usize = 16;
 
-/// Converts lines that are indented relative to the first.
-pub(super) fn render(lines: &[&str]) -> Vec<String> {
-    render_at(lines, 0)
+/// Takes lines apart that are indented relative to the first.
+pub(super) fn parse(lines: &[&str]) -> Vec<Block> {
+    Parser::new(lines, 0).blocks()
 }
 
-fn render_at(lines: &[&str], depth: usize) -> Vec<String> {
-    if depth > MAX_DEPTH {
-        return fence(lines);
-    }
-    let mut renderer = Renderer {
-        lines,
-        at: 0,
-        depth,
-        out: Vec::new(),
-    };
-    while renderer.at < lines.len() {
-        renderer.block();
-    }
-    while renderer.out.last().is_some_and(String::is_empty) {
-        renderer.out.pop();
-    }
-    renderer.out
+/// As [`parse`], with titles of sections.
+pub(super) fn parse_with_headings(lines: &[&str]) -> Vec<Block> {
+    let mut parser = Parser::new(lines, 0);
+    parser.has_headings = true;
+    parser.blocks()
 }
 
-/// A block of code that is not Rust.
-pub(super) fn fence(lines: &[&str]) -> Vec<String> {
-    let lines = trim_blank(lines);
-    if lines.is_empty() {
-        return Vec::new();
-    }
-    let marks = if lines.iter().any(|line| line.contains("```")) {
-        "````"
-    } else {
-        "```"
-    };
-    let mut out = vec![format!("{marks}text")];
-    out.extend(lines.iter().map(|line| (*line).to_owned()));
-    out.push(marks.to_owned());
-    out
-}
-
-fn trim_blank<'l, 't>(mut lines: &'l [&'t str]) -> &'l [&'t str] {
+pub(super) fn trim_blank<T: AsRef<str>>(mut lines: &[T]) -> &[T] {
     while let [first, rest @ ..] = lines
-        && first.is_empty()
+        && first.as_ref().is_empty()
     {
         lines = rest;
     }
     while let [rest @ .., last] = lines
-        && last.is_empty()
+        && last.as_ref().is_empty()
     {
         lines = rest;
     }
     lines
 }
 
-struct Renderer<'l, 't> {
+fn owned(lines: &[&str]) -> Vec<String> {
+    let lines = trim_blank(lines);
+    lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+struct Parser<'l, 't> {
     lines: &'l [&'t str],
     at: usize,
     depth: usize,
-    out: Vec<String>,
+    has_headings: bool,
+    out: Vec<Block>,
 }
 
-impl<'t> Renderer<'_, 't> {
+impl<'l, 't> Parser<'l, 't> {
+    fn new(lines: &'l [&'t str], depth: usize) -> Self {
+        Parser {
+            lines,
+            at: 0,
+            depth,
+            has_headings: false,
+            out: Vec::new(),
+        }
+    }
+
+    fn blocks(mut self) -> Vec<Block> {
+        if self.depth > MAX_DEPTH {
+            return vec![Block::Literal(owned(self.lines))];
+        }
+        while self.at < self.lines.len() {
+            self.block();
+        }
+        self.out
+    }
+
     fn block(&mut self) {
         let line = self.lines[self.at];
         if line.is_empty() {
             self.at += 1;
+        } else if self.has_headings && self.heading() {
         } else if indent(line) > 0 {
             let inner = self.indented();
             let block = self.inner(&inner);
-            self.push(block);
+            self.out.push(Block::Indented(block));
         } else if let Some(rest) = line.strip_prefix(".. ") {
             self.at += 1;
             self.directive(rest);
@@ -99,26 +98,30 @@ impl<'t> Renderer<'_, 't> {
             let table = self.filled();
             // A single line of marks is the underline of a title.
             if table.len() > 1 {
-                self.push(fence(&table));
+                self.out.push(Block::Table(owned(&table)));
             }
-        } else if line.starts_with("-> ") || line.starts_with("<- ") {
+        } else if is_said(line) {
             let example = self.filled();
-            self.push(fence(&example));
+            self.out.push(Block::Dialogue(owned(&example)));
         } else {
             self.paragraph();
         }
     }
 
-    fn inner(&self, lines: &[&str]) -> Vec<String> {
-        render_at(lines, self.depth + 1)
+    fn heading(&mut self) -> bool {
+        let Some(found) = title::find(&self.lines[self.at..]) else {
+            return false;
+        };
+        self.at += found.lines;
+        self.out.push(Block::Heading {
+            level: found.level,
+            text: inline::parse(found.text),
+        });
+        true
     }
 
-    /// Adds a block, apart from what is in front of it.
-    fn push(&mut self, block: Vec<String>) {
-        if !self.out.is_empty() && !block.is_empty() {
-            self.out.push(String::new());
-        }
-        self.out.extend(block);
+    fn inner(&self, lines: &[&str]) -> Vec<Block> {
+        Parser::new(lines, self.depth + 1).blocks()
     }
 
     /// The lines up to a blank one.
@@ -157,7 +160,7 @@ impl<'t> Renderer<'_, 't> {
         }
         let text = lines.join("\n");
         let Some(introduction) = text.strip_suffix("::") else {
-            self.push(escape_starts(&inline(&text)));
+            self.text(&text);
             return;
         };
         if !introduction.is_empty() {
@@ -166,41 +169,29 @@ impl<'t> Renderer<'_, 't> {
             } else {
                 ":"
             };
-            self.push(escape_starts(&inline(&format!(
-                "{}{colon}",
-                introduction.trim_end()
-            ))));
+            self.text(&format!("{}{colon}", introduction.trim_end()));
         }
-        let literal = self.indented();
-        self.push(fence(&literal));
+        let literal = owned(&self.indented());
+        if !literal.is_empty() {
+            self.out.push(Block::Literal(literal));
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let pieces = inline::parse(text);
+        if !pieces.is_empty() {
+            self.out.push(Block::Paragraph(pieces));
+        }
     }
 
     fn item(&mut self, line: &'t str, width: usize) {
         self.at += 1;
         let (mark, rest) = line.split_at(width);
-        let mark = mark.trim_end();
-        let mark = if mark == "#." { "1." } else { mark };
         let inner: Vec<&str> = std::iter::once(rest).chain(self.indented()).collect();
-        let hang = " ".repeat(mark.len() + 1);
-        let block: Vec<String> = self
-            .inner(&inner)
-            .into_iter()
-            .enumerate()
-            .map(|(index, line)| match (index, line.is_empty()) {
-                (0, _) => format!("{mark} {line}"),
-                (_, true) => line,
-                (_, false) => format!("{hang}{line}"),
-            })
-            .collect();
-        let follows = self
-            .out
-            .last()
-            .is_some_and(|last| marker(last).is_some() || last.starts_with("  "));
-        if follows {
-            self.out.extend(block);
-        } else {
-            self.push(block);
-        }
+        self.out.push(Block::Item(Item {
+            mark: mark.trim_end().to_owned(),
+            content: self.inner(&inner),
+        }));
     }
 
     fn directive(&mut self, text: &'t str) {
@@ -212,56 +203,51 @@ impl<'t> Renderer<'_, 't> {
         let options = inner.iter().take_while(|line| is_option(line)).count();
         let (options, inner) = inner.split_at(options);
         let inner = &dedent(inner.iter().copied());
-        let title = options
-            .iter()
-            .find_map(|line| line.strip_prefix(":title:"))
-            .map(str::trim);
         let argument = argument.trim();
         match name {
-            "qmp-example" if options.iter().any(|line| line.starts_with(":annotated:")) => {
-                self.title("Example", title.unwrap_or(argument));
-                let block = self.inner(inner);
-                self.push(block);
+            "qmp-example" => self.example(argument, options, inner),
+            "code-block" | "code" | "literalinclude" | "parsed-literal" => {
+                self.out.push(Block::Literal(owned(inner)));
             }
-            "qmp-example" => {
-                self.title("Example", title.unwrap_or(argument));
-                self.push(fence(inner));
-            }
-            "code-block" | "code" | "literalinclude" | "parsed-literal" => self.push(fence(inner)),
-            "admonition" => {
-                self.title(argument, "");
-                let block = self.inner(inner);
-                self.push(block);
-            }
-            _ if ADMONITIONS.contains(&name) => {
-                let text: Vec<&str> = std::iter::once(argument)
-                    .chain(inner.iter().copied())
-                    .collect();
-                let mut block = self.inner(&text);
-                let word = capital(if name == "seealso" { "see also" } else { name });
-                match block.first_mut() {
-                    Some(first) if !first.starts_with("```") && marker(first).is_none() => {
-                        *first = format!("**{word}:** {first}");
-                    }
-                    _ => self.title(&word, ""),
+            "admonition" => self.admonition("admonition", inline::parse(argument), inner),
+            _ => match ADMONITIONS.iter().find(|known| **known == name) {
+                Some(kind) => {
+                    let text: Vec<&str> = std::iter::once(argument)
+                        .chain(inner.iter().copied())
+                        .collect();
+                    self.admonition(kind, Vec::new(), &text);
                 }
-                self.push(block);
-            }
-            _ => {
-                self.push(escape_starts(&inline(argument)));
-                let block = self.inner(inner);
-                self.push(block);
-            }
+                None => {
+                    self.text(argument);
+                    let block = self.inner(inner);
+                    self.out.push(Block::Indented(block));
+                }
+            },
         }
     }
 
-    fn title(&mut self, word: &str, text: &str) {
-        let word = inline(word);
-        self.push(vec![if text.is_empty() {
-            format!("**{word}:**")
-        } else {
-            format!("**{word}:** {}", inline(text))
-        }]);
+    fn example(&mut self, argument: &str, options: &[&str], inner: &[&str]) {
+        let title = options
+            .iter()
+            .find_map(|line| line.strip_prefix(":title:"))
+            .map_or(argument, str::trim);
+        let annotated = options.iter().any(|line| line.starts_with(":annotated:"));
+        self.out.push(Block::Example {
+            title: inline::parse(title),
+            content: if annotated {
+                self.inner(inner)
+            } else {
+                vec![Block::Dialogue(owned(inner))]
+            },
+        });
+    }
+
+    fn admonition(&mut self, kind: &'static str, title: Vec<Inline>, text: &[&str]) {
+        self.out.push(Block::Admonition(Admonition {
+            kind,
+            title,
+            content: self.inner(text),
+        }));
     }
 }
 
@@ -276,19 +262,17 @@ fn is_option(line: &str) -> bool {
     })
 }
 
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_ascii_uppercase().to_string() + chars.as_str()
-    })
+/// Whether client or server say this.
+pub(super) fn is_said(line: &str) -> bool {
+    line.starts_with("-> ") || line.starts_with("<- ")
 }
 
-fn bullet(line: &str) -> bool {
+pub(super) fn bullet(line: &str) -> bool {
     line.starts_with("- ") || line.starts_with("* ")
 }
 
 /// The width of the marker of a list item, with the space behind it.
-fn marker(line: &str) -> Option<usize> {
+pub(super) fn marker(line: &str) -> Option<usize> {
     if bullet(line) || line.starts_with("+ ") {
         return Some(indent(&line[1..]) + 1);
     }
@@ -302,7 +286,7 @@ fn marker(line: &str) -> Option<usize> {
 }
 
 /// A line of marks only: the edge of a table, or the underline of a title.
-fn is_rule(line: &str) -> bool {
+pub(super) fn is_rule(line: &str) -> bool {
     let mark = line.chars().next();
     let is_mark = matches!(mark, Some('=' | '-' | '~' | '^'));
     is_mark
@@ -310,23 +294,4 @@ fn is_rule(line: &str) -> bool {
         && line
             .chars()
             .all(|c| Some(c) == mark || (c == ' ' && mark == Some('=')))
-}
-
-/// Takes from the starts of lines what would make them more than text.
-fn escape_starts(text: &str) -> Vec<String> {
-    let escape = |line: &str| {
-        let line = line.trim_start();
-        let number = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        if number > 0 && marker(line).is_some() {
-            format!("{}\\{}", &line[..number], &line[number..])
-        } else if line.starts_with(['#', '+', '=']) || bullet(line) || is_rule(line) {
-            format!("\\{line}")
-        } else {
-            line.to_owned()
-        }
-    };
-    text.lines()
-        .map(escape)
-        .filter(|line| !line.is_empty())
-        .collect()
 }

@@ -1,28 +1,31 @@
 //! Markup within a paragraph.
 
-/// Converts the text of a paragraph.
-pub(crate) fn inline(text: &str) -> String {
-    let mut converter = Converter {
+use super::tree::Inline;
+
+/// Takes the text of a paragraph apart.
+pub(super) fn parse(text: &str) -> Vec<Inline> {
+    let mut parser = Parser {
         rest: text,
         last: ' ',
-        out: String::with_capacity(text.len()),
+        out: Vec::new(),
     };
-    while !converter.rest.is_empty() {
-        converter.step();
+    while !parser.rest.is_empty() {
+        parser.step();
     }
-    converter.out
+    parser.out
 }
 
-struct Converter<'t> {
+struct Parser<'t> {
     rest: &'t str,
     /// The character in front of `rest`.
     last: char,
-    out: String,
+    out: Vec<Inline>,
 }
 
-impl<'t> Converter<'t> {
+impl<'t> Parser<'t> {
     fn step(&mut self) {
-        let done = self.literal()
+        let done = self.plain()
+            || self.literal()
             || self.role()
             || self.interpreted()
             || self.name()
@@ -32,6 +35,28 @@ impl<'t> Converter<'t> {
         if !done {
             self.character();
         }
+    }
+
+    /// Text up to where markup may start, which is most of it.
+    fn plain(&mut self) -> bool {
+        let starts = |at: usize, byte: u8| match byte {
+            b'`' | b':' | b'@' | b'*' | b'<' | b'\\' => true,
+            b'h' => self.rest.as_bytes()[at..].starts_with(b"http"),
+            _ => false,
+        };
+        let mut bytes = self.rest.bytes().enumerate();
+        let end = bytes.position(|(at, byte)| starts(at, byte));
+        let end = end.unwrap_or(self.rest.len());
+        if end == 0 {
+            return false;
+        }
+        let text = &self.rest[..end];
+        match self.out.last_mut() {
+            Some(Inline::Text(before)) => before.push_str(text),
+            _ => self.out.push(Inline::Text(text.to_owned())),
+        }
+        self.advance(end);
+        true
     }
 
     /// Whether a word or markup may start here.
@@ -57,17 +82,9 @@ impl<'t> Converter<'t> {
         let Some((text, length)) = self.between("``", "``") else {
             return false;
         };
-        self.code(text);
+        self.out.push(Inline::Code(text.to_owned()));
         self.advance(length);
         true
-    }
-
-    fn code(&mut self, text: &str) {
-        if text.contains('`') {
-            self.out += &format!("`` {text} ``");
-        } else {
-            self.out += &format!("`{text}`");
-        }
     }
 
     /// ``:role:`text` `` or ``:role:`text <target>` ``
@@ -85,7 +102,12 @@ impl<'t> Converter<'t> {
             return false;
         };
         let text = &self.rest[start..start + end];
-        self.out += &inline(text.split(" <").next().unwrap_or(text));
+        let (shown, target) = text.split_once(" <").unwrap_or((text, text));
+        self.out.push(Inline::Role {
+            role: role.to_owned(),
+            target: target.strip_suffix('>').unwrap_or(target).to_owned(),
+            text: parse(shown),
+        });
         self.advance(start + end + 1);
         true
     }
@@ -101,13 +123,16 @@ impl<'t> Converter<'t> {
         let behind = &self.rest[length..];
         let marks = behind.len() - behind.trim_start_matches('_').len();
         if marks == 0 {
-            self.code(text);
+            self.out.push(Inline::Interpreted(text.to_owned()));
         } else if let Some((text, address)) =
             text.strip_suffix('>').and_then(|text| text.split_once('<'))
         {
-            self.out += &format!("[{}](<{address}>)", inline(text.trim()));
+            self.out.push(Inline::Link {
+                text: parse(text.trim()),
+                address: address.to_owned(),
+            });
         } else {
-            self.out += &inline(text);
+            self.out.push(Inline::Reference(parse(text)));
         }
         self.advance(length + marks);
         true
@@ -125,7 +150,7 @@ impl<'t> Converter<'t> {
         if name.is_empty() {
             return false;
         }
-        self.code(name);
+        self.out.push(Inline::Name(name.to_owned()));
         self.advance(1 + name.len());
         true
     }
@@ -140,7 +165,12 @@ impl<'t> Converter<'t> {
         if !is_tight || !ends || text.contains('*') {
             return false;
         }
-        self.out += &format!("{marks}{}{marks}", inline(text));
+        let text = parse(text);
+        self.out.push(if marks == "*" {
+            Inline::Emphasis(text)
+        } else {
+            Inline::Strong(text)
+        });
         self.advance(length);
         true
     }
@@ -150,7 +180,7 @@ impl<'t> Converter<'t> {
         if let Some((address, length)) = self.between("<http", ">")
             && !address.contains(char::is_whitespace)
         {
-            self.out += &self.rest[..length];
+            self.out.push(Inline::Address(format!("http{address}")));
             self.advance(length);
             return true;
         }
@@ -163,7 +193,7 @@ impl<'t> Converter<'t> {
         let ends = |c: char| c.is_whitespace() || "<>\"'`)]".contains(c);
         let end = self.rest.find(ends).unwrap_or(self.rest.len());
         let address = self.rest[..end].trim_end_matches(['.', ',', ';', ':']);
-        self.out += &format!("<{address}>");
+        self.out.push(Inline::Address(address.to_owned()));
         self.advance(address.len());
         true
     }
@@ -171,27 +201,18 @@ impl<'t> Converter<'t> {
     fn character(&mut self) {
         let mut chars = self.rest.chars();
         let Some(c) = chars.next() else { return };
-        let next = chars.next();
-        if c == '\\' && next.is_some_and(|next| next.is_ascii_punctuation()) {
-            self.advance(1);
-            let escaped = self.rest.chars().next().unwrap_or(c);
-            self.out.push('\\');
-            self.out.push(escaped);
-            self.advance(escaped.len_utf8());
+        if let Some(escaped) = chars
+            .next()
+            .filter(|next| c == '\\' && next.is_ascii_punctuation())
+        {
+            self.out.push(Inline::Escaped(escaped));
+            self.advance(1 + escaped.len_utf8());
             return;
         }
-        let special = match c {
-            '[' | ']' | '`' | '*' | '~' | '\\' => true,
-            '<' => next.is_some_and(|next| next.is_ascii_alphabetic() || "/!?".contains(next)),
-            '>' => self.out.is_empty() || self.out.ends_with('\n'),
-            '&' => next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '#'),
-            '_' => self.at_start() || !next.is_some_and(char::is_alphanumeric),
-            _ => false,
-        };
-        if special {
-            self.out.push('\\');
+        match self.out.last_mut() {
+            Some(Inline::Text(text)) => text.push(c),
+            _ => self.out.push(Inline::Text(c.to_string())),
         }
-        self.out.push(c);
         self.advance(c.len_utf8());
     }
 }

@@ -1,30 +1,55 @@
-//! From the reStructuredText of documentation comments to Markdown for rustdoc.
-//!
-//! Nothing in the result may mean more to rustdoc than it meant to the author: no code block is a
-//! Rust example, no bracket a link, no angle bracket HTML.
+//! The reStructuredText of documentation comments: taken apart once, for Markdown and for HTML.
 
 mod blocks;
 mod inline;
+mod markdown;
+mod title;
+mod tree;
 
-pub(crate) use inline::inline;
+pub(crate) use tree::{Admonition, Block, Inline};
 
-/// Converts text whose lines are all indented alike.
-pub(crate) fn body(text: &str) -> Vec<String> {
-    blocks::render(&dedent(text.lines()))
+/// Takes text apart whose lines are all indented alike.
+pub(crate) fn parse_body(text: &str) -> Vec<Block> {
+    blocks::parse(&dedent(text.lines()))
 }
 
-/// Converts text whose first line stands behind a name or tag, and whose other lines are indented.
-pub(crate) fn hanging(text: &str) -> Vec<String> {
+/// As [`parse_body`], for free-form comments, which have titles of sections.
+pub(crate) fn parse_free(text: &str) -> Vec<Block> {
+    blocks::parse_with_headings(&dedent(text.lines()))
+}
+
+/// Takes text apart whose first line stands behind a name or tag, and whose other lines are indented.
+pub(crate) fn parse_hanging(text: &str) -> Vec<Block> {
     let mut lines = text.lines();
     let first = lines.next().map(str::trim_start);
     let rest = dedent(lines);
     let all: Vec<&str> = first.into_iter().chain(rest).collect();
-    blocks::render(&all)
+    blocks::parse(&all)
+}
+
+/// Whether a line is the start of what client or server say.
+pub(crate) fn is_said(line: &str) -> bool {
+    blocks::is_said(line)
+}
+
+/// Converts text whose lines are all indented alike to Markdown.
+pub(crate) fn body(text: &str) -> Vec<String> {
+    markdown::blocks(&parse_body(text))
+}
+
+/// As [`body`], for text whose first line stands behind a name or tag.
+pub(crate) fn hanging(text: &str) -> Vec<String> {
+    markdown::blocks(&parse_hanging(text))
 }
 
 /// Lines as they are, in a block that nobody interprets.
 pub(crate) fn literal(text: &str) -> Vec<String> {
-    blocks::fence(&dedent(text.lines()))
+    markdown::fence(&dedent(text.lines()))
+}
+
+/// Lines as they are, without the indentation that they share.
+pub(crate) fn lines(text: &str) -> Vec<&str> {
+    dedent(text.lines())
 }
 
 /// The first paragraph.

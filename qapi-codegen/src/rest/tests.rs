@@ -1,4 +1,8 @@
-use super::{body, hanging, inline, literal, plain, printable, summary};
+use super::{Block, Inline, body, hanging, literal, plain, printable, summary};
+
+fn inline(text: &str) -> String {
+    super::markdown::inline(&super::inline::parse(text))
+}
 
 #[test]
 fn inline_markup_becomes_markdown() {
@@ -108,4 +112,48 @@ fn deep_nesting_ends_in_a_fence() {
 #[test]
 fn characters_that_rustc_refuses_are_dropped() {
     assert_eq!(printable("a\rb\tc\u{202e}d\u{1}é"), "ab\tcdé");
+}
+
+fn titles(text: &str) -> Vec<(usize, String)> {
+    let blocks = super::parse_free(text).into_iter();
+    let titles = blocks.filter_map(|block| match block {
+        Block::Heading { level, text } => Some((level, super::markdown::inline(&text))),
+        _ => None,
+    });
+    titles.collect()
+}
+
+#[test]
+fn titles_are_found_in_free_comments() {
+    let cases: [(&str, &[(usize, &str)]); 7] = [
+        ("= One\n\ntext", &[(1, "One")]),
+        ("== Two", &[(2, "Two")]),
+        ("***\nOne\n***\n\nTwo\n===", &[(1, "One"), (2, "Two")]),
+        ("Three\n-----\nFour\n~~~~", &[(3, "Three"), (4, "Four")]),
+        ("text\n\n=", &[]),
+        ("a longer text\n---", &[]),
+        ("===  ===\na    b\n===  ===", &[]),
+    ];
+    for (text, expected) in cases {
+        let found = titles(text);
+        let found: Vec<(usize, &str)> = found
+            .iter()
+            .map(|(level, text)| (*level, text.as_str()))
+            .collect();
+        assert_eq!(found, expected, "{text}");
+    }
+    assert!(body("= One").join("").starts_with("\\="));
+}
+
+#[test]
+fn roles_and_links_keep_what_they_refer_to() {
+    let text = ":qapi:cmd:`the one <QMP:a.b>` `c <https://example.org>`_";
+    let found = super::inline::parse(text);
+    let role = found.iter().any(|one| {
+        matches!(one, Inline::Role { role, target, .. } if role == "qapi:cmd" && target == "QMP:a.b")
+    });
+    let link = found
+        .iter()
+        .any(|one| matches!(one, Inline::Link { address, .. } if address == "https://example.org"));
+    assert!(role && link, "{found:?}");
 }

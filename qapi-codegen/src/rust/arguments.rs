@@ -1,9 +1,8 @@
 //! The types of commands' arguments and events' data.
 
-use proc_macro2::{Ident, TokenStream};
 use qapi_parser::schema::EntityId;
-use quote::quote;
 
+use super::code::{Code, Ident, code};
 use super::context::{Context, Place};
 use super::docs;
 use super::features;
@@ -35,7 +34,7 @@ impl Payload {
 }
 
 /// The struct of the command or event `id`, and its table.
-pub(crate) fn items(context: &Context<'_>, id: EntityId, payload: Payload) -> Vec<TokenStream> {
+pub(crate) fn items(context: &Context<'_>, id: EntityId, payload: Payload) -> Vec<Code> {
     let name = context.name(id);
     let docs = docs::entity(context, id);
     let attributes = features::deprecated(context, id, &context.entity(id).features);
@@ -56,7 +55,7 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, payload: Payload) -> Ve
         }
         Payload::Anything => {
             let map =
-                quote!(::qmp_runtime::json::Map<::std::string::String, ::qmp_runtime::json::Value>);
+                code!(::qmp_runtime::json::Map<::std::string::String, ::qmp_runtime::json::Value>);
             wrapper(&name, &docs::attributes(&docs), &attributes, &map, true)
         }
     }
@@ -64,19 +63,19 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, payload: Payload) -> Ve
 
 fn wrapper(
     name: &Ident,
-    docs: &TokenStream,
-    attributes: &TokenStream,
-    inner: &TokenStream,
+    docs: &Code,
+    attributes: &Code,
+    inner: &Code,
     has_default: bool,
-) -> Vec<TokenStream> {
-    let default = has_default.then(|| quote!(, Default));
+) -> Vec<Code> {
+    let default = has_default.then(|| code!(, Default));
     vec![
-        quote! {
+        code! {
             #docs
-            #[derive(Debug, Clone, PartialEq #default)]
+            #[derive(Clone #default)]
             #attributes
             pub struct #name(#[doc = " The members."] pub #inner);
         },
-        quote!(::qmp_runtime::wrapper!(#name, #inner);),
+        code!(::qmp_runtime::wrapper!(#name, #inner);),
     ]
 }

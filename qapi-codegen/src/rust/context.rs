@@ -2,13 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use proc_macro2::{Ident, TokenStream};
 use qapi_parser::schema::{
-    Builtin, Cond, Entity, EntityId, EntityKind, Enum, EnumMember, Member, ModuleId, Schema, Union,
+    Builtin, Cond, Entity, EntityId, EntityKind, EnumMember, Member, ModuleId, Schema, Union,
 };
-use quote::quote;
 
-use super::blank::Blanks;
+use super::code::{Code, Ident, code};
 use super::custom::Custom;
 use super::graph::{Boxes, Hold};
 use super::names::{self, Scope};
@@ -38,7 +36,6 @@ pub(crate) struct Context<'s> {
     modules: Vec<String>,
     handlers: Vec<(Ident, Ident)>,
     boxes: Boxes,
-    blanks: Blanks,
     /// What is generated, and implicit entities on the way to it.
     reached: HashSet<EntityId>,
     custom: Custom,
@@ -53,6 +50,9 @@ impl<'s> Context<'s> {
         let conditions = &options.conditions;
         let reached = super::select::reached(schema, options)?;
         super::references::check(schema, conditions, &reached)?;
+        super::finite::check(schema, conditions, &reached)?;
+        let mut boxes = Boxes::find(schema, conditions);
+        super::layout::box_heavy(schema, options, &mut boxes);
         let modules = super::modules::names(schema, options);
         let mut context = Context {
             schema,
@@ -62,8 +62,7 @@ impl<'s> Context<'s> {
             methods: HashMap::new(),
             handlers: super::modules::handlers(&modules),
             modules,
-            boxes: Boxes::find(schema, conditions),
-            blanks: Blanks::find(schema, conditions, &reached)?,
+            boxes,
             reached,
             custom: Custom::find(schema, options)?,
         };
@@ -81,15 +80,12 @@ impl<'s> Context<'s> {
             .iter()
             .filter_map(|&id| Some((id, self.union(id)?)))
             .collect();
-        let mut wanted: Vec<String> = types
-            .iter()
-            .map(|&id| names::camel(&self.entity(id).name))
-            .collect();
+        let mut wanted: Vec<String> = types.iter().map(|&id| self.camel(id)).collect();
         wanted.extend(unions.iter().map(|&(id, union)| {
             let tag = &union.members[union.tag].name;
             format!(
                 "{}{}",
-                names::camel(&self.entity(id).name),
+                self.camel(id),
                 names::camel(tag).trim_start_matches('_')
             )
         }));
@@ -101,10 +97,7 @@ impl<'s> Context<'s> {
 
     fn name_all(&mut self, wanted: fn(&EntityKind) -> bool) {
         let ids = self.select(wanted);
-        let wanted: Vec<String> = ids
-            .iter()
-            .map(|&id| names::camel(&self.entity(id).name))
-            .collect();
+        let wanted: Vec<String> = ids.iter().map(|&id| self.camel(id)).collect();
         self.names
             .extend(ids.into_iter().zip(Scope::default().claim(&wanted)));
     }
@@ -139,6 +132,44 @@ impl<'s> Context<'s> {
         let named = all.filter(|(_, entity)| !entity.implicit);
         let ids = named.map(|(index, _)| EntityId(index));
         ids.filter(|id| self.reached.contains(id) && self.custom.external(*id).is_none())
+    }
+
+    /// The attribute for something with this condition, where conditions become attributes.
+    pub(crate) fn cfg(&self, cond: &Cond) -> Code {
+        super::cfg::attribute(self.options, cond)
+    }
+
+    /// What stands in front of a member or value: its condition, and what the user adds.
+    pub(crate) fn before(&self, owner: EntityId, name: &str, cond: &Cond) -> Code {
+        let (cfg, custom) = (self.cfg(cond), self.field_attributes(owner, name));
+        code!(#cfg #custom)
+    }
+
+    /// The attributes that the user puts in front of a member or value.
+    pub(crate) fn field_attributes(&self, owner: EntityId, name: &str) -> Code {
+        self.custom.field_attributes(&self.entity(owner).name, name)
+    }
+
+    /// The Rust name of a type, command or event before clashes are resolved.
+    fn camel(&self, id: EntityId) -> String {
+        let wire = &self.entity(id).name;
+        let renamed = self.custom.renamed(wire);
+        renamed.map_or_else(|| names::camel(wire), str::to_owned)
+    }
+
+    /// The Rust names of members, by `convert` where the user does not rename them.
+    pub(crate) fn wanted<'n>(
+        &self,
+        owner: EntityId,
+        members: impl Iterator<Item = &'n str>,
+        convert: fn(&str) -> String,
+    ) -> Vec<String> {
+        let owner = &self.entity(owner).name;
+        let name = |member| {
+            let renamed = self.custom.renamed(&format!("{owner}.{member}"));
+            renamed.map_or_else(|| convert(member), str::to_owned)
+        };
+        members.map(name).collect()
     }
 
     /// Whether the conditions let something be.
@@ -194,11 +225,6 @@ impl<'s> Context<'s> {
         handlers.unwrap_or_else(|| (names::ident("Commands"), names::ident("OobCommands")))
     }
 
-    /// The index of the branch or alternative that a blank value has.
-    pub(crate) fn blank_choice(&self, id: EntityId) -> usize {
-        self.blanks.choice(id)
-    }
-
     /// Whether `from` has to hold `to` in a box at such places.
     pub(crate) fn boxes(&self, from: EntityId, to: EntityId, hold: Hold) -> bool {
         self.boxes.contain(from, to, hold)
@@ -217,28 +243,19 @@ impl<'s> Context<'s> {
             .collect()
     }
 
-    /// The values of an enumeration that are to be generated, with their Rust names.
-    pub(crate) fn values(&self, of: &'s Enum) -> Vec<(&'s EnumMember, Ident)> {
-        let kept: Vec<&EnumMember> = of
-            .members
-            .iter()
-            .filter(|member| self.keeps(&member.cond))
-            .collect();
-        let wanted: Vec<String> = kept
-            .iter()
-            .map(|member| names::camel(&member.name))
-            .collect();
-        kept.into_iter()
-            .zip(Scope::default().claim(&wanted))
-            .collect()
-    }
-
-    /// The values of the enumeration with this id.
-    pub(crate) fn values_of(&self, id: EntityId) -> Vec<(&'s EnumMember, Ident)> {
-        match &self.entity(id).kind {
-            EntityKind::Enum(of) => self.values(of),
-            _ => Vec::new(),
-        }
+    /// The values of the enumeration with this id that are to be generated, with their Rust names, and
+    /// the name of the variant for others.
+    pub(crate) fn values(&self, id: EntityId) -> (Vec<(&'s EnumMember, Ident)>, Ident) {
+        let members = match &self.entity(id).kind {
+            EntityKind::Enum(of) => of.members.as_slice(),
+            _ => &[],
+        };
+        let kept = members.iter().filter(|member| self.keeps(&member.cond));
+        let kept: Vec<&EnumMember> = kept.collect();
+        let wanted = kept.iter().map(|member| member.name.as_str());
+        let wanted = self.wanted(id, wanted, names::camel);
+        let (names, other) = names::variants(wanted.into_iter());
+        (kept.into_iter().zip(names).collect(), other)
     }
 
     /// Whether a type is an object of which nothing has to be given.
@@ -249,7 +266,7 @@ impl<'s> Context<'s> {
     }
 
     /// The attributes that the user puts in front of a type.
-    pub(crate) fn attributes(&self, id: EntityId) -> Option<&TokenStream> {
+    pub(crate) fn attributes(&self, id: EntityId) -> Option<&Code> {
         self.custom.attributes(id)
     }
 
@@ -259,7 +276,7 @@ impl<'s> Context<'s> {
     }
 
     /// A type as generated code writes it.
-    pub(crate) fn ty(&self, id: EntityId, place: Place) -> TokenStream {
+    pub(crate) fn ty(&self, id: EntityId, place: Place) -> Code {
         if let Some(path) = self.custom.external(id) {
             return path.clone();
         }
@@ -267,13 +284,13 @@ impl<'s> Context<'s> {
             EntityKind::Builtin(builtin) => predefined(*builtin),
             EntityKind::Array { element } => {
                 let element = self.ty(*element, place);
-                quote!(::std::vec::Vec<#element>)
+                code!(::std::vec::Vec<#element>)
             }
             _ => {
                 let name = self.name(id);
                 match place {
-                    Place::Types => quote!(super::#name),
-                    Place::Beside => quote!(super::super::types::#name),
+                    Place::Types => code!(super::#name),
+                    Place::Beside => code!(super::super::types::#name),
                 }
             }
         }
@@ -291,20 +308,20 @@ pub(crate) fn is_type(kind: &EntityKind) -> bool {
     )
 }
 
-fn predefined(builtin: Builtin) -> TokenStream {
+fn predefined(builtin: Builtin) -> Code {
     match builtin {
-        Builtin::Str => quote!(::std::string::String),
-        Builtin::Number => quote!(f64),
-        Builtin::Int | Builtin::Int64 => quote!(i64),
-        Builtin::Int8 => quote!(i8),
-        Builtin::Int16 => quote!(i16),
-        Builtin::Int32 => quote!(i32),
-        Builtin::Uint8 => quote!(u8),
-        Builtin::Uint16 => quote!(u16),
-        Builtin::Uint32 => quote!(u32),
-        Builtin::Uint64 | Builtin::Size => quote!(u64),
-        Builtin::Bool => quote!(bool),
-        Builtin::Null => quote!(::qmp_runtime::codec::Null),
-        Builtin::Any => quote!(::qmp_runtime::json::Value),
+        Builtin::Str => code!(::std::string::String),
+        Builtin::Number => code!(f64),
+        Builtin::Int | Builtin::Int64 => code!(i64),
+        Builtin::Int8 => code!(i8),
+        Builtin::Int16 => code!(i16),
+        Builtin::Int32 => code!(i32),
+        Builtin::Uint8 => code!(u8),
+        Builtin::Uint16 => code!(u16),
+        Builtin::Uint32 => code!(u32),
+        Builtin::Uint64 | Builtin::Size => code!(u64),
+        Builtin::Bool => code!(bool),
+        Builtin::Null => code!(::qmp_runtime::codec::Null),
+        Builtin::Any => code!(::qmp_runtime::json::Value),
     }
 }

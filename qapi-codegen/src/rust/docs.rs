@@ -1,10 +1,9 @@
 //! Documentation comments as rustdoc.
 
-use proc_macro2::TokenStream;
 use qapi_parser::doc::{Doc, Section, SectionKind};
 use qapi_parser::schema::{Cond, Entity, EntityId, EntityKind, Feature};
-use quote::quote;
 
+use super::code::Code;
 use super::context::Context;
 use super::features;
 use crate::rest;
@@ -13,15 +12,16 @@ use crate::rest;
 pub(crate) type Docs = Vec<String>;
 
 /// The lines as attributes.
-pub(crate) fn attributes(docs: &Docs) -> TokenStream {
-    let lines = docs.iter().map(|line| {
-        if line.is_empty() {
-            String::new()
+pub(crate) fn attributes(docs: &Docs) -> Code {
+    let mut code = Code::default();
+    for line in docs {
+        if line.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            code.doc(line);
         } else {
-            format!(" {}", rest::printable(line))
+            code.doc(&rest::printable(line));
         }
-    });
-    quote!(#(#[doc = #lines])*)
+    }
+    code
 }
 
 /// A type, command or event.
@@ -83,10 +83,11 @@ pub(crate) fn deprecation(context: &Context<'_>, owner: EntityId) -> Option<Stri
 
 /// The enum that holds what depends on a union's tag.
 pub(crate) fn tag(context: &Context<'_>, union: EntityId, tag: &str) -> Docs {
-    vec![format!(
-        "The variants of [`{}`], by `{tag}`.",
-        context.name(union)
-    )]
+    vec![
+        format!("The variants of [`{}`], by `{tag}`.", context.name(union)),
+        String::new(),
+        "Large data is in a box; `into` makes it of either.".to_owned(),
+    ]
 }
 
 /// One branch of a union.
@@ -130,7 +131,10 @@ impl Paragraphs {
 }
 
 fn doc<'s>(context: &Context<'_>, entity: &'s Entity) -> Option<&'s Doc> {
-    entity.doc.as_ref().filter(|_| context.options.doc_comments)
+    entity
+        .doc
+        .as_deref()
+        .filter(|_| context.options.doc_comments)
 }
 
 /// The description of a member, which may stand with the base that it comes from.

@@ -1,9 +1,8 @@
 //! The features that have a meaning of their own.
 
-use proc_macro2::{Ident, Span, TokenStream};
 use qapi_parser::schema::{EntityId, Feature};
-use quote::quote;
 
+use super::code::{Code, Ident, code};
 use super::context::Context;
 use super::docs;
 
@@ -22,17 +21,13 @@ fn has(features: &[Feature], name: &str) -> bool {
 }
 
 /// The attribute for what is to go away, with the documentation's reason.
-pub(crate) fn deprecated(
-    context: &Context<'_>,
-    owner: EntityId,
-    features: &[Feature],
-) -> TokenStream {
+pub(crate) fn deprecated(context: &Context<'_>, owner: EntityId, features: &[Feature]) -> Code {
     if !is_deprecated(features) {
-        return TokenStream::new();
+        return Code::default();
     }
     match docs::deprecation(context, owner) {
-        Some(note) => quote!(#[deprecated(note = #note)]),
-        None => quote!(#[deprecated]),
+        Some(note) => code!(#[deprecated(note = #note)]),
+        None => code!(#[deprecated]),
     }
 }
 
@@ -45,19 +40,19 @@ pub(crate) fn flags(features: &[Feature]) -> Vec<Ident> {
     known
         .iter()
         .filter(|(_, set)| *set)
-        .map(|(name, _)| Ident::new(name, Span::call_site()))
+        .map(|(name, _)| Ident::new(*name))
         .collect()
 }
 
 /// The call that puts the features into a command's or event's info.
-pub(crate) fn info(context: &Context<'_>, features: &[Feature]) -> TokenStream {
+pub(crate) fn info(context: &Context<'_>, features: &[Feature]) -> Code {
     let kept = features
         .iter()
         .filter(|feature| context.keeps(&feature.cond));
     let names: Vec<&str> = kept.map(|feature| feature.name.as_str()).collect();
     if names.is_empty() {
-        TokenStream::new()
+        Code::default()
     } else {
-        quote!(.features(&[#(#names),*]))
+        code!(.features(&[#(#names),*]))
     }
 }

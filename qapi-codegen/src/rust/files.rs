@@ -1,13 +1,11 @@
 //! From modules to files.
 
-use proc_macro2::TokenStream;
-use quote::quote;
-
+use super::code::{Code, code};
 use super::names;
 use super::tree::Module;
 use crate::error::Error;
 use crate::generator::Files;
-use crate::options::{Layout, Options};
+use crate::options::{DEFAULT_RUNTIME, Layout, Options};
 
 /// Renders the root module and all within.
 ///
@@ -26,7 +24,7 @@ pub(crate) fn render(root: &Module, options: &Options, header: &str) -> Result<F
                     let partial = used_in_part();
                     inline(inner, root)
                         .into_iter()
-                        .map(move |item| quote!(#partial #item))
+                        .map(move |item| code!(#partial #item))
                 }));
             files.insert(
                 "mod.rs".to_owned(),
@@ -49,11 +47,11 @@ fn folder(
     let declared = module.modules.iter().map(|inner| {
         let name = names::ident(&inner.name);
         let attributes = attributes(inner, module);
-        let public = inner.is_public.then(|| quote!(pub));
-        quote!(#attributes #partial #public mod #name;)
+        let public = inner.is_public.then(|| code!(pub));
+        code!(#attributes #partial #public mod #name;)
     });
     let items = declared
-        .chain(exports(module).map(|export| quote!(#partial #export)))
+        .chain(exports(module).map(|export| code!(#partial #export)))
         .chain(module.items.iter().cloned());
     let file = match (path, module.modules.is_empty()) {
         ("", _) => "mod.rs".to_owned(),
@@ -73,54 +71,72 @@ fn folder(
 }
 
 /// Bindings lie in a private module of a program, too, which uses some of them.
-fn used_in_part() -> TokenStream {
-    quote!(#[allow(dead_code, unused_imports, unreachable_pub, reason = "bindings are used in part")])
+fn used_in_part() -> Code {
+    code!(#[allow(dead_code, unused_imports, unreachable_pub, reason = "bindings are used in part")])
 }
 
 /// What stands in front of a module. A QAPI module may be called `types`, too.
-fn attributes(module: &Module, outer: &Module) -> TokenStream {
-    let attributes = &module.attributes;
+fn attributes(module: &Module, outer: &Module) -> Code {
+    let (condition, attributes) = (&module.condition, &module.attributes);
     let repeats = (module.name == outer.name).then(
-        || quote!(#[allow(clippy::module_inception, reason = "a module of the schema has this name")]),
+        || code!(#[allow(clippy::module_inception, reason = "a module of the schema has this name")]),
     );
-    quote!(#attributes #repeats)
+    code!(#condition #attributes #repeats)
 }
 
-fn exports(module: &Module) -> impl Iterator<Item = TokenStream> + '_ {
+fn exports(module: &Module) -> impl Iterator<Item = Code> + '_ {
     module
         .modules
         .iter()
         .filter(|inner| !inner.is_public)
         .map(|inner| {
             let name = names::ident(&inner.name);
-            quote!(pub use self::#name::*;)
+            let condition = &inner.condition;
+            code!(#condition pub use self::#name::*;)
         })
 }
 
 /// A module within the file of its parent, and what the parent exports of it.
-fn inline(module: &Module, outer: &Module) -> Vec<TokenStream> {
+fn inline(module: &Module, outer: &Module) -> Vec<Code> {
     let name = names::ident(&module.name);
     let attributes = attributes(module, outer);
-    let public = module.is_public.then(|| quote!(pub));
+    let public = module.is_public.then(|| code!(pub));
     let inner = module
         .modules
         .iter()
         .flat_map(|inner| inline(inner, module));
     let items = &module.items;
-    let definition = quote!(#attributes #public mod #name { #(#inner)* #(#items)* });
-    let export = (!module.is_public).then(|| quote!(pub use self::#name::*;));
+    let definition = code!(#attributes #public mod #name { #(#inner)* #(#items)* });
+    let export = (!module.is_public).then(|| {
+        let condition = &module.condition;
+        code!(#condition pub use self::#name::*;)
+    });
     [Some(definition), export].into_iter().flatten().collect()
 }
 
-fn text(items: impl Iterator<Item = TokenStream>, options: &Options) -> Result<String, Error> {
+fn text(items: impl Iterator<Item = Code>, options: &Options) -> Result<String, Error> {
+    let items = items.map(|item| {
+        if options.runtime_path == DEFAULT_RUNTIME {
+            return item;
+        }
+        // Paths are the only place where these stand apart.
+        let path = format!("{} ", options.runtime_path);
+        Code::raw(item.as_str().replace(":: qmp_runtime ", &path))
+    });
     if !options.format {
-        let texts: Vec<String> = items.map(|item| item.to_string()).collect();
-        return Ok(texts.join("\n") + "\n");
+        let texts: Vec<Code> = items.collect();
+        let mut whole =
+            String::with_capacity(texts.iter().map(|text| text.as_str().len() + 1).sum());
+        for text in &texts {
+            whole.push_str(text.as_str());
+            whole.push('\n');
+        }
+        return Ok(whole);
     }
     let mut text = String::new();
     let mut last_line_only = true;
     for item in items {
-        let file: syn::File = syn::parse2(item).map_err(|error| {
+        let file: syn::File = syn::parse_file(item.as_str()).map_err(|error| {
             Error::unsupported(format!(
                 "the generator made something that is no Rust: {error}"
             ))

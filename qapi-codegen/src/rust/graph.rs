@@ -19,6 +19,17 @@ pub(crate) enum Hold {
     Required,
 }
 
+impl Hold {
+    /// How a member holds its type.
+    pub(crate) fn of(member: &Member) -> Self {
+        if member.optional {
+            Hold::Optional
+        } else {
+            Hold::Required
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Edge {
     from: EntityId,
@@ -56,6 +67,11 @@ impl Boxes {
         Boxes { places }
     }
 
+    /// Adds a place.
+    pub(crate) fn add(&mut self, from: EntityId, to: EntityId, hold: Hold) {
+        self.places.insert((from, to, hold));
+    }
+
     /// Whether `from` has to hold `to` in a box at such places.
     pub(crate) fn contain(&self, from: EntityId, to: EntityId, hold: Hold) -> bool {
         self.places.contains(&(from, to, hold))
@@ -80,14 +96,7 @@ fn edges(schema: &Schema, conditions: &Conditions) -> Vec<Edge> {
                 .iter()
                 .filter(|member| conditions.hold(&member.cond))
             {
-                add(
-                    member.ty,
-                    if member.optional {
-                        Hold::Optional
-                    } else {
-                        Hold::Required
-                    },
-                );
+                add(member.ty, Hold::of(member));
             }
         };
         match &entity.kind {

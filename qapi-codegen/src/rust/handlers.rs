@@ -1,13 +1,13 @@
 //! The traits that emulators implement: one for the commands of each module, and one for those of
 //! them that run out of band.
 
-use proc_macro2::{Ident, Span, TokenStream};
 use qapi_parser::schema::{Command, EntityId, ModuleId};
-use quote::quote;
 
+use super::code::{Code, Ident, code};
 use super::commands;
 use super::context::Context;
 use super::docs;
+use crate::options::Handlers;
 
 /// How a trait's commands run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) fn items(
     context: &Context<'_>,
     module: ModuleId,
     commands: &[(EntityId, &Command)],
-) -> Vec<TokenStream> {
+) -> Vec<Code> {
     let of = |band| {
         let chosen = commands
             .iter()
@@ -37,21 +37,23 @@ fn handler(
     module: ModuleId,
     band: Band,
     commands: &[(EntityId, &Command)],
-) -> TokenStream {
+) -> Code {
     let (in_band, out_of_band) = context.handlers(module);
-    let (name, how, bounds, entry, attribute) = match band {
-        Band::In => (
-            in_band,
-            "",
-            quote!(Sized + 'static),
-            quote!(Entry),
-            "#[handlers]",
+    let is_async = context.options.handlers == Handlers::Async;
+    let (name, how) = match band {
+        Band::In => (in_band, ""),
+        Band::Out => (out_of_band, " that run out of band"),
+    };
+    let (bounds, entry, attribute) = match band {
+        _ if is_async => (
+            code!(Sized + Send + Sync + 'static),
+            code!(AsyncEntry),
+            "#[handlers(async)]",
         ),
+        Band::In => (code!(Sized + 'static), code!(Entry), "#[handlers]"),
         Band::Out => (
-            out_of_band,
-            " that run out of band",
-            quote!(Sized + Sync + 'static),
-            quote!(OobEntry),
+            code!(Sized + Sync + 'static),
+            code!(OobEntry),
             "#[handlers(oob)]",
         ),
     };
@@ -60,11 +62,11 @@ fn handler(
     let list = format!(" The commands that are implemented; `{attribute}` writes this list.");
     let constants = commands
         .iter()
-        .map(|&(id, _)| constant(context, &entry, id));
+        .map(|&(id, _)| constant(context, (&entry, is_async), id));
     let methods = commands
         .iter()
         .map(|&(id, command)| method(context, band, id, command));
-    quote! {
+    code! {
         #[doc = #summary]
         pub trait #name: #bounds {
             #[doc = #list]
@@ -75,43 +77,55 @@ fn handler(
     }
 }
 
-fn constant(context: &Context<'_>, entry: &TokenStream, id: EntityId) -> TokenStream {
+fn constant(context: &Context<'_>, (entry, is_async): (&Code, bool), id: EntityId) -> Code {
     let method = context.method(id);
     let plain = method.to_string();
-    let constant = Ident::new(
-        &plain.trim_start_matches("r#").to_uppercase(),
-        Span::call_site(),
-    );
+    let constant = Ident::new(plain.trim_start_matches("r#").to_uppercase());
+    let cfg = context.cfg(&context.entity(id).cond);
+    let run = Ident::new(if is_async { "run_async" } else { "run" });
     let arguments = context.name(id);
     let summary = format!(" The entry of `{}`.", context.entity(id).name);
-    quote! {
+    code! {
         #[doc = #summary]
+        #cfg
         const #constant: ::qmp_runtime::#entry<Self> =
             ::qmp_runtime::#entry::new::<super::super::commands::#arguments>(|handler, cx, call| {
-                call.run(|args| Self::#method(handler, cx, args))
+                call.#run(|args| Self::#method(handler, cx, args))
             });
     }
 }
 
-fn method(context: &Context<'_>, band: Band, id: EntityId, command: &Command) -> TokenStream {
+fn method(context: &Context<'_>, band: Band, id: EntityId, command: &Command) -> Code {
     let name = context.method(id);
-    let wire = &context.entity(id).name;
+    let wire = context.entity(id).name.as_str();
     let docs = docs::attributes(&docs::method(context, id));
+    let cfg = context.cfg(&context.entity(id).cond);
+    let is_async = context.options.handlers == Handlers::Async;
     let receiver = match band {
-        Band::In => quote!(&mut self),
-        Band::Out => quote!(&self),
+        Band::In if !is_async => code!(&mut self),
+        _ => code!(&self),
     };
     let arguments = context.name(id);
     let returns = commands::returns(context, command);
-    quote! {
+    let result = code!(::std::result::Result<#returns, ::qmp_runtime::QmpError>);
+    let error =
+        code!(::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(#wire)));
+    let (output, value) = if is_async {
+        let future = code!(impl ::std::future::Future<Output = #result> + Send);
+        (future, code!(::std::future::ready(#error)))
+    } else {
+        (result, error)
+    };
+    code! {
         #docs
+        #cfg
         fn #name(
             #receiver,
             cx: &mut ::qmp_runtime::Context<'_>,
             args: super::super::commands::#arguments,
-        ) -> ::std::result::Result<#returns, ::qmp_runtime::QmpError> {
+        ) -> #output {
             let _ = (cx, args);
-            ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found(#wire))
+            #value
         }
     }
 }

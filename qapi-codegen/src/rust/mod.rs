@@ -2,7 +2,8 @@
 
 mod alternates;
 mod arguments;
-mod blank;
+mod cfg;
+mod code;
 mod commands;
 mod context;
 mod custom;
@@ -11,8 +12,11 @@ mod enums;
 mod events;
 mod features;
 mod files;
+mod finite;
+mod gates;
 mod graph;
 mod handlers;
+mod layout;
 mod modules;
 mod names;
 mod record;
@@ -22,14 +26,13 @@ mod structs;
 mod tree;
 mod unions;
 
-use proc_macro2::{Literal, TokenStream};
 use qapi_parser::schema::{Command, EntityId, EntityKind, ModuleId, Schema};
-use quote::quote;
 
 use crate::error::Error;
 use crate::generator::Files;
 use crate::introspect;
-use crate::options::Options;
+use crate::options::{Conditions, Handlers, Layout, Options};
+use code::{Code, code};
 use context::Context;
 use tree::Module;
 
@@ -46,7 +49,12 @@ pub(crate) fn generate(schema: &Schema, options: &Options) -> Result<Files, Erro
     let context = Context::new(schema, options)?;
     let root = root(&context)?;
     let header = header(schema);
-    files::render(&root, options, &header)
+    let mut files = files::render(&root, options, &header)?;
+    let has_features = options.module_features || options.conditions == Conditions::Cfg;
+    if has_features && options.layout == Layout::Folder {
+        files.insert(gates::FILE.to_owned(), gates::table(&context));
+    }
+    Ok(files)
 }
 
 fn header(schema: &Schema) -> String {
@@ -80,8 +88,13 @@ fn root(context: &Context<'_>) -> Result<Module, Error> {
         handler_modules(context),
         introspection(context)?,
     ];
+    let for_servers =
+        |module: &Module| matches!(module.name.as_str(), "handlers" | "introspection");
+    let wanted =
+        |module: &Module| context.options.handlers != Handlers::None || !for_servers(module);
     let modules = namespaces
         .into_iter()
+        .filter(wanted)
         .filter(|module| !module.items.is_empty() || !module.modules.is_empty());
     Ok(Module {
         modules: modules.collect(),
@@ -93,7 +106,7 @@ fn namespace(
     context: &Context<'_>,
     name: &str,
     summary: &str,
-    items: fn(&Context<'_>, EntityId) -> Vec<TokenStream>,
+    items: fn(&Context<'_>, EntityId) -> Vec<Code>,
 ) -> Module {
     let modules = by_module(context, |ids| {
         ids.iter().flat_map(|&id| items(context, id)).collect()
@@ -101,7 +114,7 @@ fn namespace(
     let docs = docs::attributes(&vec![summary.to_owned()]);
     Module {
         name: name.to_owned(),
-        attributes: quote!(#docs #[allow(deprecated, reason = "the schema keeps what is deprecated")]),
+        attributes: code!(#docs #[allow(deprecated, reason = "the schema keeps what is deprecated")]),
         is_public: true,
         modules,
         ..Module::default()
@@ -109,10 +122,7 @@ fn namespace(
 }
 
 /// A Rust module for each module of the schema, as far as there is anything in it.
-fn by_module(
-    context: &Context<'_>,
-    items: impl Fn(&[EntityId]) -> Vec<TokenStream>,
-) -> Vec<Module> {
+fn by_module(context: &Context<'_>, items: impl Fn(&[EntityId]) -> Vec<Code>) -> Vec<Module> {
     let ids: Vec<EntityId> = context.kept().collect();
     let mut modules = Vec::new();
     for (index, _) in (0_u32..).zip(context.schema.modules()) {
@@ -124,7 +134,13 @@ fn by_module(
         let items = items(&here);
         if !items.is_empty() {
             let name = context.module(ModuleId(index)).to_owned();
+            let is_predefined = ModuleId(index) == ModuleId(0);
             modules.push(Module {
+                condition: if is_predefined {
+                    Code::default()
+                } else {
+                    gates::condition(context, &name)
+                },
                 name,
                 items,
                 ..Module::default()
@@ -134,9 +150,9 @@ fn by_module(
     modules
 }
 
-fn type_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
-    match &context.entity(id).kind {
-        EntityKind::Enum(of) => enums::items(context, id, of),
+fn type_items(context: &Context<'_>, id: EntityId) -> Vec<Code> {
+    let items = match &context.entity(id).kind {
+        EntityKind::Enum(_) => enums::items(context, id),
         EntityKind::Struct(_) => structs::items(context, id),
         EntityKind::Union(union) => {
             let mut items = structs::items(context, id);
@@ -145,18 +161,27 @@ fn type_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
         }
         EntityKind::Alternate(alternate) => alternates::items(context, id, alternate),
         _ => Vec::new(),
+    };
+    conditional(context, id, items)
+}
+
+/// Puts the condition of an entity in front of its items.
+fn conditional(context: &Context<'_>, id: EntityId, items: Vec<Code>) -> Vec<Code> {
+    let cfg = context.cfg(&context.entity(id).cond);
+    if cfg == Code::default() {
+        return items;
     }
+    items.into_iter().map(|item| code!(#cfg #item)).collect()
 }
 
-fn command_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
-    command(context, id)
-        .map(|command| commands::items(context, id, command))
-        .unwrap_or_default()
+fn command_items(context: &Context<'_>, id: EntityId) -> Vec<Code> {
+    let items = command(context, id).map(|command| commands::items(context, id, command));
+    conditional(context, id, items.unwrap_or_default())
 }
 
-fn event_items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
+fn event_items(context: &Context<'_>, id: EntityId) -> Vec<Code> {
     match &context.entity(id).kind {
-        EntityKind::Event(event) => events::items(context, id, event),
+        EntityKind::Event(event) => conditional(context, id, events::items(context, id, event)),
         _ => Vec::new(),
     }
 }
@@ -181,7 +206,8 @@ fn handler_modules(context: &Context<'_>) -> Module {
     });
     Module {
         name: "handlers".to_owned(),
-        attributes: quote!(#[allow(deprecated, reason = "the schema keeps what is deprecated")]),
+        condition: gates::condition(context, gates::SERVER),
+        attributes: code!(#[allow(deprecated, reason = "the schema keeps what is deprecated")]),
         modules,
         ..Module::default()
     }
@@ -191,19 +217,38 @@ fn introspection(context: &Context<'_>) -> Result<Module, Error> {
     let options = introspect::Options {
         conditions: context.options.conditions.clone(),
         unmasked: true,
-        ..introspect::Options::default()
+        with_conditions: context.options.conditions == Conditions::Cfg,
     };
     let text = introspect::text_of(context.schema, &options, &|id| context.reaches(id));
     // No type name holds a quote or a number sign.
-    let literal: Literal = format!("r#\"{text}\"#").parse().map_err(|_| {
-        Error::unsupported("the introspection data has no form as a literal".to_owned())
-    })?;
+    let literal = Code::raw(format!("r#\"{text}\"#"));
+    let data = code! {
+        /// What `query-qmp-schema` tells, before it is cut to what is implemented and masked.
+        pub const INTROSPECTION: &str = #literal;
+    };
     Ok(Module {
         name: "introspection".to_owned(),
-        items: vec![quote! {
-            /// What `query-qmp-schema` tells, before it is cut to what is implemented and masked.
-            pub const INTROSPECTION: &str = #literal;
-        }],
+        condition: gates::condition(context, gates::SERVER),
+        items: [Some(data), conditions(context)]
+            .into_iter()
+            .flatten()
+            .collect(),
         ..Module::default()
+    })
+}
+
+/// The configuration symbols, where Cargo features choose them.
+fn conditions(context: &Context<'_>) -> Option<Code> {
+    if context.options.conditions != Conditions::Cfg {
+        return None;
+    }
+    let rows = cfg::symbols(context.schema).into_iter().map(|symbol| {
+        let feature = cfg::feature(&symbol);
+        code!((#symbol, cfg!(feature = #feature)))
+    });
+    let rows: Vec<Code> = rows.collect();
+    Some(code! {
+        /// The configuration symbols of the schema, and whether they are defined; for the router.
+        pub const CONDITIONS: &[(&str, bool)] = &[#(#rows),*];
     })
 }

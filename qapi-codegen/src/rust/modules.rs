@@ -1,8 +1,8 @@
 //! QAPI modules as Rust modules.
 
-use proc_macro2::Ident;
 use qapi_parser::schema::{ModuleId, Schema};
 
+use super::code::Ident;
 use super::names::{self, Scope};
 use crate::options::Options;
 

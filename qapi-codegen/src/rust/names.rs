@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
-use proc_macro2::{Ident, Span};
+
+use super::code::Ident;
 
 /// Words that an identifier may be only with `r#` in front, in any edition.
 const KEYWORDS: &[&str] = &[
@@ -53,12 +54,23 @@ fn valid(name: &str, unnamed: &str) -> String {
 /// Makes an identifier of a name, which keywords need a change for.
 pub(crate) fn ident(name: &str) -> Ident {
     if RESERVED.contains(&name) {
-        Ident::new(&format!("{name}_"), Span::call_site())
+        Ident::new(format!("{name}_"))
     } else if KEYWORDS.contains(&name) {
-        Ident::new_raw(name, Span::call_site())
+        Ident::new(format!("r#{name}"))
     } else {
-        Ident::new(name, Span::call_site())
+        Ident::new(name)
     }
+}
+
+/// What the variant is called for what the bindings do not know, unless the schema has such a name.
+const OTHER: &str = "Unrecognized";
+
+/// The names of the variants of an enum, and of the one for what is none of them.
+pub(crate) fn variants(wanted: impl Iterator<Item = String>) -> (Vec<Ident>, Ident) {
+    let wanted: Vec<String> = wanted.chain([OTHER.to_owned()]).collect();
+    let mut names = Scope::default().claim(&wanted);
+    let other = names.pop().unwrap_or_else(|| ident(OTHER));
+    (names, other)
 }
 
 /// Names given out in one namespace.

@@ -1,9 +1,8 @@
 //! What structs, unions, arguments and event data have in common: public fields, `new`, a table.
 
-use proc_macro2::{Ident, Literal, TokenStream};
 use qapi_parser::schema::{Builtin, EntityId, EntityKind, Member};
-use quote::quote;
 
+use super::code::{Code, Ident, code};
 use super::context::{Context, Place};
 use super::docs::{self, Docs};
 use super::features;
@@ -18,11 +17,13 @@ const MANY_PARAMETERS: usize = 7;
 struct Field {
     wire: String,
     name: Ident,
-    ty: TokenStream,
+    ty: Code,
     optional: bool,
     /// Taken by `new` as anything that becomes a string.
     is_string: bool,
-    attributes: TokenStream,
+    attributes: Code,
+    /// Its condition, as an attribute.
+    cfg: Code,
     flags: Vec<Ident>,
 }
 
@@ -31,20 +32,18 @@ struct Field {
 pub(crate) struct Record {
     name: Ident,
     docs: Docs,
-    attributes: TokenStream,
+    attributes: Code,
     fields: Vec<Field>,
-    tag: Option<usize>,
 }
 
 impl Record {
     /// A record without members.
-    pub(crate) fn empty(name: Ident, docs: Docs, attributes: TokenStream) -> Self {
+    pub(crate) fn empty(name: Ident, docs: Docs, attributes: Code) -> Self {
         Record {
             name,
             docs,
             attributes,
             fields: Vec::new(),
-            tag: None,
         }
     }
 
@@ -55,13 +54,11 @@ impl Record {
         place: Place,
         name: Ident,
         docs: Docs,
-        attributes: TokenStream,
+        attributes: Code,
     ) -> Self {
         let members = context.members(ty);
-        let wanted: Vec<String> = members
-            .iter()
-            .map(|member| names::snake(&member.name))
-            .collect();
+        let wanted = members.iter().map(|member| member.name.as_str());
+        let wanted = context.wanted(owner, wanted, names::snake);
         let names = Scope::default().claim(&wanted);
         let tag_member = context.union(ty).map(|union| &union.members[union.tag]);
         let tag =
@@ -83,19 +80,18 @@ impl Record {
             docs,
             attributes,
             fields,
-            tag,
         }
     }
 
     /// The struct, its constructor and its table.
-    pub(crate) fn items(&self) -> Vec<TokenStream> {
+    pub(crate) fn items(&self) -> Vec<Code> {
         let mut items = vec![self.definition()];
         items.extend(self.constructor());
         items.push(self.table());
         items
     }
 
-    fn definition(&self) -> TokenStream {
+    fn definition(&self) -> Code {
         let Record {
             name, attributes, ..
         } = self;
@@ -104,28 +100,28 @@ impl Record {
             .fields
             .iter()
             .all(|field| field.optional)
-            .then(|| quote!(, Default));
+            .then(|| code!(, Default));
         let fields = self.fields.iter().map(Field::definition);
-        quote! {
+        code! {
             #docs
-            #[derive(Debug, Clone, PartialEq #default)]
+            #[derive(Clone #default)]
             #attributes
             pub struct #name { #(#fields,)* }
         }
     }
 
     /// Nothing where there is nothing to give: `Default` does the same.
-    fn constructor(&self) -> Option<TokenStream> {
+    fn constructor(&self) -> Option<Code> {
         let required = self.fields.iter().filter(|field| !field.optional);
-        let parameters: Vec<TokenStream> = required.map(Field::parameter).collect();
+        let parameters: Vec<Code> = required.map(Field::parameter).collect();
         if parameters.is_empty() {
             return None;
         }
         let name = &self.name;
         let values = self.fields.iter().map(Field::value);
         let leave = (parameters.len() > MANY_PARAMETERS)
-            .then(|| quote!(#[allow(clippy::too_many_arguments, reason = "the schema requires as many members")]));
-        Some(quote! {
+            .then(|| code!(#[allow(clippy::too_many_arguments, reason = "the schema requires as many members")]));
+        Some(code! {
             impl #name {
                 /// A value with the required members; the optional ones are absent.
                 #leave
@@ -136,14 +132,10 @@ impl Record {
         })
     }
 
-    fn table(&self) -> TokenStream {
+    fn table(&self) -> Code {
         let name = &self.name;
         let rows = self.fields.iter().map(Field::row);
-        let tag = self.tag.map(|index| {
-            let index = Literal::usize_unsuffixed(index);
-            quote!(, tag = #index)
-        });
-        quote!(::qmp_runtime::record!(#name, [#(#rows),*] #tag);)
+        code!(::qmp_runtime::record!(#name, [#(#rows),*]);)
     }
 }
 
@@ -156,20 +148,15 @@ impl Field {
         name: Ident,
         tag_of: Option<EntityId>,
     ) -> Self {
-        let hold = if member.optional {
-            Hold::Optional
-        } else {
-            Hold::Required
-        };
         let mut tokens = match tag_of {
             Some(union) if place == Place::Types => {
                 let tag = context.tag_name(union);
-                quote!(#tag)
+                code!(#tag)
             }
             _ => context.ty(member.ty, place),
         };
-        if context.boxes(ty, member.ty, hold) {
-            tokens = quote!(::std::boxed::Box<#tokens>);
+        if context.boxes(ty, member.ty, Hold::of(member)) {
+            tokens = code!(::std::boxed::Box<#tokens>);
         }
         let docs = docs::member(context, owner, &member.name, tag_of.is_some());
         let docs = docs::attributes(&docs::remarks(
@@ -180,7 +167,7 @@ impl Field {
         ));
         let deprecated = features::deprecated(context, owner, &member.features);
         Field {
-            wire: member.name.clone(),
+            wire: member.name.to_string(),
             name,
             ty: tokens,
             optional: member.optional,
@@ -188,12 +175,22 @@ impl Field {
                 context.entity(member.ty).kind,
                 EntityKind::Builtin(Builtin::Str)
             ),
-            attributes: quote!(#docs #deprecated),
-            flags: features::flags(&member.features),
+            attributes: {
+                let before = context.before(owner, &member.name, &member.cond);
+                code!(#docs #deprecated #before)
+            },
+            cfg: context.cfg(&member.cond),
+            flags: {
+                let tag = tag_of.map(|_| Ident::new("tag"));
+                features::flags(&member.features)
+                    .into_iter()
+                    .chain(tag)
+                    .collect()
+            },
         }
     }
 
-    fn definition(&self) -> TokenStream {
+    fn definition(&self) -> Code {
         let Field {
             name,
             ty,
@@ -201,41 +198,45 @@ impl Field {
             ..
         } = self;
         let ty = if self.optional {
-            quote!(::std::option::Option<#ty>)
+            code!(::std::option::Option<#ty>)
         } else {
-            quote!(#ty)
+            code!(#ty)
         };
-        quote!(#attributes pub #name: #ty)
+        code!(#attributes pub #name: #ty)
     }
 
-    fn parameter(&self) -> TokenStream {
-        let Field { name, ty, .. } = self;
+    fn parameter(&self) -> Code {
+        let Field { name, ty, cfg, .. } = self;
         if self.is_string {
-            quote!(#name: impl ::std::convert::Into<#ty>)
+            code!(#cfg #name: impl ::std::convert::Into<#ty>)
         } else {
-            quote!(#name: #ty)
+            code!(#cfg #name: #ty)
         }
     }
 
-    fn value(&self) -> TokenStream {
-        let name = &self.name;
+    fn value(&self) -> Code {
+        let Field { name, cfg, .. } = self;
         if self.optional {
-            quote!(#name: ::std::option::Option::None)
+            code!(#cfg #name: ::std::option::Option::None)
         } else if self.is_string {
-            quote!(#name: #name.into())
+            code!(#cfg #name: #name.into())
         } else {
-            quote!(#name)
+            code!(#cfg #name)
         }
     }
 
-    fn row(&self) -> TokenStream {
+    fn row(&self) -> Code {
         let Field {
-            wire, name, flags, ..
+            wire,
+            name,
+            flags,
+            cfg,
+            ..
         } = self;
         if flags.is_empty() {
-            quote!((#wire, #name))
+            code!(#cfg (#wire, #name))
         } else {
-            quote!((#wire, #name, #(#flags)*))
+            code!(#cfg (#wire, #name, #(#flags)*))
         }
     }
 }

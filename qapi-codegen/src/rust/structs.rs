@@ -1,18 +1,17 @@
 //! Structs, and the part of a union that does not depend on its tag.
 
-use proc_macro2::TokenStream;
 use qapi_parser::schema::EntityId;
-use quote::quote;
 
+use super::code::{Code, code};
 use super::context::{Context, Place};
 use super::record::Record;
 use super::{docs, features};
 
 /// A struct or union as a Rust struct.
-pub(crate) fn items(context: &Context<'_>, id: EntityId) -> Vec<TokenStream> {
+pub(crate) fn items(context: &Context<'_>, id: EntityId) -> Vec<Code> {
     let deprecated = features::deprecated(context, id, &context.entity(id).features);
     let custom = context.attributes(id);
-    let attributes = quote!(#deprecated #custom);
+    let attributes = code!(#deprecated #custom);
     let docs = docs::entity(context, id);
     Record::of(
         context,

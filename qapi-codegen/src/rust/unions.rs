@@ -1,60 +1,52 @@
 //! What depends on the tag of a union.
 
-use proc_macro2::{Ident, TokenStream};
-use qapi_parser::schema::{Branch, EntityId, EntityKind, EnumMember, Union};
-use quote::quote;
+use qapi_parser::schema::{Branch, Cond, EntityId, EntityKind, EnumMember, Union};
 
+use super::code::{Code, Ident, code};
 use super::context::{Context, Place};
 use super::graph::Hold;
-use super::{docs, enums, features};
+use super::{docs, features};
 
 struct Variant<'s> {
     name: Ident,
     value: &'s EnumMember,
-    /// Where the branch stands in the schema; values without one are not generated as data.
-    branch: Option<usize>,
-    data: Option<TokenStream>,
+    /// What the branch holds, if it holds anything.
+    data: Option<Code>,
+    /// The attributes of its condition, and of the opposite, where it may be without data.
+    when: Code,
+    /// What the user adds.
+    custom: Code,
+    otherwise: Option<Code>,
 }
 
 /// The enum with a variant for each value of the tag, and its table.
-pub(crate) fn items(context: &Context<'_>, id: EntityId, union: &Union) -> Vec<TokenStream> {
+pub(crate) fn items(context: &Context<'_>, id: EntityId, union: &Union) -> Vec<Code> {
     let name = context.tag_name(id);
     let tag = context.ty(union.tag_type, Place::Types);
-    let values = context.values_of(union.tag_type).into_iter();
+    let (values, other) = context.values(union.tag_type);
     let variants: Vec<Variant<'_>> = values
-        .map(|(value, name)| variant(context, id, union, value, name))
+        .into_iter()
+        .flat_map(|(value, name)| variant(context, id, union, value, name).by_condition())
         .collect();
     let summary = docs::attributes(&docs::tag(context, id, &union.members[union.tag].name));
-    let mut definitions: Vec<TokenStream> = variants
+    let definitions = variants
         .iter()
-        .map(|variant| definition(context, union.tag_type, variant))
-        .collect();
-    let mut rows: Vec<TokenStream> = variants.iter().map(Variant::row).collect();
-    let choice = context.blank_choice(id);
-    let chosen = variants
-        .iter()
-        .find(|variant| variant.branch == Some(choice))
-        .or(variants.first());
-    let blank = chosen.map_or_else(enums::no_value, |variant| variant.name.clone());
-    if variants.is_empty() {
-        definitions.push(quote!(#[doc(hidden)] #blank));
-        rows.push(quote!(#blank));
-    }
-    let large = variants
-        .iter()
-        .any(|variant| variant.data.is_some())
-        .then(|| quote!(#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]));
+        .map(|variant| definition(context, union.tag_type, variant));
+    let rows = variants.iter().map(Variant::row);
     let custom = context.attributes(id);
     vec![
-        quote! {
+        code! {
             #summary
-            #[derive(Debug, Clone, PartialEq)]
+            #[derive(Clone)]
             #[non_exhaustive]
-            #large
             #custom
-            pub enum #name { #(#definitions,)* }
+            pub enum #name {
+                #(#definitions,)*
+                #[doc = " A branch that these bindings do not know."]
+                #other(::qmp_runtime::codec::UnrecognizedBranch),
+            }
         },
-        quote!(::qmp_runtime::variants!(#name, #tag, default = #blank, [#(#rows),*]);),
+        code!(::qmp_runtime::variants!(#name, #tag, #other, [#(#rows),*]);),
     ]
 }
 
@@ -65,23 +57,31 @@ fn variant<'s>(
     value: &'s EnumMember,
     name: Ident,
 ) -> Variant<'s> {
-    let branch = union
-        .branches
-        .iter()
-        .position(|branch| branch.case == value.name);
-    let kept = branch
-        .map(|index| &union.branches[index])
-        .filter(|branch| context.keeps(&branch.cond));
+    let mut branches = union.branches.iter();
+    let branch = branches.find(|branch| branch.case == value.name);
+    let kept = branch.filter(|branch| context.keeps(&branch.cond));
+    let data = kept.and_then(|branch| data(context, id, branch));
+    let branch_cond = kept.map(|branch| &branch.cond).filter(|_| data.is_some());
+    let differs = branch_cond.filter(|cond| **cond != value.cond && **cond != Cond::Always);
+    let before = context.cfg(&value.cond);
     Variant {
         name,
         value,
-        branch,
-        data: kept.and_then(|branch| data(context, id, branch)),
+        data,
+        custom: context.field_attributes(id, &value.name),
+        when: {
+            let branch = differs.map(|cond| context.cfg(cond));
+            code!(#before #branch)
+        },
+        otherwise: differs
+            .map(|cond| super::cfg::inverse(context.options, cond))
+            .filter(|cfg| *cfg != Code::default())
+            .map(|cfg| code!(#before #cfg)),
     }
 }
 
 /// The type of a branch's data; none where it has no members.
-fn data(context: &Context<'_>, union: EntityId, branch: &Branch) -> Option<TokenStream> {
+fn data(context: &Context<'_>, union: EntityId, branch: &Branch) -> Option<Code> {
     let entity = context.entity(branch.ty);
     if entity.implicit && matches!(entity.kind, EntityKind::Struct(_)) {
         return None;
@@ -89,31 +89,49 @@ fn data(context: &Context<'_>, union: EntityId, branch: &Branch) -> Option<Token
     let ty = context.ty(branch.ty, Place::Types);
     let boxed = context.boxes(union, branch.ty, Hold::Branch);
     Some(if boxed {
-        quote!(::std::boxed::Box<#ty>)
+        code!(::std::boxed::Box<#ty>)
     } else {
         ty
     })
 }
 
-fn definition(context: &Context<'_>, tag_type: EntityId, variant: &Variant<'_>) -> TokenStream {
+fn definition(context: &Context<'_>, tag_type: EntityId, variant: &Variant<'_>) -> Code {
     let Variant {
-        name, value, data, ..
+        name,
+        value,
+        data,
+        when,
+        custom,
+        ..
     } = variant;
     let docs = docs::branch(&value.name, data.is_some());
     let docs = docs::attributes(&docs::remarks(context, docs, &value.features, &value.cond));
     let deprecated = features::deprecated(context, tag_type, &value.features);
     match data {
-        Some(data) => quote!(#docs #deprecated #name(#data)),
-        None => quote!(#docs #deprecated #name),
+        Some(data) => code!(#docs #deprecated #when #custom #name(#data)),
+        None => code!(#docs #deprecated #when #custom #name),
     }
 }
 
-impl Variant<'_> {
-    fn row(&self) -> TokenStream {
-        let name = &self.name;
+impl<'s> Variant<'s> {
+    /// The variant with its data, and, where the branch may be left out by itself, without.
+    fn by_condition(self) -> Vec<Variant<'s>> {
+        let without = self.otherwise.as_ref().map(|when| Variant {
+            name: self.name.clone(),
+            value: self.value,
+            data: None,
+            when: when.clone(),
+            custom: self.custom.clone(),
+            otherwise: None,
+        });
+        [Some(self), without].into_iter().flatten().collect()
+    }
+
+    fn row(&self) -> Code {
+        let (name, when) = (&self.name, &self.when);
         match &self.data {
-            Some(data) => quote!(#name(#data)),
-            None => quote!(#name),
+            Some(data) => code!(#when #name(#data)),
+            None => code!(#when #name),
         }
     }
 }

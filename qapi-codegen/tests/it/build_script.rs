@@ -17,7 +17,7 @@ impl Package {
         let folder = outer.join("package");
         write(&outer.join("schema/vm.json"), schema);
         write(
-            &outer.join("schema/part.json"),
+            &outer.join("more/part.json"),
             "{ 'struct': 'Part', 'data': { 'first': 'int' } }\n",
         );
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
@@ -30,8 +30,10 @@ impl Package {
         write(&folder.join("Cargo.toml"), &manifest);
         fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))
             .expect("the workspace has one");
+        // The included file is looked for beside the root first.
         let script = "fn main() -> Result<(), qapi_codegen::Error> {\n    \
-                      qapi_codegen::configure().compile(\"../schema/vm.json\")\n}\n";
+                      qapi_codegen::configure()\n        .include_dir(\"../more\")\n        \
+                      .compile(\"../schema/vm.json\")\n}\n";
         write(&folder.join("build.rs"), script);
         let library = "//! A package.\n#![deny(warnings, missing_docs)]\n\n/// Bindings.\npub mod vm {\n    \
                        include!(concat!(env!(\"OUT_DIR\"), \"/vm.rs\"));\n}\n";
@@ -84,7 +86,7 @@ fn included_schema_that_changes_runs_the_script_again() {
     let text = fs::read_to_string(&library).expect("it is there");
     write(&library, &(text + use_of_member));
     write(
-        &package.schema("part.json"),
+        &package.folder.join("../more/part.json"),
         "{ 'struct': 'Part', 'data': { 'first': 'int', 'second': 'int' } }\n",
     );
     let (sound, log) = package.build();

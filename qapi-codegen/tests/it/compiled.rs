@@ -1,81 +1,12 @@
 //! What is generated compiles without a warning, documented, and does what it should.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use qapi_codegen::{Builder, Conditions, Layout};
+use qapi_codegen::{Conditions, ErrorKind, Handlers};
 
-use crate::corpus;
+use crate::package::{Package, ROOT};
 use crate::snapshots::{SCHEMAS, file};
-
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-
-/// A package that uses the generated code, in a folder of its own that is kept for the next run.
-struct Package {
-    folder: PathBuf,
-    modules: String,
-}
-
-impl Package {
-    fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(folder.join("src")).expect("there is room");
-        let runtime = Path::new(ROOT).join("qmp-runtime");
-        let manifest = format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-             [dependencies]\nqmp-runtime = {{ path = {runtime:?} }}\n\n[workspace]\n"
-        );
-        fs::write(folder.join("Cargo.toml"), manifest).expect("there is room");
-        // The same versions as here: nothing has to be fetched.
-        fs::copy(
-            Path::new(ROOT).join("Cargo.lock"),
-            folder.join("Cargo.lock"),
-        )
-        .expect("the workspace has one");
-        let modules =
-            "//! Generated code.\n#![deny(warnings, missing_docs, clippy::all)]\n".to_owned();
-        Package { folder, modules }
-    }
-
-    fn add(&mut self, module: &str, schema: &Path) {
-        self.add_by(qapi_codegen::configure(), module, schema);
-    }
-
-    fn add_by(&mut self, builder: Builder, module: &str, schema: &Path) {
-        let output = builder
-            .layout(Layout::Folder)
-            .generate(schema)
-            .unwrap_or_else(|error| panic!("{error}"));
-        output
-            .write_to(self.folder.join("src").join(module))
-            .expect("there is room");
-        writeln!(self.modules, "/// Bindings.\npub mod {module};").expect("memory suffices");
-    }
-
-    fn cargo(&self, arguments: &[&str]) {
-        fs::write(self.folder.join("src/lib.rs"), &self.modules).expect("there is room");
-        let output = Command::new(env!("CARGO"))
-            .args(arguments)
-            .arg("--offline")
-            .current_dir(&self.folder)
-            .env(
-                "CARGO_TARGET_DIR",
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
-            )
-            .env("RUSTDOCFLAGS", "-D warnings")
-            .env_remove("RUSTFLAGS")
-            .output()
-            .expect("cargo runs");
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{text}\n{}",
-            String::from_utf8_lossy(&output.stdout)
-        );
-    }
-}
 
 #[test]
 fn small_schemas_compile_and_work() {
@@ -88,6 +19,85 @@ fn small_schemas_compile_and_work() {
     fs::write(package.folder.join("tests/use.rs"), program).expect("there is room");
     package.cargo(&["test", "--quiet"]);
     package.cargo(&["doc", "--no-deps", "--quiet"]);
+}
+
+#[test]
+fn async_handlers_answer() {
+    let mut package = Package::new("generated-async");
+    let builder = qapi_codegen::configure().handlers(Handlers::Async);
+    package.add_by(builder, "commands", &file("commands"));
+    let client = qapi_codegen::configure().handlers(Handlers::None);
+    package.add_by(client, "client", &file("commands"));
+    assert!(!package.folder.join("src/client/handlers").exists());
+    let program = include_str!("../data/use_async.rs");
+    fs::create_dir_all(package.folder.join("tests")).expect("there is room");
+    fs::write(package.folder.join("tests/use.rs"), program).expect("there is room");
+    package.cargo(&["test", "--quiet"]);
+}
+
+#[test]
+fn conditions_go_by_features() {
+    let mut package = Package::new("generated-conditions");
+    let builder = qapi_codegen::configure().conditions(Conditions::Cfg);
+    package.add_by(builder, "bindings", &file("conditions"));
+    let table = package.folder.join("src/bindings/features.toml");
+    package.manifest(&fs::read_to_string(table).expect("it is generated"));
+    let program = include_str!("../data/use_conditions.rs");
+    fs::create_dir_all(package.folder.join("tests")).expect("there is room");
+    fs::write(package.folder.join("tests/use.rs"), program).expect("there is room");
+    for features in [
+        "",
+        "config-linux",
+        "config-linux,config-b",
+        "config-a",
+        "config-b",
+    ] {
+        package.cargo(&["test", "--quiet", "--features", features]);
+    }
+}
+
+#[test]
+fn names_attributes_and_paths_are_the_users() {
+    let mut package = Package::new("generated-custom");
+    let builder = qapi_codegen::configure()
+        .rename("Kind", "Sort")
+        .rename("Shape.name", "title")
+        .rename("Kind.point", "Dot")
+        .field_attribute("Shape.*", "#[doc(alias = \"shape\")]")
+        .field_attribute("Kind.point", "#[doc(alias = \"spot\")]")
+        .runtime_path("crate::runtime");
+    package.add_by(builder.clone(), "unions", &file("unions"));
+    let commands = qapi_codegen::configure().rename("type", "TypeText");
+    package.add_by(
+        commands.runtime_path("crate::runtime"),
+        "commands",
+        &file("commands"),
+    );
+    package.module("pub use qmp_runtime as runtime;");
+    package.cargo(&["check", "--quiet"]);
+    let types = fs::read_to_string(package.folder.join("src/unions/types/unions.rs"));
+    let types = types.expect("it is generated");
+    for part in [
+        "pub enum Sort",
+        "pub title: ::std::string::String",
+        "(\"name\", title)",
+        "Dot,",
+        "alias = \"spot\"",
+        "crate::runtime::record!",
+    ] {
+        assert!(types.contains(part), "{part}: {types}");
+    }
+    assert!(!types.contains("::qmp_runtime"), "{types}");
+    for wrong in [
+        builder.clone().rename("Nothing", "X"),
+        builder.clone().rename("Kind", "a b"),
+        builder.field_attribute("Shape.none", "#[a]"),
+    ] {
+        let error = wrong
+            .generate(file("unions"))
+            .expect_err("it means nothing");
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
 }
 
 #[test]
@@ -127,41 +137,33 @@ fn options_compile() {
 }
 
 #[test]
+fn every_module_compiles_with_its_feature_alone() {
+    let mut package = Package::new("generated-features");
+    let own = Path::new(ROOT).join("schema/qmp/qapi-schema.json");
+    let builder = qapi_codegen::configure().module_features(true);
+    package.add_by(builder, "qmp", &own);
+    let table = package.folder.join("src/qmp/features.toml");
+    let table = fs::read_to_string(table).expect("it is generated");
+    package.manifest(&table);
+    let features = table.lines().filter_map(|line| line.split_once(" = "));
+    let features: Vec<&str> = features.map(|(name, _)| name).collect();
+    assert!(
+        features.contains(&"run_state") && features.contains(&"server"),
+        "{table}"
+    );
+    assert!(table.contains("\nserver = []\n"), "{table}");
+    package.cargo(&["check", "--quiet"]);
+    for feature in features {
+        package.cargo(&["check", "--quiet", "--features", feature]);
+    }
+    package.cargo(&["check", "--quiet", "--all-features"]);
+}
+
+#[test]
 fn own_schemas_compile() {
     let mut package = Package::new("generated-own");
     package.add("qmp", &Path::new(ROOT).join("schema/qmp/qapi-schema.json"));
     package.add("qga", &Path::new(ROOT).join("schema/qga/qapi-schema.json"));
     package.cargo(&["check", "--quiet"]);
     package.cargo(&["doc", "--no-deps", "--quiet"]);
-}
-
-#[test]
-fn qemus_schemas_compile() {
-    let mut package = Package::new("generated-qemu");
-    let all = ["qmp", "qga", "storage-daemon"].as_slice();
-    let releases = [
-        ("10.0.2", all),
-        ("v9.0.0", &["qmp", "qga"]),
-        ("v7.2.0", all),
-        ("v2.8.0", &["qmp-in-top-folder", "qga"]),
-    ];
-    for (release, roots) in releases {
-        for root in roots {
-            let Some(schema) = corpus::root_file(release, root) else {
-                continue;
-            };
-            let module = format!(
-                "r{}_{}",
-                release.trim_start_matches('v').replace('.', "_"),
-                root.replace('-', "_")
-            );
-            package.add(&module, &schema);
-        }
-    }
-    for name in ["qapi-schema-test", "doc-good"] {
-        if let Some(schema) = corpus::path(&format!("qemu-tests/{name}.json")) {
-            package.add(&name.replace('-', "_"), &schema);
-        }
-    }
-    package.cargo(&["check", "--quiet"]);
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 pub use error::ClientError;
 
-use crate::codec::{Json, Unknown, from_node};
+use crate::codec::{Json, Unknown, encode, from_node};
 use crate::command::{Command, Event};
 use crate::error::{ErrorClass, QmpError};
 use crate::json::{Document, Map, NodeId, Style, Value, Writer};
@@ -211,7 +211,7 @@ fn request(name: &str, arguments: &dyn Json, id: u64) -> Vec<u8> {
     out.key("execute");
     out.str(name);
     out.key("arguments");
-    arguments.encode(&mut out);
+    encode(arguments, &mut out);
     out.key("id");
     out.u64(id);
     out.end_object();

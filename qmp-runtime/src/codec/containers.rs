@@ -1,68 +1,63 @@
 //! Optional members, arrays, and values on the heap.
 
-use super::{Decoder, Enum, Json, Object, Shape, Slots, SlotsMut};
+use super::{Decoder, Enum, Json, Object, Slots, SlotsMut, Unrecognized, View, decode};
 use crate::error::QmpError;
-use crate::json::{Kind, NodeId, Writer};
+use crate::json::{Kind, NodeId};
 
 impl<T: Json> Json for Option<T> {
     fn blank() -> Self {
         None
     }
 
-    fn decode(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
-        self.insert(T::blank()).decode(decoder, at)
-    }
-
-    fn encode(&self, out: &mut Writer) {
-        match self {
-            Some(value) => value.encode(out),
-            None => out.null(),
+    fn slots(&self, visit: Slots<'_>) {
+        if let Some(value) = self {
+            value.slots(visit);
         }
     }
 
-    fn is_optional(&self) -> bool {
-        true
+    fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+        decode(self.insert(T::blank()), decoder, at)
     }
 
-    fn is_absent(&self) -> bool {
-        self.is_none()
+    fn view(&self) -> View<'_> {
+        match self {
+            Some(value) => value.view(),
+            None => View::Absent,
+        }
     }
 }
+
+/// For how many elements room is made beforehand: a peer that sends many of another type must not make
+/// us fetch memory for all of them.
+const MAX_RESERVE: usize = 1024;
 
 impl<T: Json> Json for Vec<T> {
     fn blank() -> Self {
         Vec::new()
     }
 
-    fn decode(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+    fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
         if decoder.kind(at) != Kind::Array {
             return Err(decoder.wrong_type("array"));
         }
-        for (index, element) in decoder.document().elements(at).enumerate() {
+        let document = decoder.document();
+        self.reserve(document.elements(at).take(MAX_RESERVE).count());
+        for (index, element) in document.elements(at).enumerate() {
             let mut value = T::blank();
-            decoder.at_index(index, |decoder| value.decode(decoder, element))?;
+            decoder.at_index(index, |decoder| decode(&mut value, decoder, element))?;
             self.push(value);
         }
         Ok(())
     }
 
-    fn encode(&self, out: &mut Writer) {
-        out.begin_array();
-        for value in self {
-            out.element();
-            value.encode(out);
-        }
-        out.end_array();
+    fn view(&self) -> View<'_> {
+        View::List(self)
     }
 }
 
 impl<T: Json> Json for Box<T> {
     fn blank() -> Self {
         Box::new(T::blank())
-    }
-
-    fn shape(&self) -> &'static Shape {
-        (**self).shape()
     }
 
     fn slots_mut(&mut self, visit: SlotsMut<'_>) -> Result<(), QmpError> {
@@ -73,8 +68,8 @@ impl<T: Json> Json for Box<T> {
         (**self).slots(visit);
     }
 
-    fn decode(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
-        (**self).decode(decoder, at)
+    fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+        (**self).decode_value(decoder, at)
     }
 
     fn decode_members(
@@ -85,28 +80,38 @@ impl<T: Json> Json for Box<T> {
         (**self).decode_members(decoder, object)
     }
 
-    fn encode(&self, out: &mut Writer) {
-        (**self).encode(out);
+    fn view(&self) -> View<'_> {
+        (**self).view()
     }
+}
 
-    fn encode_members(&self, out: &mut Writer) {
-        (**self).encode_members(out);
-    }
+/// Decodes a value of an enumeration, or what it is where unknown ones are kept.
+///
+/// # Errors
+/// The node is no string, or none of the values and unknown ones are refused.
+pub fn decode_tag<E: Enum>(
+    decoder: &Decoder<'_>,
+    at: NodeId,
+) -> Result<Result<E, Unrecognized>, QmpError> {
+    let found = decoder.value(at, E::NAMES, E::MARKED)?;
+    Ok(found.and_then(|index| {
+        E::VARIANTS
+            .get(index)
+            .copied()
+            .ok_or(Unrecognized::default())
+    }))
 }
 
 /// Decodes a value of an enumeration in place.
 ///
 /// # Errors
-/// The node is no string, or none of the values.
+/// As for [`decode_tag`].
 pub fn decode_enum<E: Enum>(
     value: &mut E,
     decoder: &Decoder<'_>,
     at: NodeId,
 ) -> Result<(), QmpError> {
-    let index = decoder.enumeration(at, E::NAMES)?;
-    if let Some(&variant) = E::VARIANTS.get(index) {
-        *value = variant;
-    }
+    *value = decode_tag(decoder, at)?.unwrap_or_else(E::unrecognized);
     Ok(())
 }
 

@@ -1,14 +1,18 @@
 //! The decoder: where it is in the document, what it refuses, and how it says so.
 
+use super::{Member, Unrecognized, UnrecognizedValue};
 use crate::error::QmpError;
 use crate::json::{Document, Kind, NodeId};
+use crate::policy::CompatPolicy;
 
-/// What becomes of members that a type does not have.
+/// What becomes of that which a type does not have: members, values of enumerations and with them
+/// branches of unions, alternatives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unknown {
-    /// They are an error: a server must not do half of what it was asked.
+    /// It is an error: a server must not do half of what it was asked.
     Refuse,
-    /// They are passed over: a client may talk to a newer server.
+    /// Members are passed over, everything else is kept in the variant `Unrecognized` of its type: a
+    /// client may talk to a newer server.
     Ignore,
 }
 
@@ -23,23 +27,80 @@ enum Segment {
 pub struct Decoder<'d> {
     pub(super) document: &'d Document,
     unknown: Unknown,
+    policy: CompatPolicy,
     path: Vec<Segment>,
 }
 
 /// An object whose members are being taken.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Object {
-    members: Vec<(NodeId, NodeId)>,
-    taken: Vec<bool>,
+    /// Where the members' nodes start and end.
+    start: u32,
+    end: u32,
     /// Where the search for the next member starts: most objects come in the schema's order.
-    hint: usize,
+    hint: u32,
+    /// The number of the member there.
+    hint_index: usize,
+    /// Whether a member in front of that is left.
+    skipped: bool,
+    taken: Taken,
+}
+
+/// Which members are taken, by number. Few objects have more members than the first word has bits.
+#[derive(Debug, Default)]
+struct Taken {
+    first: u64,
+    more: Vec<u64>,
+}
+
+impl Taken {
+    fn contains(&self, index: usize) -> bool {
+        let word = match (index / 64).checked_sub(1) {
+            None => self.first,
+            Some(word) => self.more.get(word).copied().unwrap_or_default(),
+        };
+        word >> (index % 64) & 1 == 1
+    }
+
+    fn insert(&mut self, index: usize) {
+        let word = match (index / 64).checked_sub(1) {
+            None => &mut self.first,
+            Some(word) => {
+                if self.more.len() <= word {
+                    self.more.resize(word + 1, 0);
+                }
+                &mut self.more[word]
+            }
+        };
+        *word |= 1 << (index % 64);
+    }
 }
 
 impl Object {
     /// Takes all members that are left.
-    pub(super) fn take_all(&mut self) -> impl Iterator<Item = (NodeId, NodeId)> + '_ {
-        let left = self.members.iter().zip(&mut self.taken);
-        left.filter_map(|(&member, taken)| (!std::mem::replace(taken, true)).then_some(member))
+    pub(super) fn take_all(&mut self, document: &Document) -> Vec<(NodeId, NodeId)> {
+        let mut left = Vec::new();
+        let (mut at, mut index) = (self.start, 0);
+        while let Some((key, value, next)) = document.member(at, self.end) {
+            if !self.taken.contains(index) {
+                self.taken.insert(index);
+                left.push((key, value));
+            }
+            (at, index) = (next, index + 1);
+        }
+        left
+    }
+
+    /// The key of the first member that is left.
+    fn left(&self, document: &Document) -> Option<NodeId> {
+        let (mut at, mut index) = (self.start, 0);
+        while let Some((key, _, next)) = document.member(at, self.end) {
+            if !self.taken.contains(index) {
+                return Some(key);
+            }
+            (at, index) = (next, index + 1);
+        }
+        None
     }
 }
 
@@ -49,8 +110,24 @@ impl<'d> Decoder<'d> {
         Decoder {
             document,
             unknown,
+            policy: CompatPolicy::default(),
             path: Vec::new(),
         }
+    }
+
+    /// With a policy for what is deprecated or unstable.
+    #[must_use]
+    pub fn with_policy(self, policy: CompatPolicy) -> Self {
+        Decoder { policy, ..self }
+    }
+
+    /// Checks that a member may be given.
+    #[inline]
+    pub(super) fn check(&self, member: &Member) -> Result<(), QmpError> {
+        if member.deprecated || member.unstable {
+            return self.policy.check_member("parameter", member);
+        }
+        Ok(())
     }
 
     /// The document.
@@ -71,32 +148,44 @@ impl<'d> Decoder<'d> {
         if self.kind(at) != Kind::Object {
             return Err(self.wrong_type("object"));
         }
-        let members: Vec<_> = self.document.members(at).collect();
+        let (start, end) = self.document.inside(at);
         Ok(Object {
-            taken: vec![false; members.len()],
-            members,
-            hint: 0,
+            start,
+            end,
+            hint: start,
+            ..Object::default()
         })
     }
 
     /// Opens the object that a command without an `arguments` member has.
     pub fn no_object() -> Object {
-        Object {
-            members: Vec::new(),
-            taken: Vec::new(),
-            hint: 0,
-        }
+        Object::default()
     }
 
     /// Takes a member.
     pub(super) fn take(&self, object: &mut Object, name: &str) -> Option<NodeId> {
-        let count = object.members.len();
-        let found = (object.hint..count)
-            .chain(0..object.hint)
-            .find(|&i| !object.taken[i] && self.document.str_is(object.members[i].0, name))?;
-        object.taken[found] = true;
-        object.hint = (found + 1) % count;
-        Some(object.members[found].1)
+        let (mut at, mut index) = (object.hint, object.hint_index);
+        let mut again = object.skipped;
+        loop {
+            let Some((key, value, next)) = self.document.member(at, object.end) else {
+                // Once around, to the place where the search started.
+                if !std::mem::take(&mut again) {
+                    return None;
+                }
+                (at, index) = (object.start, 0);
+                continue;
+            };
+            if !object.taken.contains(index) && self.document.str_is(key, name) {
+                object.taken.insert(index);
+                object.skipped |= at != object.hint;
+                (object.hint, object.hint_index) = (next, index + 1);
+                return Some(value);
+            }
+            (at, index) = (next, index + 1);
+            if !again && at == object.hint {
+                return None;
+            }
+        }
     }
 
     /// Checks that no member is left over.
@@ -107,13 +196,13 @@ impl<'d> Decoder<'d> {
         if self.unknown == Unknown::Ignore {
             return Ok(());
         }
-        match object.taken.iter().position(|taken| !taken) {
+        if !object.skipped && object.hint == object.end {
+            return Ok(());
+        }
+        match object.left(self.document) {
             None => Ok(()),
-            Some(left) => {
-                let name = self
-                    .document
-                    .str(object.members[left].0)
-                    .unwrap_or_default();
+            Some(key) => {
+                let name = self.document.str(key).unwrap_or_default();
                 Err(QmpError::generic(format!(
                     "Parameter '{}' is unexpected",
                     self.path_to(&name)
@@ -210,20 +299,51 @@ impl<'d> Decoder<'d> {
         QmpError::generic(format!("Parameter '{}' expects {c_type}", self.name()))
     }
 
-    /// Decodes a value of an enumeration; its index.
+    /// Decodes a value of an enumeration: its index, or what it is where unknown ones are kept.
+    ///
+    /// Those of `marked` are deprecated or unstable.
     ///
     /// # Errors
-    /// The node is no string, or none of `names`.
-    pub fn enumeration(&self, at: NodeId, names: &[&str]) -> Result<usize, QmpError> {
+    /// The node is no string; it is none of `names`, and that is refused or cannot be kept; or the policy
+    /// rejects it.
+    pub fn value(
+        &self,
+        at: NodeId,
+        names: &[&str],
+        marked: &[Member],
+    ) -> Result<Result<usize, Unrecognized>, QmpError> {
         let value = self
             .document
             .str(at)
             .ok_or_else(|| self.wrong_type("string"))?;
-        names.iter().position(|&name| name == value).ok_or_else(|| {
+        if let Some(index) = names.iter().position(|&name| name == value) {
+            for value in marked.iter().filter(|value| value.name == names[index]) {
+                self.policy.check_member("value", value)?;
+            }
+            return Ok(Ok(index));
+        }
+        let kept = match self.unknown {
+            Unknown::Refuse => None,
+            Unknown::Ignore => Unrecognized::new(&value).ok(),
+        };
+        kept.map(Err).ok_or_else(|| {
             QmpError::generic(format!(
                 "Parameter '{}' does not accept value '{value}'",
                 self.name()
             ))
         })
+    }
+
+    /// A value of a JSON type that an alternate, which QEMU calls so in errors, does not have.
+    ///
+    /// # Errors
+    /// Such values are refused.
+    pub fn alternative(&self, at: NodeId, name: &str) -> Result<UnrecognizedValue, QmpError> {
+        let kept = match self.unknown {
+            Unknown::Refuse => None,
+            Unknown::Ignore => self.document.value(at),
+        };
+        kept.map(UnrecognizedValue::from)
+            .ok_or_else(|| self.wrong_type(name))
     }
 }

@@ -1,99 +1,92 @@
 //! The wire form of types, driven by tables.
 //!
-//! A generated type tells its [`Shape`] and lends its members as slices of `&mut dyn Json`; the
+//! A generated type lends its members, with the table of their names, as slices of `&mut dyn Json`; the
 //! functions here do the rest, once for all types: they find members, build paths for errors, and
-//! refuse or ignore what is unknown. Errors have QEMU's wording.
+//! refuse or keep what is unknown. Errors have QEMU's wording.
 
 mod containers;
 mod decode;
+mod encode;
 mod record;
 mod scalars;
+mod standard;
+mod unrecognized;
 
-pub use containers::{UnknownValue, decode_enum, parse_enum};
+pub use containers::{UnknownValue, decode_enum, decode_tag, parse_enum};
 pub use decode::{Decoder, Object, Unknown};
-pub use record::{Member, Shape};
+pub use encode::{List, View, encode};
+pub use record::{Member, Shape, decode, decode_members};
 pub use scalars::Null;
+pub use standard::{debug, equal};
+pub use unrecognized::{TooManyValues, Unrecognized, UnrecognizedBranch, UnrecognizedValue};
 
 use crate::error::QmpError;
 use crate::json::{Document, NodeId, Style, Writer};
 
 /// A visitor of the members of a record, for decoding.
-pub type SlotsMut<'v> = &'v mut dyn FnMut(&mut [&mut dyn Json]) -> Result<(), QmpError>;
+pub type SlotsMut<'v> =
+    &'v mut dyn FnMut(&'static Shape, &mut [&mut dyn Json]) -> Result<(), QmpError>;
 /// A visitor of the members of a record, for encoding.
-pub type Slots<'v> = &'v mut dyn FnMut(&[&dyn Json]);
+pub type Slots<'v> = &'v mut dyn FnMut(&'static Shape, &[&dyn Json]);
 
 /// A type with a JSON form.
 ///
-/// Records (structs, unions, arguments of commands, data of events) provide `blank`, `shape` and
-/// the two `slots`; other types provide `blank`, `decode` and `encode`.
+/// Records (structs, unions, arguments of commands, data of events) provide `blank` and the two
+/// `slots`; other types provide `blank`, `view` and `decode_value`. To decode, call [`decode`] or one of
+/// the functions around it, which know what to do with records.
 pub trait Json {
     /// A value to decode into.
     fn blank() -> Self
     where
         Self: Sized;
 
-    /// The names of the members, in the order of `slots`.
-    fn shape(&self) -> &'static Shape {
-        &Shape::EMPTY
-    }
-
-    /// Lends the members.
+    /// Lends the members, with their table.
     ///
     /// # Errors
     /// Those of `visit`.
     fn slots_mut(&mut self, visit: SlotsMut<'_>) -> Result<(), QmpError> {
-        visit(&mut [])
+        visit(&Shape::EMPTY, &mut [])
     }
 
-    /// Lends the members.
+    /// Lends the members, with their table.
     fn slots(&self, visit: Slots<'_>) {
-        visit(&[]);
+        visit(&Shape::EMPTY, &[]);
     }
 
-    /// Sets the value from a node.
+    /// Sets the value from a node, unless it is a record.
     ///
     /// # Errors
     /// The node has not the form of the type; QEMU's words for it.
-    fn decode(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
-        let mut object = decoder.object(at)?;
-        self.decode_members(decoder, &mut object)?;
-        decoder.finish(&object)
+    fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+        let _ = (decoder, at);
+        Ok(())
     }
 
-    /// Sets the value from the members of an object that others take members from, too.
+    /// Sets the value from members of an object that others take members from, too, unless it is a
+    /// record.
     ///
     /// # Errors
-    /// As for [`Json::decode`].
+    /// As for [`Json::decode_value`].
     fn decode_members(
         &mut self,
         decoder: &mut Decoder<'_>,
         object: &mut Object,
     ) -> Result<(), QmpError> {
-        let shape = self.shape();
-        self.slots_mut(&mut |slots| record::decode(shape, slots, decoder, object))
+        let _ = (decoder, object);
+        Ok(())
+    }
+
+    /// What the value is, for those who write it.
+    fn view(&self) -> View<'_> {
+        View::Record
     }
 
     /// Writes the value.
-    fn encode(&self, out: &mut Writer) {
-        out.begin_object();
-        self.encode_members(out);
-        out.end_object();
-    }
-
-    /// Writes the members into an object that has been started.
-    fn encode_members(&self, out: &mut Writer) {
-        let shape = self.shape();
-        self.slots(&mut |slots| record::encode(shape, slots, out));
-    }
-
-    /// Whether this is an optional member that may be left out.
-    fn is_optional(&self) -> bool {
-        false
-    }
-
-    /// Whether this is an optional member that is left out.
-    fn is_absent(&self) -> bool {
-        false
+    fn encode(&self, out: &mut Writer)
+    where
+        Self: Sized,
+    {
+        encode(self, out);
     }
 }
 
@@ -103,6 +96,11 @@ pub trait Enum: Copy + 'static {
     const NAMES: &'static [&'static str];
     /// The variants, in the same order.
     const VARIANTS: &'static [Self];
+    /// The values that are deprecated or unstable.
+    const MARKED: &'static [Member];
+
+    /// The variant for a value that is none of these.
+    fn unrecognized(value: Unrecognized) -> Self;
 }
 
 /// Decodes a node as `T`.
@@ -115,18 +113,18 @@ pub fn from_node<T: Json>(
     unknown: Unknown,
 ) -> Result<T, QmpError> {
     let mut value = T::blank();
-    value.decode(&mut Decoder::new(document, unknown), at)?;
+    decode(&mut value, &mut Decoder::new(document, unknown), at)?;
     Ok(value)
 }
 
 /// Encodes a value on one line.
 pub fn to_bytes(value: &dyn Json) -> Vec<u8> {
     let mut out = Writer::new(Style::Line);
-    value.encode(&mut out);
+    encode(value, &mut out);
     out.into_bytes()
 }
 
-/// Decodes the text of one JSON value as `T`, unknown members refused or ignored.
+/// Decodes the text of one JSON value as `T`, what is unknown refused or kept.
 ///
 /// # Errors
 /// The text is not one JSON value, or the value has not the form of the type.

@@ -1,8 +1,9 @@
 //! Records: objects with named members, the last of which may depend on a tag.
 
-use super::{Decoder, Json, Object};
+use super::encode::{members, write};
+use super::{Decoder, Json, Object, View};
 use crate::error::QmpError;
-use crate::json::Writer;
+use crate::json::{NodeId, Writer};
 
 /// What the table of a record says of a member.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +14,8 @@ pub struct Member {
     pub deprecated: bool,
     /// It has the feature `unstable`.
     pub unstable: bool,
+    /// It decides on further members, which stand in the same object.
+    pub tag: bool,
 }
 
 impl Member {
@@ -22,7 +25,13 @@ impl Member {
             name,
             deprecated: false,
             unstable: false,
+            tag: false,
         }
+    }
+
+    /// Marks the member as the tag of a union.
+    pub const fn tag(self) -> Self {
+        Member { tag: true, ..self }
     }
 
     /// Marks the member as deprecated.
@@ -47,29 +56,48 @@ impl Member {
 pub struct Shape {
     /// The members, in the schema's order.
     pub members: &'static [Member],
-    /// The member that decides on further members, which stand in the same object.
-    pub tag: Option<usize>,
 }
 
 impl Shape {
     /// No members.
     pub const EMPTY: Shape = Shape::new(&[]);
 
-    /// A struct.
+    /// A record with these members.
     pub const fn new(members: &'static [Member]) -> Self {
-        Shape { members, tag: None }
-    }
-
-    /// A union with its tag at an index.
-    pub const fn tagged(members: &'static [Member], tag: usize) -> Self {
-        Shape {
-            members,
-            tag: Some(tag),
-        }
+        Shape { members }
     }
 }
 
-pub(super) fn decode(
+/// Decodes a node into a blank value.
+///
+/// # Errors
+/// The node has not the form of the type; QEMU's words for it.
+pub fn decode(value: &mut dyn Json, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+    if !matches!(value.view(), View::Record) {
+        return value.decode_value(decoder, at);
+    }
+    let mut object = decoder.object(at)?;
+    decode_members(value, decoder, &mut object)?;
+    decoder.finish(&object)
+}
+
+/// Decodes members of an object, from which others may take members, too, into a blank value.
+///
+/// # Errors
+/// As for [`decode`].
+pub fn decode_members(
+    value: &mut dyn Json,
+    decoder: &mut Decoder<'_>,
+    object: &mut Object,
+) -> Result<(), QmpError> {
+    if matches!(value.view(), View::Record) {
+        value.slots_mut(&mut |shape, slots| decode_slots(shape, slots, decoder, object))
+    } else {
+        value.decode_members(decoder, object)
+    }
+}
+
+fn decode_slots(
     shape: &Shape,
     slots: &mut [&mut dyn Json],
     decoder: &mut Decoder<'_>,
@@ -77,25 +105,40 @@ pub(super) fn decode(
 ) -> Result<(), QmpError> {
     for (member, slot) in shape.members.iter().zip(&mut *slots) {
         match decoder.take(object, member.name) {
-            Some(at) => decoder.at_member(member.name, |decoder| slot.decode(decoder, at))?,
-            None if slot.is_optional() => {}
+            Some(at) => {
+                decoder.check(member)?;
+                decoder.at_member(member.name, |decoder| decode(*slot, decoder, at))?;
+            }
+            // A blank value is absent where it may be left out.
+            None if matches!(slot.view(), View::Absent) => {}
             None => return Err(decoder.missing(member.name)),
         }
     }
-    match shape.tag.and_then(|tag| slots.get_mut(tag)) {
-        Some(branch) => branch.decode_members(decoder, object),
+    let mut all = shape.members.iter().zip(slots);
+    match all.find(|(member, _)| member.tag) {
+        Some((_, branch)) => branch.decode_members(decoder, object),
         None => Ok(()),
     }
 }
 
 pub(super) fn encode(shape: &Shape, slots: &[&dyn Json], out: &mut Writer) {
+    let mut rest = None;
     for (member, slot) in shape.members.iter().zip(slots) {
-        if !slot.is_absent() {
-            out.key(member.name);
-            slot.encode(out);
+        match slot.view() {
+            View::Absent => {}
+            _ if out.policy.hides(member) => {}
+            View::Variant(tag, data) => {
+                out.key(member.name);
+                out.str(&tag);
+                rest = data;
+            }
+            view => {
+                out.key(member.name);
+                write(*slot, view, out);
+            }
         }
     }
-    if let Some(branch) = shape.tag.and_then(|tag| slots.get(tag)) {
-        branch.encode_members(out);
+    if let Some(data) = rest {
+        members(data, out);
     }
 }

@@ -1,28 +1,34 @@
 //! The predefined types of the schema language.
 
-use super::{Decoder, Json};
+use std::borrow::Cow;
+
+use super::{Decoder, Json, View};
 use crate::error::QmpError;
-use crate::json::{Map, NodeId, Value, Writer};
+use crate::json::{Map, NodeId, Value};
 
 /// The JSON value `null`, which is not the same as an absent member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Null;
 
 macro_rules! scalar {
-    ($type:ty, $blank:expr, |$decoder:ident, $at:ident| $decode:expr, |$value:ident, $out:ident| $encode:expr) => {
+    ($type:ty, $blank:expr, |$decoder:ident, $at:ident| $decode:expr, |$value:ident| $view:expr) => {
         impl Json for $type {
             fn blank() -> Self {
                 $blank
             }
 
-            fn decode(&mut self, $decoder: &mut Decoder<'_>, $at: NodeId) -> Result<(), QmpError> {
+            fn decode_value(
+                &mut self,
+                $decoder: &mut Decoder<'_>,
+                $at: NodeId,
+            ) -> Result<(), QmpError> {
                 *self = $decode?;
                 Ok(())
             }
 
-            fn encode(&self, $out: &mut Writer) {
+            fn view(&self) -> View<'_> {
                 let $value = self;
-                $encode
+                $view
             }
         }
     };
@@ -36,13 +42,13 @@ scalar!(
         .str(at)
         .map(std::borrow::Cow::into_owned)
         .ok_or_else(|| d.wrong_type("string")),
-    |value, out| out.str(value)
+    |value| View::Str(Cow::Borrowed(value))
 );
 scalar!(
     bool,
     false,
     |d, at| d.document.bool(at).ok_or_else(|| d.wrong_type("boolean")),
-    |value, out| out.bool(*value)
+    |value| View::Bool(*value)
 );
 scalar!(
     f64,
@@ -52,7 +58,7 @@ scalar!(
         .f64(at)
         .filter(|value| value.is_finite())
         .ok_or_else(|| d.wrong_type("number")),
-    |value, out| out.f64(*value)
+    |value| View::F64(*value)
 );
 scalar!(
     Null,
@@ -61,19 +67,19 @@ scalar!(
         crate::json::Kind::Null => Ok(Null),
         _ => Err(d.wrong_type("null")),
     },
-    |_value, out| out.null()
+    |_value| View::Null
 );
 scalar!(
     Value,
     Value::Null,
     |d, at| d.document.value(at).ok_or_else(|| d.wrong_type("number")),
-    |value, out| out.value(value)
+    |value| View::Value(value)
 );
 scalar!(
     i64,
     0,
     |d, at| d.document.i64(at).ok_or_else(|| d.wrong_type("integer")),
-    |value, out| out.i64(*value)
+    |value| View::I64(*value)
 );
 // Negative numbers wrap, as QEMU has always let them.
 scalar!(
@@ -84,39 +90,43 @@ scalar!(
         .u64(at)
         .or_else(|| d.document.i64(at).map(i64::cast_unsigned))
         .ok_or_else(|| d.not_unsigned()),
-    |value, out| out.u64(*value)
+    |value| View::U64(*value)
 );
 
 macro_rules! narrow {
-    ($($type:ty: $wide:ty = $c_type:literal, $write:ident;)*) => {$(
+    ($($type:ty: $wide:ty = $c_type:literal, $view:ident;)*) => {$(
         scalar!(
             $type,
             0,
             |d, at| {
                 let mut wide: $wide = 0;
-                wide.decode(d, at)?;
+                wide.decode_value(d, at)?;
                 <$type>::try_from(wide).map_err(|_| d.out_of_range($c_type))
             },
-            |value, out| out.$write((*value).into())
+            |value| View::$view((*value).into())
         );
     )*};
 }
 
 narrow! {
-    i8: i64 = "int8_t", i64;
-    i16: i64 = "int16_t", i64;
-    i32: i64 = "int32_t", i64;
-    u8: u64 = "uint8_t", u64;
-    u16: u64 = "uint16_t", u64;
-    u32: u64 = "uint32_t", u64;
+    i8: i64 = "int8_t", I64;
+    i16: i64 = "int16_t", I64;
+    i32: i64 = "int32_t", I64;
+    u8: u64 = "uint8_t", U64;
+    u16: u64 = "uint16_t", U64;
+    u32: u64 = "uint32_t", U64;
 }
 
 /// What a command without a result returns.
 impl Json for () {
     fn blank() -> Self {}
 
-    fn decode(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+    fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
         decoder.object(at).map(drop)
+    }
+
+    fn view(&self) -> View<'_> {
+        View::Empty
     }
 }
 
@@ -126,7 +136,7 @@ impl Json for Map<String, Value> {
         Map::new()
     }
 
-    fn decode(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+    fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
         let mut object = decoder.object(at)?;
         self.decode_members(decoder, &mut object)
     }
@@ -136,7 +146,7 @@ impl Json for Map<String, Value> {
         decoder: &mut Decoder<'_>,
         object: &mut super::Object,
     ) -> Result<(), QmpError> {
-        for (key, at) in object.take_all() {
+        for (key, at) in object.take_all(decoder.document) {
             let value = decoder
                 .document
                 .value(at)
@@ -149,10 +159,7 @@ impl Json for Map<String, Value> {
         Ok(())
     }
 
-    fn encode_members(&self, out: &mut Writer) {
-        for (key, value) in self {
-            out.key(key);
-            out.value(value);
-        }
+    fn view(&self) -> View<'_> {
+        View::Map(self)
     }
 }

@@ -97,7 +97,10 @@ impl Document {
 
     /// Whether two string nodes have the same value.
     pub(super) fn same_text(&self, left: NodeId, right: NodeId) -> bool {
-        self.text(left) == self.text(right)
+        let (a, b) = (self.node(left), self.node(right));
+        // Most differ in length, which is cheap to tell.
+        let same_length = a.end - a.start == b.end - b.start;
+        (a.escaped || b.escaped || same_length) && self.text(left) == self.text(right)
     }
 
     /// Whether a string node has this value.
@@ -163,6 +166,19 @@ impl Document {
                 child
             })
         })
+    }
+
+    /// The member at `at` of the object that ends before `end`, and what is behind it.
+    pub(crate) fn member(&self, at: u32, end: u32) -> Option<(NodeId, NodeId, u32)> {
+        (at < end).then(|| {
+            let value = NodeId(at + 1);
+            (NodeId(at), value, self.node(value).next)
+        })
+    }
+
+    /// Where the nodes in a container start, and where they end.
+    pub(crate) fn inside(&self, id: NodeId) -> (u32, u32) {
+        (id.0 + 1, self.node(id).next)
     }
 
     /// The member of an object with this key.

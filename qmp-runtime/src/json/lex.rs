@@ -62,6 +62,20 @@ pub(super) enum Step {
     Stray,
 }
 
+/// How many bytes are looked at for a short string.
+const MAX_SHORT: usize = 256;
+
+/// The bytes that stand for themselves in a string in double quotes, and are ASCII.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x80 {
+        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
 #[derive(Debug, Default)]
 pub(super) struct Lexer {
     state: State,
@@ -71,6 +85,30 @@ impl Lexer {
     /// Drops the token being read.
     pub(super) fn restart(&mut self) {
         self.state = State::Start;
+    }
+
+    /// The token at the start of these bytes, with its length, if it is one of those that most of a
+    /// message is made of: punctuation, or a short string of plain ASCII that is whole.
+    #[inline]
+    pub(super) fn whole(&self, bytes: &[u8]) -> Option<(TokenKind, usize)> {
+        if self.state != State::Start {
+            return None;
+        }
+        let kind = match bytes.first()? {
+            b'"' => {
+                let text = &bytes[1..bytes.len().min(MAX_SHORT)];
+                let end = text.iter().position(|&byte| !PLAIN[usize::from(byte)])?;
+                return (text[end] == b'"').then_some((TokenKind::String, end + 2));
+            }
+            b'{' => TokenKind::LeftBrace,
+            b'}' => TokenKind::RightBrace,
+            b'[' => TokenKind::LeftBracket,
+            b']' => TokenKind::RightBracket,
+            b':' => TokenKind::Colon,
+            b',' => TokenKind::Comma,
+            _ => return None,
+        };
+        Some((kind, 1))
     }
 
     /// How many of these bytes are plain text of the string being read; they need no `step`.

@@ -5,6 +5,8 @@
 //! message's bytes and a flat list of nodes that point into them. Nothing is copied or converted
 //! before somebody asks for it.
 
+#[cfg(feature = "serde")]
+mod build;
 mod document;
 mod lex;
 mod parse;
@@ -13,6 +15,8 @@ mod text;
 mod value;
 mod write;
 
+#[cfg(feature = "serde")]
+pub(crate) use build::Builder;
 pub use document::{Document, Kind, NodeId};
 pub use stream::{Item, MAX_NESTING, MAX_TOKEN_BYTES, MAX_TOKENS, Stream};
 pub use value::{Map, Number, Value};

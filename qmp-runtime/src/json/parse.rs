@@ -74,7 +74,7 @@ impl Parser<'_> {
             TokenKind::LeftBracket => self.array(token),
             TokenKind::String => {
                 let inner = &self.document.bytes[token.start as usize + 1..token.end as usize - 1];
-                let escaped = text::check(inner)?;
+                let escaped = !token.plain && text::check(inner)?;
                 Ok(self.push(Kind::String, escaped, token))
             }
             TokenKind::Integer => Ok(self.push(Kind::Integer, false, token)),

@@ -20,6 +20,8 @@ pub(super) struct Token {
     pub(super) kind: TokenKind,
     pub(super) start: u32,
     pub(super) end: u32,
+    /// Known to be a string of plain ASCII without escapes.
+    pub(super) plain: bool,
 }
 
 /// What a stream of bytes holds.
@@ -82,6 +84,22 @@ impl Stream {
         let (mut run, mut at) = (0, 0);
         while let Some(&byte) = bytes.get(at) {
             let here = message.bytes.len() + at - run;
+            if let Some((kind, length)) = self.lexer.whole(&bytes[at..]) {
+                at += length;
+                let plain = kind == TokenKind::String;
+                match message.finish(kind, here, here + length, plain) {
+                    Finished::More => continue,
+                    Finished::Whole => {
+                        message.bytes.extend_from_slice(&bytes[run..at]);
+                        *input = &bytes[at..];
+                        return Some(message.complete());
+                    }
+                    Finished::Exceeds(limit) => {
+                        *input = &bytes[at..];
+                        return Some(message.fail(format!("JSON {limit} limit exceeded")));
+                    }
+                }
+            }
             // Not a byte beyond the limit: reading starts anew right behind it.
             let room = MAX_TOKEN_BYTES + 1 - message.start.map_or(0, |start| here - start);
             let plain = self.lexer.plain_text(&bytes[at..], room);
@@ -113,7 +131,7 @@ impl Stream {
                 }
                 Step::Finish(kind) | Step::FinishBefore(kind) => {
                     let end = message.bytes.len() + at - run;
-                    match message.finish(kind, here, end) {
+                    match message.finish(kind, here, end, false) {
                         Finished::More => None,
                         Finished::Whole => {
                             message.bytes.extend_from_slice(&bytes[run..at]);
@@ -146,7 +164,7 @@ impl Message {
         self.tokens.is_empty() || std::mem::replace(&mut self.gap, true)
     }
 
-    fn finish(&mut self, kind: TokenKind, here: usize, end: usize) -> Finished {
+    fn finish(&mut self, kind: TokenKind, here: usize, end: usize, plain: bool) -> Finished {
         let start = self.start.take().unwrap_or(here);
         self.gap = false;
         match kind {
@@ -171,6 +189,7 @@ impl Message {
             kind,
             start: start as u32,
             end: end as u32,
+            plain,
         });
         let open = self.braces > 0 || self.brackets > 0;
         if open && self.braces >= 0 && self.brackets >= 0 {

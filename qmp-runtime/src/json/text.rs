@@ -29,7 +29,10 @@ pub(super) fn check(text: &[u8]) -> Result<bool, String> {
 
 /// The text of a checked string without escapes.
 pub(super) fn plain(text: &[u8]) -> Cow<'_, str> {
-    String::from_utf8_lossy(text)
+    match std::str::from_utf8(text) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(text),
+    }
 }
 
 /// The text of a checked string.

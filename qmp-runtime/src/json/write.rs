@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::policy::CompatPolicy;
+
 use super::document::{Document, Kind, NodeId};
 
 /// How output is laid out.
@@ -22,6 +24,8 @@ pub struct Writer {
     depth: usize,
     /// Whether the next member or element is the first of its container.
     first: bool,
+    /// What is left out of values.
+    pub(crate) policy: CompatPolicy,
 }
 
 impl Writer {
@@ -32,6 +36,7 @@ impl Writer {
             style,
             depth: 0,
             first: true,
+            policy: CompatPolicy::default(),
         }
     }
 

@@ -62,6 +62,7 @@ impl ServerBuilder {
     pub fn serve(self, router: Router) -> Server {
         let dispatcher = Dispatcher::new(router);
         dispatcher.catalog.set_preconfig(self.preconfig);
+        self.events.set_policy(dispatcher.catalog.policy);
         Server {
             shared: Arc::new(Shared {
                 dispatcher,

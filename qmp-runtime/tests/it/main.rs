@@ -8,6 +8,10 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no users")]
 
 mod introspection;
+mod newer_peer;
+mod policy;
+#[cfg(feature = "serde")]
+mod serde;
 mod served;
 mod stream;
 mod toy;

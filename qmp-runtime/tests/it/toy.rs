@@ -29,15 +29,12 @@ pub mod types {
         Red,
         /// `dark-blue`
         DarkBlue,
+        /// A value that these bindings do not know.
+        Unrecognized(::qmp_runtime::codec::Unrecognized),
     }
 
-    impl ::qmp_runtime::codec::Enum for Color {
-        const NAMES: &'static [&'static str] = &["red", "dark-blue"];
-        const VARIANTS: &'static [Self] = &[Self::Red, Self::DarkBlue];
-    }
-
-    // `enumeration!` writes `Json`, `as_str`, `Display`, `FromStr` and `ALL`.
-    ::qmp_runtime::enumeration!(Color, Red);
+    // `enumeration!` writes `Enum`, `Json`, `as_str`, `Display`, `FromStr` and `ALL`.
+    ::qmp_runtime::enumeration!(Color, Unrecognized, [Red = "red", DarkBlue = "dark-blue"]);
 
     /// `Kind`
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,17 +46,18 @@ pub mod types {
         Point,
         /// `group`
         Group,
+        /// A value that these bindings do not know.
+        Unrecognized(::qmp_runtime::codec::Unrecognized),
     }
 
-    impl ::qmp_runtime::codec::Enum for Kind {
-        const NAMES: &'static [&'static str] = &["circle", "point", "group"];
-        const VARIANTS: &'static [Self] = &[Self::Circle, Self::Point, Self::Group];
-    }
-
-    ::qmp_runtime::enumeration!(Kind, Circle);
+    ::qmp_runtime::enumeration!(
+        Kind,
+        Unrecognized,
+        [Circle = "circle", Point = "point", Group = "group"]
+    );
 
     /// `Leaf`: the base's members come first.
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     pub struct Leaf {
         /// `id`
         pub id: ::std::string::String,
@@ -86,8 +84,8 @@ pub mod types {
         }
     }
 
-    // `record!(Type, [("wire-name", field), …])`, with `, tag = INDEX` for a union, and flags of
-    // members as `("name", field, deprecated unstable)`.
+    // `record!(Type, [("wire-name", field), …])`, with flags of members as
+    // `("name", field, deprecated unstable)`, and `tag` for that of a union.
     ::qmp_runtime::record!(
         Leaf,
         [
@@ -99,7 +97,7 @@ pub mod types {
     );
 
     /// `Shape`: a union is a struct whose tag member holds the variant with its data.
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     pub struct Shape {
         /// `name`
         pub name: ::std::string::String,
@@ -107,10 +105,10 @@ pub mod types {
         pub kind: ShapeKind,
     }
 
-    ::qmp_runtime::record!(Shape, [("name", name), ("kind", kind)], tag = 1);
+    ::qmp_runtime::record!(Shape, [("name", name), ("kind", kind, tag)]);
 
     /// The variants of `Shape`, by `kind`.
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     #[non_exhaustive]
     pub enum ShapeKind {
         /// `circle`
@@ -119,18 +117,20 @@ pub mod types {
         Group(Group),
         /// `point`: without further members
         Point,
+        /// A branch that these bindings do not know.
+        Unrecognized(::qmp_runtime::codec::UnrecognizedBranch),
     }
 
-    // In the order of the tag's enumeration; `default` is the variant to decode into.
+    // In the order of the tag's enumeration.
     ::qmp_runtime::variants!(
         ShapeKind,
         Kind,
-        default = Point,
+        Unrecognized,
         [Circle(Circle), Point, Group(Group)]
     );
 
     /// `Circle`
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     pub struct Circle {
         /// `radius`
         pub radius: u32,
@@ -139,7 +139,7 @@ pub mod types {
     ::qmp_runtime::record!(Circle, [("radius", radius, unstable)]);
 
     /// `Group`
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     pub struct Group {
         /// `members`
         pub members: ::std::vec::Vec<ShapeRef>,
@@ -148,7 +148,7 @@ pub mod types {
     ::qmp_runtime::record!(Group, [("members", members)]);
 
     /// `ShapeRef`
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     #[non_exhaustive]
     pub enum ShapeRef {
         /// `definition`
@@ -157,18 +157,20 @@ pub mod types {
         Reference(::std::string::String),
         /// `none`
         None(::qmp_runtime::codec::Null),
+        /// A value of a type that these bindings do not know.
+        Unrecognized(::qmp_runtime::codec::UnrecognizedValue),
     }
 
     // Kinds: Null, Bool, Number (both kinds of number), String, Array, Object.
     ::qmp_runtime::alternate!(
-        ShapeRef, "ShapeRef", default = Reference,
+        ShapeRef, "ShapeRef", Unrecognized,
         [Object => Definition, String => Reference, Null => None]
     );
 }
 
 pub mod commands {
     /// `add-shape`: a named argument type is wrapped, and derefs to it.
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     pub struct AddShape(pub super::types::Shape);
 
     // `wrapper!` writes `Json` by way of the inner type, `Deref`, `DerefMut` and `From`.
@@ -180,7 +182,7 @@ pub mod commands {
     }
 
     /// `query-leaf`
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     pub struct QueryLeaf {
         /// `id`
         pub id: ::std::string::String,
@@ -197,7 +199,7 @@ pub mod commands {
     }
 
     /// `tick`
-    #[derive(Debug, Clone, PartialEq, Default)]
+    #[derive(Clone, Default)]
     pub struct Tick {}
 
     ::qmp_runtime::record!(Tick, []);
@@ -209,7 +211,7 @@ pub mod commands {
     }
 
     /// `raw`: `gen: false`, arguments as they come.
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     pub struct Raw(pub ::qmp_runtime::json::Map<::std::string::String, ::qmp_runtime::json::Value>);
 
     ::qmp_runtime::wrapper!(Raw, ::qmp_runtime::json::Map<::std::string::String, ::qmp_runtime::json::Value>);
@@ -220,7 +222,7 @@ pub mod commands {
     }
 
     /// `stop-now`
-    #[derive(Debug, Clone, PartialEq, Default)]
+    #[derive(Clone, Default)]
     pub struct StopNow {}
 
     ::qmp_runtime::record!(StopNow, []);
@@ -234,7 +236,7 @@ pub mod commands {
 
 pub mod events {
     /// `TICKED`
-    #[derive(Debug, Clone, PartialEq)]
+    #[derive(Clone)]
     pub struct Ticked {
         /// `count`
         pub count: i64,
@@ -247,7 +249,7 @@ pub mod events {
     }
 
     /// `BARE`
-    #[derive(Debug, Clone, PartialEq, Default)]
+    #[derive(Clone, Default)]
     pub struct Bare {}
 
     ::qmp_runtime::record!(Bare, []);

@@ -160,3 +160,23 @@ fn enum_text_round_trips() {
         "'blue' is none of: red, dark-blue"
     );
 }
+
+#[test]
+fn many_members_in_any_order_are_told_apart() {
+    let unknown: Vec<String> = (0..200)
+        .map(|number| format!(r#""x{number}": {number}"#))
+        .collect();
+    let mut members = unknown.clone();
+    members.insert(150, r#""name": "c""#.into());
+    members.insert(70, r#""radius": 3"#.into());
+    members.push(r#""kind": "circle""#.into());
+    let text = format!("{{{}}}", members.join(", "));
+    let shape: Shape = from_str(&text, Unknown::Ignore).unwrap();
+    assert_eq!(shape.kind, ShapeKind::Circle(Circle { radius: 3 }));
+    assert_eq!(refused::<Shape>(&text), "Parameter 'x0' is unexpected");
+    members.rotate_left(100);
+    let text = format!("{{{}}}", members.join(", "));
+    assert_eq!(refused::<Shape>(&text), "Parameter 'x99' is unexpected");
+    let doubled = format!("{{{}, {}}}", members.join(", "), unknown[7]);
+    assert!(from_str::<Shape>(&doubled, Unknown::Ignore).is_err());
+}

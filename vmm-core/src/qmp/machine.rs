@@ -161,12 +161,12 @@ fn cpu_info(cpu: &crate::machine::CpuInfo) -> CpuInfoFast {
         cpu_index: cpu.index.into(),
         qom_path: format!("/machine/unattached/device[{}]", cpu.index),
         thread_id: cpu.thread_id.into(),
-        props: Some(CpuInstanceProperties {
+        props: Some(Box::new(CpuInstanceProperties {
             socket_id: Some(0),
             core_id: Some(cpu.index.into()),
             thread_id: Some(0),
             ..CpuInstanceProperties::default()
-        }),
+        })),
         target: CpuInfoFastTarget::X86_64,
     }
 }

@@ -3,7 +3,7 @@ mod toy;
 
 struct Vm;
 
-#[qmp_runtime::handlers(async)]
+#[qmp_runtime::handlers(threads)]
 impl toy::ToyCommands for Vm {}
 
 fn main() {}

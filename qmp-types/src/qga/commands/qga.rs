@@ -21,7 +21,7 @@
 ///      "arguments": { "id": 730184 } }
 /// <- { "return": 730184 }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestSyncDelimited {
     /// a number that the client picks at random
     pub id: i64,
@@ -51,7 +51,7 @@ impl ::qmp_runtime::Command for GuestSyncDelimited {
 /// **Returns:** that number
 ///
 /// **Since:** 0.15.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestSync {
     /// a number that the client picks at random
     pub id: i64,
@@ -83,7 +83,7 @@ impl ::qmp_runtime::Command for GuestSync {
 /// -> { "execute": "guest-ping" }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestPing {}
 
 ::qmp_runtime::record!(GuestPing, []);
@@ -111,7 +111,7 @@ impl ::qmp_runtime::Command for GuestPing {
 ///                        "enabled": true,
 ///                        "success-response": true } ] } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestInfo {}
 
 ::qmp_runtime::record!(GuestInfo, []);
@@ -135,7 +135,7 @@ impl ::qmp_runtime::Command for GuestInfo {
 /// -> { "execute": "guest-shutdown",
 ///      "arguments": { "mode": "reboot" } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestShutdown {
     /// "powerdown", "reboot" or "halt"; the first of these if absent
     pub mode: ::std::option::Option<::std::string::String>,
@@ -164,7 +164,7 @@ impl ::qmp_runtime::Command for GuestShutdown {
 ///      "arguments": { "path": "/var/log/messages" } }
 /// <- { "return": 1000 }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFileOpen {
     /// its full path
     pub path: ::std::string::String,
@@ -194,7 +194,7 @@ impl ::qmp_runtime::Command for GuestFileOpen {
 /// Close a file.
 ///
 /// **Since:** 0.15.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFileClose {
     /// the handle, which ends with this
     pub handle: i64,
@@ -230,7 +230,7 @@ impl ::qmp_runtime::Command for GuestFileClose {
 ///      "arguments": { "handle": 1000, "count": 16 } }
 /// <- { "return": { "count": 3, "buf-b64": "b2sK", "eof": true } }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFileRead {
     /// the handle
     pub handle: i64,
@@ -263,7 +263,7 @@ impl ::qmp_runtime::Command for GuestFileRead {
 /// **Returns:** the number of bytes written
 ///
 /// **Since:** 0.15.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFileWrite {
     /// the handle
     pub handle: i64,
@@ -313,7 +313,7 @@ impl ::qmp_runtime::Command for GuestFileWrite {
 ///                     "whence": "end" } }
 /// <- { "return": { "position": 7680, "eof": false } }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFileSeek {
     /// the handle
     pub handle: i64,
@@ -349,7 +349,7 @@ impl ::qmp_runtime::Command for GuestFileSeek {
 /// agent's buffers.
 ///
 /// **Since:** 0.15.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFileFlush {
     /// the handle
     pub handle: i64,
@@ -381,7 +381,7 @@ impl ::qmp_runtime::Command for GuestFileFlush {
 /// in the guest may have frozen or thawed something behind its back.
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestFsfreezeStatus {}
 
 ::qmp_runtime::record!(GuestFsfreezeStatus, []);
@@ -413,7 +413,7 @@ impl ::qmp_runtime::Command for GuestFsfreezeStatus {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestFsfreezeFreeze {}
 
 ::qmp_runtime::record!(GuestFsfreezeFreeze, []);
@@ -436,7 +436,7 @@ impl ::qmp_runtime::Command for GuestFsfreezeFreeze {
 /// inconsistent.
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestFsfreezeThaw {}
 
 ::qmp_runtime::record!(GuestFsfreezeThaw, []);
@@ -466,7 +466,7 @@ impl ::qmp_runtime::Command for GuestFsfreezeThaw {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestFstrim {
     /// leave alone free ranges below so many bytes, which is
     /// quicker but gives back less; 0 if absent.  The guest may round
@@ -498,7 +498,7 @@ impl ::qmp_runtime::Command for GuestFstrim {
 /// `guest-sync`.
 ///
 /// **If:** `CONFIG_LINUX` or `CONFIG_WIN32`
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestSuspendDisk {}
 
 ::qmp_runtime::record!(GuestSuspendDisk, []);
@@ -529,7 +529,7 @@ impl ::qmp_runtime::Command for GuestSuspendDisk {
 /// `guest-sync`.
 ///
 /// **If:** `CONFIG_LINUX` or `CONFIG_WIN32`
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestSuspendRam {}
 
 ::qmp_runtime::record!(GuestSuspendRam, []);
@@ -560,7 +560,7 @@ impl ::qmp_runtime::Command for GuestSuspendRam {
 /// `guest-sync`.
 ///
 /// **If:** `CONFIG_LINUX`
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestSuspendHybrid {}
 
 ::qmp_runtime::record!(GuestSuspendHybrid, []);
@@ -592,7 +592,7 @@ impl ::qmp_runtime::Command for GuestSuspendHybrid {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestNetworkGetInterfaces {}
 
 ::qmp_runtime::record!(GuestNetworkGetInterfaces, []);

@@ -3,7 +3,7 @@
 /// A command of the agent.
 ///
 /// **Since:** 1.1.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestAgentCommandInfo {
     /// what to put into "execute"
     pub name: ::std::string::String,
@@ -37,7 +37,7 @@ impl GuestAgentCommandInfo {
 /// Version and abilities of the agent.
 ///
 /// **Since:** 0.15.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestAgentInfo {
     /// its version, as text
     pub version: ::std::string::String,
@@ -65,7 +65,7 @@ impl GuestAgentInfo {
 /// A piece of a file.
 ///
 /// **Since:** 0.15.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFileRead {
     /// its length in bytes, that of the bare data
     pub count: i64,
@@ -97,7 +97,7 @@ impl GuestFileRead {
 /// What became of a write.
 ///
 /// **Since:** 0.15.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFileWrite {
     /// how many bytes of the bare data were written
     pub count: i64,
@@ -117,7 +117,7 @@ impl GuestFileWrite {
 /// Where a file stands.
 ///
 /// **Since:** 0.15.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFileSeek {
     /// distance from its start in bytes
     pub position: i64,
@@ -146,32 +146,31 @@ pub enum QgaSeek {
     Cur,
     /// the end of the file, number 2
     End,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for QgaSeek {
-    const NAMES: &'static [&'static str] = &["set", "cur", "end"];
-    const VARIANTS: &'static [Self] = &[Self::Set, Self::Cur, Self::End];
-}
-
-::qmp_runtime::enumeration!(QgaSeek, Set);
+::qmp_runtime::enumeration!(
+    QgaSeek, Unrecognized, [Set = "set", Cur = "cur", End = "end"]
+);
 
 /// The point that an offset is counted from, by name or by number.
 ///
 /// **Since:** 2.6
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
 pub enum GuestFileWhence {
     /// its number, an older form: 0, 1 or 2 whatever the guest's
     /// own constants are (since 0.15)
     Value(i64),
     /// its name, the form to use
     Name(super::QgaSeek),
+    /// A value of a type that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::UnrecognizedValue),
 }
 
 ::qmp_runtime::alternate!(
-    GuestFileWhence, "GuestFileWhence", default = Value, [Number => Value, String =>
-    Name]
+    GuestFileWhence, "GuestFileWhence", Unrecognized, [Number => Value, String => Name]
 );
 
 /// Whether file systems take writes.
@@ -186,21 +185,20 @@ pub enum GuestFsfreezeStatus {
     Thawed,
     /// the local ones do not
     Frozen,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for GuestFsfreezeStatus {
-    const NAMES: &'static [&'static str] = &["thawed", "frozen"];
-    const VARIANTS: &'static [Self] = &[Self::Thawed, Self::Frozen];
-}
-
-::qmp_runtime::enumeration!(GuestFsfreezeStatus, Thawed);
+::qmp_runtime::enumeration!(
+    GuestFsfreezeStatus, Unrecognized, [Thawed = "thawed", Frozen = "frozen"]
+);
 
 /// What became of trimming one file system.
 ///
 /// **Since:** 2.4
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFilesystemTrimResult {
     /// where it is mounted
     pub path: ::std::string::String,
@@ -234,7 +232,7 @@ impl GuestFilesystemTrimResult {
 /// **Since:** 2.4
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestFilesystemTrimResponse {
     /// one entry for each of them
     pub paths: ::std::vec::Vec<super::GuestFilesystemTrimResult>,
@@ -261,21 +259,20 @@ pub enum GuestIpAddressType {
     Ipv4,
     /// version 6
     Ipv6,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for GuestIpAddressType {
-    const NAMES: &'static [&'static str] = &["ipv4", "ipv6"];
-    const VARIANTS: &'static [Self] = &[Self::Ipv4, Self::Ipv6];
-}
-
-::qmp_runtime::enumeration!(GuestIpAddressType, Ipv4);
+::qmp_runtime::enumeration!(
+    GuestIpAddressType, Unrecognized, [Ipv4 = "ipv4", Ipv6 = "ipv6"]
+);
 
 /// An address of a network interface.
 ///
 /// **Since:** 1.1
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestIpAddress {
     /// its usual text form
     pub ip_address: ::std::string::String,
@@ -310,7 +307,7 @@ impl GuestIpAddress {
 /// **Since:** 2.11
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestNetworkInterfaceStat {
     /// bytes in
     pub rx_bytes: u64,
@@ -367,7 +364,7 @@ impl GuestNetworkInterfaceStat {
 /// **Since:** 1.1
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestNetworkInterface {
     /// what the guest calls it
     pub name: ::std::string::String,

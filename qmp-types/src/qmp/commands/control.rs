@@ -21,7 +21,7 @@
 ///      "arguments": { "enable": [ "oob" ] } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QmpCapabilities {
     /// extensions to switch on, each offered by the greeting; none
     /// if the member is absent (since 2.12)
@@ -54,7 +54,7 @@ impl ::qmp_runtime::Command for QmpCapabilities {
 ///          "qemu": { "major": 10, "minor": 0, "micro": 2 },
 ///          "package": "" } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryVersion {}
 
 ::qmp_runtime::record!(QueryVersion, []);
@@ -81,7 +81,7 @@ impl ::qmp_runtime::Command for QueryVersion {
 ///                  { "name": "query-status" },
 ///                  { "name": "quit" } ] }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryCommands {}
 
 ::qmp_runtime::record!(QueryCommands, []);
@@ -105,7 +105,7 @@ impl ::qmp_runtime::Command for QueryCommands {
 /// -> { "execute": "quit" }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct Quit {}
 
 ::qmp_runtime::record!(Quit, []);

@@ -16,7 +16,7 @@
 ///
 /// **Note:** Types that serve the emulator internally and never appear
 /// on the wire are left out.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryQmpSchema {}
 
 ::qmp_runtime::record!(QueryQmpSchema, []);

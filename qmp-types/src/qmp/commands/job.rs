@@ -6,7 +6,7 @@
 /// pause.
 ///
 /// **Since:** 3.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct JobPause {
     /// which job
     pub id: ::std::string::String,
@@ -32,7 +32,7 @@ impl ::qmp_runtime::Command for JobPause {
 /// it.
 ///
 /// **Since:** 3.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct JobResume {
     /// which job
     pub id: ::std::string::String,
@@ -66,7 +66,7 @@ impl ::qmp_runtime::Command for JobResume {
 /// -> { "execute": "job-cancel", "arguments": { "id": "copy1" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct JobCancel {
     /// which job
     pub id: ::std::string::String,
@@ -91,7 +91,7 @@ impl ::qmp_runtime::Command for JobCancel {
 /// Tell a job in stage "ready" to end successfully.
 ///
 /// **Since:** 3.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct JobComplete {
     /// which job
     pub id: ::std::string::String,
@@ -118,7 +118,7 @@ impl ::qmp_runtime::Command for JobComplete {
 /// refused.
 ///
 /// **Since:** 3.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct JobDismiss {
     /// which job, in stage "concluded"
     pub id: ::std::string::String,
@@ -145,7 +145,7 @@ impl ::qmp_runtime::Command for JobDismiss {
 /// that telling one of them is enough.
 ///
 /// **Since:** 3.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct JobFinalize {
     /// the job, or any job of the transaction
     pub id: ::std::string::String,
@@ -182,7 +182,7 @@ impl ::qmp_runtime::Command for JobFinalize {
 ///                    "current-progress": 1048576,
 ///                    "total-progress": 1048576 } ] }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryJobs {}
 
 ::qmp_runtime::record!(QueryJobs, []);

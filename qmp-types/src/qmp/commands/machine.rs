@@ -17,7 +17,7 @@
 ///                               "thread-id": 0 },
 ///                    "target": "x86_64" } ] }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryCpusFast {}
 
 ::qmp_runtime::record!(QueryCpusFast, []);
@@ -48,7 +48,7 @@ impl ::qmp_runtime::Command for QueryCpusFast {
 /// **Features:**
 ///
 /// - `unstable`: For `compat-props`, which may change or go away.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryMachines {
     /// include the compatibility values of each type, which
     /// are left out otherwise (since 9.1)
@@ -78,7 +78,7 @@ impl ::qmp_runtime::Command for QueryMachines {
 /// -> { "execute": "query-current-machine" }
 /// <- { "return": { "wakeup-suspend-support": true } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryCurrentMachine {}
 
 ::qmp_runtime::record!(QueryCurrentMachine, []);
@@ -102,7 +102,7 @@ impl ::qmp_runtime::Command for QueryCurrentMachine {
 /// -> { "execute": "query-target" }
 /// <- { "return": { "arch": "x86_64" } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryTarget {}
 
 ::qmp_runtime::record!(QueryTarget, []);
@@ -127,7 +127,7 @@ impl ::qmp_runtime::Command for QueryTarget {
 /// <- { "return": {
 ///          "UUID": "00000000-0000-0000-0000-000000000000" } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryUuid {}
 
 ::qmp_runtime::record!(QueryUuid, []);
@@ -150,7 +150,7 @@ impl ::qmp_runtime::Command for QueryUuid {
 /// -> { "execute": "system_reset" }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct SystemReset {}
 
 ::qmp_runtime::record!(SystemReset, []);
@@ -174,7 +174,7 @@ impl ::qmp_runtime::Command for SystemReset {
 /// -> { "execute": "system_powerdown" }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct SystemPowerdown {}
 
 ::qmp_runtime::record!(SystemPowerdown, []);
@@ -206,7 +206,7 @@ impl ::qmp_runtime::Command for SystemPowerdown {
 /// -> { "execute": "system_wakeup" }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct SystemWakeup {}
 
 ::qmp_runtime::record!(SystemWakeup, []);
@@ -236,7 +236,7 @@ impl ::qmp_runtime::Command for SystemWakeup {
 /// -> { "execute": "inject-nmi" }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct InjectNmi {}
 
 ::qmp_runtime::record!(InjectNmi, []);
@@ -260,7 +260,7 @@ impl ::qmp_runtime::Command for InjectNmi {
 /// -> { "execute": "query-kvm" }
 /// <- { "return": { "enabled": false, "present": true } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryKvm {}
 
 ::qmp_runtime::record!(QueryKvm, []);
@@ -284,7 +284,7 @@ impl ::qmp_runtime::Command for QueryKvm {
 ///                     "filename": "/tmp/page.bin" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Memsave {
     /// first virtual address
     pub val: u64,
@@ -335,7 +335,7 @@ impl ::qmp_runtime::Command for Memsave {
 ///                     "filename": "/tmp/kernel.bin" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Pmemsave {
     /// first physical address
     pub val: u64,
@@ -383,7 +383,7 @@ impl ::qmp_runtime::Command for Pmemsave {
 ///                    "reserve": true, "host-nodes": [],
 ///                    "policy": "default" } ] }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryMemdev {}
 
 ::qmp_runtime::record!(QueryMemdev, []);
@@ -410,7 +410,7 @@ impl ::qmp_runtime::Command for QueryMemdev {
 ///                    "props": { "socket-id": 1, "core-id": 0,
 ///                               "thread-id": 0 } } ] }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryHotpluggableCpus {}
 
 ::qmp_runtime::record!(QueryHotpluggableCpus, []);
@@ -440,7 +440,7 @@ impl ::qmp_runtime::Command for QueryHotpluggableCpus {
 /// -> { "execute": "balloon", "arguments": { "value": 201326592 } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Balloon {
     /// bytes that the guest is to keep, which is all memory less
     /// the balloon
@@ -478,7 +478,7 @@ impl ::qmp_runtime::Command for Balloon {
 /// -> { "execute": "query-balloon" }
 /// <- { "return": { "actual": 234881024 } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryBalloon {}
 
 ::qmp_runtime::record!(QueryBalloon, []);
@@ -503,7 +503,7 @@ impl ::qmp_runtime::Command for QueryBalloon {
 /// <- { "return": { "base-memory": 268435456,
 ///                  "plugged-memory": 0 } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryMemorySizeSummary {}
 
 ::qmp_runtime::record!(QueryMemorySizeSummary, []);

@@ -14,7 +14,7 @@
 ///      "arguments": { "protocol": "vnc", "fdname": "viewer" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct AddClient {
     /// the receiver: "vnc", "spice", "`dbus-display`", or the
     /// identifier of a character device
@@ -67,7 +67,7 @@ impl ::qmp_runtime::Command for AddClient {
 /// -> { "execute": "query-name" }
 /// <- { "return": { "name": "build-host" } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryName {}
 
 ::qmp_runtime::record!(QueryName, []);
@@ -95,7 +95,7 @@ impl ::qmp_runtime::Command for QueryName {
 ///                    "poll-max-ns": 32768, "poll-grow": 0,
 ///                    "poll-shrink": 0, "aio-max-batch": 0 } ] }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryIothreads {}
 
 ::qmp_runtime::record!(QueryIothreads, []);
@@ -123,7 +123,7 @@ impl ::qmp_runtime::Command for QueryIothreads {
 /// -> { "execute": "stop" }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct Stop {}
 
 ::qmp_runtime::record!(Stop, []);
@@ -148,7 +148,7 @@ impl ::qmp_runtime::Command for Stop {
 /// -> { "execute": "cont" }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct Cont {}
 
 ::qmp_runtime::record!(Cont, []);
@@ -174,7 +174,7 @@ impl ::qmp_runtime::Command for Cont {
 /// **Features:**
 ///
 /// - `unstable`: May change or go away.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct XExitPreconfig {}
 
 ::qmp_runtime::record!(XExitPreconfig, []);
@@ -212,7 +212,7 @@ impl ::qmp_runtime::Command for XExitPreconfig {
 /// - `savevm-monitor-nodes`: Of the nodes that the monitor owns, savevm
 ///   includes only those without a parent, which makes it usable for
 ///   disks that `-blockdev` made (since 4.2).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct HumanMonitorCommand {
     /// the line, without line end
     pub command_line: ::std::string::String,
@@ -258,7 +258,7 @@ impl ::qmp_runtime::Command for HumanMonitorCommand {
 /// ```
 ///
 /// **If:** `CONFIG_POSIX`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Getfd {
     /// the name; one in use is overwritten, and its old descriptor
     /// closed
@@ -296,7 +296,7 @@ impl ::qmp_runtime::Command for Getfd {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GetWin32Socket {
     /// the WSAPROTOCOL_INFOW record in base64
     pub info: ::std::string::String,
@@ -341,7 +341,7 @@ impl ::qmp_runtime::Command for GetWin32Socket {
 /// -> { "execute": "closefd", "arguments": { "fdname": "viewer" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Closefd {
     /// its name
     pub fdname: ::std::string::String,
@@ -384,7 +384,7 @@ impl ::qmp_runtime::Command for Closefd {
 ///      "arguments": { "fdset-id": 4, "opaque": "rdwr:disk" } }
 /// <- { "return": { "fdset-id": 4, "fd": 17 } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct AddFd {
     /// number of the set, made if need be; when absent, a new
     /// set with a free number
@@ -420,7 +420,7 @@ impl ::qmp_runtime::Command for AddFd {
 ///      "arguments": { "fdset-id": 4, "fd": 17 } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct RemoveFd {
     /// number of the set
     pub fdset_id: i64,
@@ -464,7 +464,7 @@ impl ::qmp_runtime::Command for RemoveFd {
 ///                    "fds": [ { "fd": 17, "opaque": "rdwr:disk" },
 ///                             { "fd": 18 } ] } ] }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryFdsets {}
 
 ::qmp_runtime::record!(QueryFdsets, []);
@@ -495,7 +495,7 @@ impl ::qmp_runtime::Command for QueryFdsets {
 ///                    "parameters": [ { "name": "guest",
 ///                                      "type": "string" } ] } ] }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryCommandLineOptions {
     /// look at this option only
     pub option: ::std::option::Option<::std::string::String>,

@@ -12,7 +12,7 @@
 /// -> { "execute": "query-status" }
 /// <- { "return": { "running": false, "status": "prelaunch" } }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct QueryStatus {}
 
 ::qmp_runtime::record!(QueryStatus, []);
@@ -36,7 +36,7 @@ impl ::qmp_runtime::Command for QueryStatus {
 ///      "arguments": { "action": "pause" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct WatchdogSetAction {
     /// the new action
     pub action: super::super::types::WatchdogAction,
@@ -70,7 +70,7 @@ impl ::qmp_runtime::Command for WatchdogSetAction {
 ///      "arguments": { "reboot": "shutdown", "panic": "pause" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct SetAction {
     /// for a reboot
     pub reboot: ::std::option::Option<super::super::types::RebootAction>,

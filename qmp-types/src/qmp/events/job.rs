@@ -12,7 +12,7 @@
 ///      "timestamp": { "seconds": 1735689607,
 ///                     "microseconds": 901 } }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct JobStatusChange {
     /// which job
     pub id: ::std::string::String,

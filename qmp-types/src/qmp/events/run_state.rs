@@ -15,7 +15,7 @@
 ///      "timestamp": { "seconds": 1735689602,
 ///                     "microseconds": 31 } }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Shutdown {
     /// true if the guest wanted it, false if the host did (since
     /// 2.10)
@@ -42,7 +42,7 @@ impl ::qmp_runtime::Event for Shutdown {
 /// guest is asked to shut down.
 ///
 /// **Since:** 0.12
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct Powerdown {}
 
 ::qmp_runtime::record!(Powerdown, []);
@@ -63,7 +63,7 @@ impl ::qmp_runtime::Event for Powerdown {
 ///      "timestamp": { "seconds": 1735689603,
 ///                     "microseconds": 870412 } }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Reset {
     /// true if the guest wanted it, false if the host did (since
     /// 2.10)
@@ -88,7 +88,7 @@ impl ::qmp_runtime::Event for Reset {
 /// Sent when the virtual CPUs have been halted.
 ///
 /// **Since:** 0.12
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct Stop {}
 
 ::qmp_runtime::record!(Stop, []);
@@ -100,7 +100,7 @@ impl ::qmp_runtime::Event for Stop {
 /// Sent when the virtual CPUs run again.
 ///
 /// **Since:** 0.12
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct Resume {}
 
 ::qmp_runtime::record!(Resume, []);
@@ -113,7 +113,7 @@ impl ::qmp_runtime::Event for Resume {
 /// "standby").
 ///
 /// **Since:** 1.1
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct Suspend {}
 
 ::qmp_runtime::record!(Suspend, []);
@@ -128,7 +128,7 @@ impl ::qmp_runtime::Event for Suspend {
 /// **Since:** 1.2
 ///
 /// **Note:** From the outside this is a shutdown.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct SuspendDisk {}
 
 ::qmp_runtime::record!(SuspendDisk, []);
@@ -140,7 +140,7 @@ impl ::qmp_runtime::Event for SuspendDisk {
 /// Sent when a sleeping guest is awake and executing again.
 ///
 /// **Since:** 1.1
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct Wakeup {}
 
 ::qmp_runtime::record!(Wakeup, []);
@@ -166,7 +166,7 @@ impl ::qmp_runtime::Event for Wakeup {
 ///      "timestamp": { "seconds": 1735689604,
 ///                     "microseconds": 77 } }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Watchdog {
     /// what is done about it
     pub action: super::super::types::WatchdogAction,
@@ -198,7 +198,7 @@ impl ::qmp_runtime::Event for Watchdog {
 ///      "timestamp": { "seconds": 1735689605,
 ///                     "microseconds": 604 } }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestPanicked {
     /// what is done about it; "pause" in practice
     pub action: super::super::types::GuestPanicAction,
@@ -228,7 +228,7 @@ impl ::qmp_runtime::Event for GuestPanicked {
 /// Sent when the guest has crashed and its own crash kernel takes over.
 ///
 /// **Since:** 5.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestCrashloaded {
     /// what is done about it; "run" in practice
     pub action: super::super::types::GuestPanicAction,
@@ -258,7 +258,7 @@ impl ::qmp_runtime::Event for GuestCrashloaded {
 /// Sent when the guest asks to be shut down through the pvpanic device.
 ///
 /// **Since:** 9.1
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct GuestPvshutdown {}
 
 ::qmp_runtime::record!(GuestPvshutdown, []);
@@ -284,7 +284,7 @@ impl ::qmp_runtime::Event for GuestPvshutdown {
 ///      "timestamp": { "seconds": 1735689606,
 ///                     "microseconds": 18 } }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct MemoryFailure {
     /// whose memory it is
     pub recipient: super::super::types::MemoryFailureRecipient,

@@ -10,14 +10,13 @@ pub enum IoOperationType {
     Read,
     /// from memory to the device
     Write,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for IoOperationType {
-    const NAMES: &'static [&'static str] = &["read", "write"];
-    const VARIANTS: &'static [Self] = &[Self::Read, Self::Write];
-}
-
-::qmp_runtime::enumeration!(IoOperationType, Read);
+::qmp_runtime::enumeration!(
+    IoOperationType, Unrecognized, [Read = "read", Write = "write"]
+);
 
 /// A switch that may be left to the emulator.
 ///
@@ -31,14 +30,13 @@ pub enum OnOffAuto {
     On,
     /// switched off
     Off,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for OnOffAuto {
-    const NAMES: &'static [&'static str] = &["auto", "on", "off"];
-    const VARIANTS: &'static [Self] = &[Self::Auto, Self::On, Self::Off];
-}
-
-::qmp_runtime::enumeration!(OnOffAuto, Auto);
+::qmp_runtime::enumeration!(
+    OnOffAuto, Unrecognized, [Auto = "auto", On = "on", Off = "off"]
+);
 
 /// A switch with a third position for features that can be divided.
 ///
@@ -52,30 +50,32 @@ pub enum OnOffSplit {
     Off,
     /// one part on, another off; the user of the type says which
     Split,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for OnOffSplit {
-    const NAMES: &'static [&'static str] = &["on", "off", "split"];
-    const VARIANTS: &'static [Self] = &[Self::On, Self::Off, Self::Split];
-}
-
-::qmp_runtime::enumeration!(OnOffSplit, On);
+::qmp_runtime::enumeration!(
+    OnOffSplit, Unrecognized, [On = "on", Off = "off", Split = "split"]
+);
 
 /// A string, or JSON null as a value of its own.  For members where
 /// null and absence mean different things.
 ///
 /// **Since:** 2.10
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
 pub enum StrOrNull {
     /// a string
     S(::std::string::String),
     /// JSON null
     N(::qmp_runtime::codec::Null),
+    /// A value of a type that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::UnrecognizedValue),
 }
 
-::qmp_runtime::alternate!(StrOrNull, "StrOrNull", default = S, [String => S, Null => N]);
+::qmp_runtime::alternate!(
+    StrOrNull, "StrOrNull", Unrecognized, [String => S, Null => N]
+);
 
 /// Choice of the PCI base address register (BAR) that holds a resource
 /// of a device.
@@ -100,32 +100,14 @@ pub enum OffAutoPcibar {
     Bar4,
     /// the sixth BAR
     Bar5,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for OffAutoPcibar {
-    const NAMES: &'static [&'static str] = &[
-        "off",
-        "auto",
-        "bar0",
-        "bar1",
-        "bar2",
-        "bar3",
-        "bar4",
-        "bar5",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Off,
-        Self::Auto,
-        Self::Bar0,
-        Self::Bar1,
-        Self::Bar2,
-        Self::Bar3,
-        Self::Bar4,
-        Self::Bar5,
-    ];
-}
-
-::qmp_runtime::enumeration!(OffAutoPcibar, Off);
+::qmp_runtime::enumeration!(
+    OffAutoPcibar, Unrecognized, [Off = "off", Auto = "auto", Bar0 = "bar0", Bar1 =
+    "bar1", Bar2 = "bar2", Bar3 = "bar3", Bar4 = "bar4", Bar5 = "bar5"]
+);
 
 /// Transfer rate of a PCI Express lane, in gigatransfers per second.
 ///
@@ -145,21 +127,14 @@ pub enum PcieLinkSpeed {
     _32,
     /// 64 GT/s, generation 6 (since 9.0)
     _64,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for PcieLinkSpeed {
-    const NAMES: &'static [&'static str] = &["2_5", "5", "8", "16", "32", "64"];
-    const VARIANTS: &'static [Self] = &[
-        Self::_2_5,
-        Self::_5,
-        Self::_8,
-        Self::_16,
-        Self::_32,
-        Self::_64,
-    ];
-}
-
-::qmp_runtime::enumeration!(PcieLinkSpeed, _2_5);
+::qmp_runtime::enumeration!(
+    PcieLinkSpeed, Unrecognized, [_2_5 = "2_5", _5 = "5", _8 = "8", _16 = "16", _32 =
+    "32", _64 = "64"]
+);
 
 /// Number of lanes of a PCI Express link.
 ///
@@ -181,22 +156,14 @@ pub enum PcieLinkWidth {
     _16,
     /// thirty-two lanes
     _32,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for PcieLinkWidth {
-    const NAMES: &'static [&'static str] = &["1", "2", "4", "8", "12", "16", "32"];
-    const VARIANTS: &'static [Self] = &[
-        Self::_1,
-        Self::_2,
-        Self::_4,
-        Self::_8,
-        Self::_12,
-        Self::_16,
-        Self::_32,
-    ];
-}
-
-::qmp_runtime::enumeration!(PcieLinkWidth, _1);
+::qmp_runtime::enumeration!(
+    PcieLinkWidth, Unrecognized, [_1 = "1", _2 = "2", _4 = "4", _8 = "8", _12 = "12", _16
+    = "16", _32 = "32"]
+);
 
 /// How the host spreads guest memory over its NUMA nodes.
 ///
@@ -213,24 +180,14 @@ pub enum HostMemPolicy {
     Bind,
     /// pages go to the named nodes in turn
     Interleave,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for HostMemPolicy {
-    const NAMES: &'static [&'static str] = &[
-        "default",
-        "preferred",
-        "bind",
-        "interleave",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Default,
-        Self::Preferred,
-        Self::Bind,
-        Self::Interleave,
-    ];
-}
-
-::qmp_runtime::enumeration!(HostMemPolicy, Default);
+::qmp_runtime::enumeration!(
+    HostMemPolicy, Unrecognized, [Default = "default", Preferred = "preferred", Bind =
+    "bind", Interleave = "interleave"]
+);
 
 /// The side of a network back end where a filter sits.
 ///
@@ -244,14 +201,13 @@ pub enum NetFilterDirection {
     Rx,
     /// packets that come out of the back end
     Tx,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for NetFilterDirection {
-    const NAMES: &'static [&'static str] = &["all", "rx", "tx"];
-    const VARIANTS: &'static [Self] = &[Self::All, Self::Rx, Self::Tx];
-}
-
-::qmp_runtime::enumeration!(NetFilterDirection, All);
+::qmp_runtime::enumeration!(
+    NetFilterDirection, Unrecognized, [All = "all", Rx = "rx", Tx = "tx"]
+);
 
 /// Keys that, pressed together, move an evdev input device from the
 /// host to the guest and back.
@@ -272,33 +228,20 @@ pub enum GrabToggleKeys {
     Scrolllock,
     /// Scroll Lock with one of the Control keys
     CtrlScrolllock,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for GrabToggleKeys {
-    const NAMES: &'static [&'static str] = &[
-        "ctrl-ctrl",
-        "alt-alt",
-        "shift-shift",
-        "meta-meta",
-        "scrolllock",
-        "ctrl-scrolllock",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::CtrlCtrl,
-        Self::AltAlt,
-        Self::ShiftShift,
-        Self::MetaMeta,
-        Self::Scrolllock,
-        Self::CtrlScrolllock,
-    ];
-}
-
-::qmp_runtime::enumeration!(GrabToggleKeys, CtrlCtrl);
+::qmp_runtime::enumeration!(
+    GrabToggleKeys, Unrecognized, [CtrlCtrl = "ctrl-ctrl", AltAlt = "alt-alt", ShiftShift
+    = "shift-shift", MetaMeta = "meta-meta", Scrolllock = "scrolllock", CtrlScrolllock =
+    "ctrl-scrolllock"]
+);
 
 /// Reply of a command that gives prose rather than data.
 ///
 /// **Since:** 6.2
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct HumanReadableText {
     /// the text, laid out for a reader; programs
     /// should not parse it
@@ -332,11 +275,11 @@ pub enum EndianMode {
     Little,
     /// most significant byte first
     Big,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for EndianMode {
-    const NAMES: &'static [&'static str] = &["unspecified", "little", "big"];
-    const VARIANTS: &'static [Self] = &[Self::Unspecified, Self::Little, Self::Big];
-}
-
-::qmp_runtime::enumeration!(EndianMode, Unspecified);
+::qmp_runtime::enumeration!(
+    EndianMode, Unrecognized, [Unspecified = "unspecified", Little = "little", Big =
+    "big"]
+);

@@ -9,19 +9,16 @@ pub enum QmpCapability {
     /// commands marked for it may be sent with "exec-oob" and then
     /// overtake the queue of ordinary ones
     Oob,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for QmpCapability {
-    const NAMES: &'static [&'static str] = &["oob"];
-    const VARIANTS: &'static [Self] = &[Self::Oob];
-}
-
-::qmp_runtime::enumeration!(QmpCapability, Oob);
+::qmp_runtime::enumeration!(QmpCapability, Unrecognized, [Oob = "oob"]);
 
 /// A version in three numbers.
 ///
 /// **Since:** 2.4
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct VersionTriple {
     /// grows with big changes
     pub major: i64,
@@ -45,7 +42,7 @@ impl VersionTriple {
 /// Version of the running program.
 ///
 /// **Since:** 0.14
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct VersionInfo {
     /// the three numbers.  The micro number 50 stands for a
     /// development tree, and 90 and above count the release candidates
@@ -74,7 +71,7 @@ impl VersionInfo {
 /// An entry of the command list.
 ///
 /// **Since:** 0.14
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct CommandInfo {
     /// the name to put into "execute"
     pub name: ::std::string::String,
@@ -99,19 +96,18 @@ pub enum MonitorMode {
     Readline,
     /// JSON for a program (QMP)
     Control,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for MonitorMode {
-    const NAMES: &'static [&'static str] = &["readline", "control"];
-    const VARIANTS: &'static [Self] = &[Self::Readline, Self::Control];
-}
-
-::qmp_runtime::enumeration!(MonitorMode, Readline);
+::qmp_runtime::enumeration!(
+    MonitorMode, Unrecognized, [Readline = "readline", Control = "control"]
+);
 
 /// Set-up of one monitor.
 ///
 /// **Since:** 5.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct MonitorOptions {
     /// the monitor's own identifier
     pub id: ::std::option::Option<::std::string::String>,

@@ -22,23 +22,12 @@ pub enum QapiErrorClass {
     /// KVM on this host lacks a capability that the
     /// operation depends on
     KvmMissingCap,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for QapiErrorClass {
-    const NAMES: &'static [&'static str] = &[
-        "GenericError",
-        "CommandNotFound",
-        "DeviceNotActive",
-        "DeviceNotFound",
-        "KVMMissingCap",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::GenericError,
-        Self::CommandNotFound,
-        Self::DeviceNotActive,
-        Self::DeviceNotFound,
-        Self::KvmMissingCap,
-    ];
-}
-
-::qmp_runtime::enumeration!(QapiErrorClass, GenericError);
+::qmp_runtime::enumeration!(
+    QapiErrorClass, Unrecognized, [GenericError = "GenericError", CommandNotFound =
+    "CommandNotFound", DeviceNotActive = "DeviceNotActive", DeviceNotFound =
+    "DeviceNotFound", KvmMissingCap = "KVMMissingCap"]
+);

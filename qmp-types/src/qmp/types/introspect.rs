@@ -20,35 +20,19 @@ pub enum SchemaMetaType {
     Command,
     /// a message that the server sends on its own account
     Event,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for SchemaMetaType {
-    const NAMES: &'static [&'static str] = &[
-        "builtin",
-        "enum",
-        "array",
-        "object",
-        "alternate",
-        "command",
-        "event",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Builtin,
-        Self::Enum,
-        Self::Array,
-        Self::Object,
-        Self::Alternate,
-        Self::Command,
-        Self::Event,
-    ];
-}
-
-::qmp_runtime::enumeration!(SchemaMetaType, Builtin);
+::qmp_runtime::enumeration!(
+    SchemaMetaType, Unrecognized, [Builtin = "builtin", Enum = "enum", Array = "array",
+    Object = "object", Alternate = "alternate", Command = "command", Event = "event"]
+);
 
 /// One entity of the schema.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfo {
     /// what other entities refer to it by.  For a command or event
     /// that is its real name; for a type it is a mere label, which may
@@ -79,14 +63,14 @@ impl SchemaInfo {
 }
 
 ::qmp_runtime::record!(
-    SchemaInfo, [("name", name), ("meta-type", meta_type), ("features", features)], tag =
-    1
+    SchemaInfo, [("name", name), ("meta-type", meta_type, tag), ("features", features)]
 );
 
 /// The variants of [`SchemaInfo`], by `meta-type`.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Large data is in a box; `into` makes it of either.
+#[derive(Clone)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
 pub enum SchemaInfoMetaType {
     /// `builtin`
     Builtin(super::SchemaInfoBuiltin),
@@ -95,19 +79,21 @@ pub enum SchemaInfoMetaType {
     /// `array`
     Array(super::SchemaInfoArray),
     /// `object`
-    Object(super::SchemaInfoObject),
+    Object(::std::boxed::Box<super::SchemaInfoObject>),
     /// `alternate`
     Alternate(super::SchemaInfoAlternate),
     /// `command`
     Command(super::SchemaInfoCommand),
     /// `event`
     Event(super::SchemaInfoEvent),
+    /// A branch that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::UnrecognizedBranch),
 }
 
 ::qmp_runtime::variants!(
-    SchemaInfoMetaType, super::SchemaMetaType, default = Builtin,
+    SchemaInfoMetaType, super::SchemaMetaType, Unrecognized,
     [Builtin(super::SchemaInfoBuiltin), Enum(super::SchemaInfoEnum),
-    Array(super::SchemaInfoArray), Object(super::SchemaInfoObject),
+    Array(super::SchemaInfoArray), Object(::std::boxed::Box < super::SchemaInfoObject >),
     Alternate(super::SchemaInfoAlternate), Command(super::SchemaInfoCommand),
     Event(super::SchemaInfoEvent)]
 );
@@ -115,7 +101,7 @@ pub enum SchemaInfoMetaType {
 /// What is known of a built-in type.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoBuiltin {
     /// its form on the wire
     pub json_type: super::JsonType,
@@ -153,32 +139,14 @@ pub enum JsonType {
     Array,
     /// no restriction
     Value,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for JsonType {
-    const NAMES: &'static [&'static str] = &[
-        "string",
-        "number",
-        "int",
-        "boolean",
-        "null",
-        "object",
-        "array",
-        "value",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::String,
-        Self::Number,
-        Self::Int,
-        Self::Boolean,
-        Self::Null,
-        Self::Object,
-        Self::Array,
-        Self::Value,
-    ];
-}
-
-::qmp_runtime::enumeration!(JsonType, String);
+::qmp_runtime::enumeration!(
+    JsonType, Unrecognized, [String = "string", Number = "number", Int = "int", Boolean =
+    "boolean", Null = "null", Object = "object", Array = "array", Value = "value"]
+);
 
 /// What is known of an enumeration.  Its values travel as strings.
 ///
@@ -187,7 +155,7 @@ impl ::qmp_runtime::codec::Enum for JsonType {
 /// **Features:**
 ///
 /// - `deprecated`: For `values`: everything in it is in `members`, too.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoEnum {
     /// the values with their features, unordered (since 6.2)
     pub members: ::std::vec::Vec<super::SchemaInfoEnumMember>,
@@ -213,7 +181,7 @@ impl SchemaInfoEnum {
 /// One value of an enumeration.
 ///
 /// **Since:** 6.2
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoEnumMember {
     /// the string that stands for it
     pub name: ::std::string::String,
@@ -236,7 +204,7 @@ impl SchemaInfoEnumMember {
 /// What is known of an array type.  Its values travel as JSON arrays.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoArray {
     /// name of the type that each element has
     pub element_type: ::std::string::String,
@@ -256,7 +224,7 @@ impl SchemaInfoArray {
 /// What is known of an object type.  Its values travel as JSON objects.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoObject {
     /// the members that do not depend on a tag, unordered
     pub members: ::std::vec::Vec<super::SchemaInfoObjectMember>,
@@ -284,7 +252,7 @@ impl SchemaInfoObject {
 /// One member of an object type.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoObjectMember {
     /// the key in the JSON object
     pub name: ::std::string::String,
@@ -322,7 +290,7 @@ impl SchemaInfoObjectMember {
 /// One branch of a union.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoObjectVariant {
     /// the tag's value that selects the branch
     pub case: ::std::string::String,
@@ -348,7 +316,7 @@ impl SchemaInfoObjectVariant {
 /// What is known of an alternate type.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoAlternate {
     /// the possible types, unordered; no two share a JSON type
     pub members: ::std::vec::Vec<super::SchemaInfoAlternateMember>,
@@ -366,7 +334,7 @@ impl SchemaInfoAlternate {
 /// One possibility of an alternate type.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoAlternateMember {
     /// name of the entity that is its type
     pub r#type: ::std::string::String,
@@ -384,7 +352,7 @@ impl SchemaInfoAlternateMember {
 /// What is known of a command.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoCommand {
     /// the object type, by name, that "arguments" has to match
     pub arg_type: ::std::string::String,
@@ -417,7 +385,7 @@ impl SchemaInfoCommand {
 /// What is known of an event.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct SchemaInfoEvent {
     /// the object type, by name, of its "data"
     pub arg_type: ::std::string::String,

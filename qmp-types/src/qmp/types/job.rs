@@ -28,34 +28,15 @@ pub enum JobType {
     /// remove a snapshot, by "snapshot-delete" (since
     /// 6.0)
     SnapshotDelete,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for JobType {
-    const NAMES: &'static [&'static str] = &[
-        "commit",
-        "stream",
-        "mirror",
-        "backup",
-        "create",
-        "amend",
-        "snapshot-load",
-        "snapshot-save",
-        "snapshot-delete",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Commit,
-        Self::Stream,
-        Self::Mirror,
-        Self::Backup,
-        Self::Create,
-        Self::Amend,
-        Self::SnapshotLoad,
-        Self::SnapshotSave,
-        Self::SnapshotDelete,
-    ];
-}
-
-::qmp_runtime::enumeration!(JobType, Commit);
+::qmp_runtime::enumeration!(
+    JobType, Unrecognized, [Commit = "commit", Stream = "stream", Mirror = "mirror",
+    Backup = "backup", Create = "create", Amend = "amend", SnapshotLoad =
+    "snapshot-load", SnapshotSave = "snapshot-save", SnapshotDelete = "snapshot-delete"]
+);
 
 /// The stages in the life of a job.
 ///
@@ -91,38 +72,16 @@ pub enum JobStatus {
     Concluded,
     /// being taken apart; clients never see it
     Null,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for JobStatus {
-    const NAMES: &'static [&'static str] = &[
-        "undefined",
-        "created",
-        "running",
-        "paused",
-        "ready",
-        "standby",
-        "waiting",
-        "pending",
-        "aborting",
-        "concluded",
-        "null",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Undefined,
-        Self::Created,
-        Self::Running,
-        Self::Paused,
-        Self::Ready,
-        Self::Standby,
-        Self::Waiting,
-        Self::Pending,
-        Self::Aborting,
-        Self::Concluded,
-        Self::Null,
-    ];
-}
-
-::qmp_runtime::enumeration!(JobStatus, Undefined);
+::qmp_runtime::enumeration!(
+    JobStatus, Unrecognized, [Undefined = "undefined", Created = "created", Running =
+    "running", Paused = "paused", Ready = "ready", Standby = "standby", Waiting =
+    "waiting", Pending = "pending", Aborting = "aborting", Concluded = "concluded", Null
+    = "null"]
+);
 
 /// What can be done to a job, which depends on its stage.
 ///
@@ -146,37 +105,20 @@ pub enum JobVerb {
     Finalize,
     /// "block-job-change" (since 8.2)
     Change,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for JobVerb {
-    const NAMES: &'static [&'static str] = &[
-        "cancel",
-        "pause",
-        "resume",
-        "set-speed",
-        "complete",
-        "dismiss",
-        "finalize",
-        "change",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Cancel,
-        Self::Pause,
-        Self::Resume,
-        Self::SetSpeed,
-        Self::Complete,
-        Self::Dismiss,
-        Self::Finalize,
-        Self::Change,
-    ];
-}
-
-::qmp_runtime::enumeration!(JobVerb, Cancel);
+::qmp_runtime::enumeration!(
+    JobVerb, Unrecognized, [Cancel = "cancel", Pause = "pause", Resume = "resume",
+    SetSpeed = "set-speed", Complete = "complete", Dismiss = "dismiss", Finalize =
+    "finalize", Change = "change"]
+);
 
 /// State of one job.
 ///
 /// **Since:** 3.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct JobInfo {
     /// its identifier
     pub id: ::std::string::String,

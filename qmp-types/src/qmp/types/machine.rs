@@ -66,74 +66,19 @@ pub enum SysEmuTarget {
     Xtensa,
     /// Xtensa, big-endian
     Xtensaeb,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for SysEmuTarget {
-    const NAMES: &'static [&'static str] = &[
-        "aarch64",
-        "alpha",
-        "arm",
-        "avr",
-        "hppa",
-        "i386",
-        "loongarch64",
-        "m68k",
-        "microblaze",
-        "microblazeel",
-        "mips",
-        "mips64",
-        "mips64el",
-        "mipsel",
-        "or1k",
-        "ppc",
-        "ppc64",
-        "riscv32",
-        "riscv64",
-        "rx",
-        "s390x",
-        "sh4",
-        "sh4eb",
-        "sparc",
-        "sparc64",
-        "tricore",
-        "x86_64",
-        "xtensa",
-        "xtensaeb",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Aarch64,
-        Self::Alpha,
-        Self::Arm,
-        Self::Avr,
-        Self::Hppa,
-        Self::I386,
-        Self::Loongarch64,
-        Self::M68k,
-        Self::Microblaze,
-        Self::Microblazeel,
-        Self::Mips,
-        Self::Mips64,
-        Self::Mips64el,
-        Self::Mipsel,
-        Self::Or1k,
-        Self::Ppc,
-        Self::Ppc64,
-        Self::Riscv32,
-        Self::Riscv64,
-        Self::Rx,
-        Self::S390x,
-        Self::Sh4,
-        Self::Sh4eb,
-        Self::Sparc,
-        Self::Sparc64,
-        Self::Tricore,
-        Self::X86_64,
-        Self::Xtensa,
-        Self::Xtensaeb,
-    ];
-}
-
-::qmp_runtime::enumeration!(SysEmuTarget, Aarch64);
+::qmp_runtime::enumeration!(
+    SysEmuTarget, Unrecognized, [Aarch64 = "aarch64", Alpha = "alpha", Arm = "arm", Avr =
+    "avr", Hppa = "hppa", I386 = "i386", Loongarch64 = "loongarch64", M68k = "m68k",
+    Microblaze = "microblaze", Microblazeel = "microblazeel", Mips = "mips", Mips64 =
+    "mips64", Mips64el = "mips64el", Mipsel = "mipsel", Or1k = "or1k", Ppc = "ppc", Ppc64
+    = "ppc64", Riscv32 = "riscv32", Riscv64 = "riscv64", Rx = "rx", S390x = "s390x", Sh4
+    = "sh4", Sh4eb = "sh4eb", Sparc = "sparc", Sparc64 = "sparc64", Tricore = "tricore",
+    X86_64 = "x86_64", Xtensa = "xtensa", Xtensaeb = "xtensaeb"]
+);
 
 /// The states that the S390 architecture gives a CPU.
 ///
@@ -151,31 +96,19 @@ pub enum S390CpuState {
     Operating,
     /// loading the first program
     Load,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for S390CpuState {
-    const NAMES: &'static [&'static str] = &[
-        "uninitialized",
-        "stopped",
-        "check-stop",
-        "operating",
-        "load",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Uninitialized,
-        Self::Stopped,
-        Self::CheckStop,
-        Self::Operating,
-        Self::Load,
-    ];
-}
-
-::qmp_runtime::enumeration!(S390CpuState, Uninitialized);
+::qmp_runtime::enumeration!(
+    S390CpuState, Unrecognized, [Uninitialized = "uninitialized", Stopped = "stopped",
+    CheckStop = "check-stop", Operating = "operating", Load = "load"]
+);
 
 /// What is known of an S390 CPU besides.
 ///
 /// **Since:** 2.12
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct CpuInfoS390 {
     /// its state
     pub cpu_state: super::S390CpuState,
@@ -204,7 +137,7 @@ impl CpuInfoS390 {
 /// One virtual CPU, as far as it can be told without stopping it.
 ///
 /// **Since:** 2.12
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct CpuInfoFast {
     /// its number, from 0
     pub cpu_index: i64,
@@ -213,7 +146,7 @@ pub struct CpuInfoFast {
     /// what the host's kernel calls its thread
     pub thread_id: i64,
     /// its place in the topology
-    pub props: ::std::option::Option<super::CpuInstanceProperties>,
+    pub props: ::std::option::Option<::std::boxed::Box<super::CpuInstanceProperties>>,
     /// its architecture, which selects the further members (since
     /// 3.0)
     ///
@@ -241,13 +174,14 @@ impl CpuInfoFast {
 
 ::qmp_runtime::record!(
     CpuInfoFast, [("cpu-index", cpu_index), ("qom-path", qom_path), ("thread-id",
-    thread_id), ("props", props), ("target", target)], tag = 4
+    thread_id), ("props", props), ("target", target, tag)]
 );
 
 /// The variants of [`CpuInfoFast`], by `target`.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Large data is in a box; `into` makes it of either.
+#[derive(Clone)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
 pub enum CpuInfoFastTarget {
     /// `aarch64`: without further members
     Aarch64,
@@ -307,10 +241,12 @@ pub enum CpuInfoFastTarget {
     Xtensa,
     /// `xtensaeb`: without further members
     Xtensaeb,
+    /// A branch that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::UnrecognizedBranch),
 }
 
 ::qmp_runtime::variants!(
-    CpuInfoFastTarget, super::SysEmuTarget, default = Aarch64, [Aarch64, Alpha, Arm, Avr,
+    CpuInfoFastTarget, super::SysEmuTarget, Unrecognized, [Aarch64, Alpha, Arm, Avr,
     Hppa, I386, Loongarch64, M68k, Microblaze, Microblazeel, Mips, Mips64, Mips64el,
     Mipsel, Or1k, Ppc, Ppc64, Riscv32, Riscv64, Rx, S390x(super::CpuInfoS390), Sh4,
     Sh4eb, Sparc, Sparc64, Tricore, X86_64, Xtensa, Xtensaeb]
@@ -320,7 +256,7 @@ pub enum CpuInfoFastTarget {
 /// version.
 ///
 /// **Since:** 9.1
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct CompatProperty {
     /// type of the objects that get the value
     pub qom_type: ::std::string::String,
@@ -357,7 +293,7 @@ impl CompatProperty {
 /// **Features:**
 ///
 /// - `unstable`: For `compat-props`, which may change or go away.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct MachineInfo {
     /// its name for `-machine`
     pub name: ::std::string::String,
@@ -425,7 +361,7 @@ impl MachineInfo {
 /// Facts about the machine at hand.
 ///
 /// **Since:** 4.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct CurrentMachineParams {
     /// whether it can be woken once suspended
     pub wakeup_suspend_support: bool,
@@ -445,7 +381,7 @@ impl CurrentMachineParams {
 /// The architecture that this program emulates.
 ///
 /// **Since:** 1.2
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct TargetInfo {
     /// its name
     pub arch: super::SysEmuTarget,
@@ -463,7 +399,7 @@ impl TargetInfo {
 /// The UUID of the machine.
 ///
 /// **Since:** 0.14
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct UuidInfo {
     /// its usual text form, all zeros if none was set
     pub uuid: ::std::string::String,
@@ -494,19 +430,18 @@ pub enum LostTickPolicy {
     /// send them at a faster rate until none is owed.  The guest
     /// notices nothing, and its clock is right in the end.
     Slew,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for LostTickPolicy {
-    const NAMES: &'static [&'static str] = &["discard", "delay", "slew"];
-    const VARIANTS: &'static [Self] = &[Self::Discard, Self::Delay, Self::Slew];
-}
-
-::qmp_runtime::enumeration!(LostTickPolicy, Discard);
+::qmp_runtime::enumeration!(
+    LostTickPolicy, Unrecognized, [Discard = "discard", Delay = "delay", Slew = "slew"]
+);
 
 /// Whether KVM is at work.
 ///
 /// **Since:** 0.14
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct KvmInfo {
     /// the machine runs on KVM
     pub enabled: bool,
@@ -526,7 +461,7 @@ impl KvmInfo {
 /// A memory back end.
 ///
 /// **Since:** 2.1
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Memdev {
     /// its identifier, where there is one (since 2.9)
     pub id: ::std::option::Option<::std::string::String>,
@@ -586,7 +521,7 @@ impl Memdev {
 /// level above; machines without a level leave its member out.
 ///
 /// **Since:** 2.7
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct CpuInstanceProperties {
     /// NUMA node, which is apart from the levels below
     pub node_id: ::std::option::Option<i64>,
@@ -620,7 +555,7 @@ pub struct CpuInstanceProperties {
 ///
 /// **Note:** A client should copy all of `props`, also those that it
 /// does not know.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct HotpluggableCpu {
     /// type of the object to plug in, the driver for "device_add"
     pub r#type: ::std::string::String,
@@ -657,7 +592,7 @@ impl HotpluggableCpu {
 /// State of the balloon.
 ///
 /// **Since:** 0.14
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct BalloonInfo {
     /// bytes that the guest has now, which is all memory less the
     /// balloon
@@ -676,7 +611,7 @@ impl BalloonInfo {
 /// The machine's memory in bytes.
 ///
 /// **Since:** 2.11
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct MemoryInfo {
     /// what `-m` gave it at start
     pub base_memory: u64,

@@ -15,11 +15,11 @@ pub enum S390CpuEntitlement {
     Medium,
     /// the largest share
     High,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for S390CpuEntitlement {
-    const NAMES: &'static [&'static str] = &["auto", "low", "medium", "high"];
-    const VARIANTS: &'static [Self] = &[Self::Auto, Self::Low, Self::Medium, Self::High];
-}
-
-::qmp_runtime::enumeration!(S390CpuEntitlement, Auto);
+::qmp_runtime::enumeration!(
+    S390CpuEntitlement, Unrecognized, [Auto = "auto", Low = "low", Medium = "medium",
+    High = "high"]
+);

@@ -3,7 +3,7 @@
 /// The name of the machine.
 ///
 /// **Since:** 0.14
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Clone, Default)]
 pub struct NameInfo {
     /// as given with `-name`; absent if there is none
     pub name: ::std::option::Option<::std::string::String>,
@@ -14,7 +14,7 @@ pub struct NameInfo {
 /// State of one I/O thread.
 ///
 /// **Since:** 2.0
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct IoThreadInfo {
     /// identifier of the thread's object
     pub id: ::std::string::String,
@@ -64,7 +64,7 @@ impl IoThreadInfo {
 /// Where a descriptor went.
 ///
 /// **Since:** 1.2
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct AddfdInfo {
     /// its set
     pub fdset_id: i64,
@@ -84,7 +84,7 @@ impl AddfdInfo {
 /// A descriptor within a set.
 ///
 /// **Since:** 1.2
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct FdsetFdInfo {
     /// its number in the server process
     pub fd: i64,
@@ -107,7 +107,7 @@ impl FdsetFdInfo {
 /// A set of descriptors.
 ///
 /// **Since:** 1.2
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct FdsetInfo {
     /// its number
     pub fdset_id: i64,
@@ -138,24 +138,19 @@ pub enum CommandLineParameterType {
     Number,
     /// an integer, with an optional unit letter from K up to T
     Size,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for CommandLineParameterType {
-    const NAMES: &'static [&'static str] = &["string", "boolean", "number", "size"];
-    const VARIANTS: &'static [Self] = &[
-        Self::String,
-        Self::Boolean,
-        Self::Number,
-        Self::Size,
-    ];
-}
-
-::qmp_runtime::enumeration!(CommandLineParameterType, String);
+::qmp_runtime::enumeration!(
+    CommandLineParameterType, Unrecognized, [String = "string", Boolean = "boolean",
+    Number = "number", Size = "size"]
+);
 
 /// One parameter of an option.
 ///
 /// **Since:** 1.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct CommandLineParameterInfo {
     /// its key
     pub name: ::std::string::String,
@@ -190,7 +185,7 @@ impl CommandLineParameterInfo {
 /// An option that the program takes at start.
 ///
 /// **Since:** 1.5
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct CommandLineOptionInfo {
     /// its name, without the dash
     pub option: ::std::string::String,

@@ -42,48 +42,18 @@ pub enum RunState {
     /// halted for a checkpoint of coarse-grained lock stepping;
     /// occurs only with that migration capability (since 2.8)
     Colo,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for RunState {
-    const NAMES: &'static [&'static str] = &[
-        "debug",
-        "inmigrate",
-        "internal-error",
-        "io-error",
-        "paused",
-        "postmigrate",
-        "prelaunch",
-        "finish-migrate",
-        "restore-vm",
-        "running",
-        "save-vm",
-        "shutdown",
-        "suspended",
-        "watchdog",
-        "guest-panicked",
-        "colo",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Debug,
-        Self::Inmigrate,
-        Self::InternalError,
-        Self::IoError,
-        Self::Paused,
-        Self::Postmigrate,
-        Self::Prelaunch,
-        Self::FinishMigrate,
-        Self::RestoreVm,
-        Self::Running,
-        Self::SaveVm,
-        Self::Shutdown,
-        Self::Suspended,
-        Self::Watchdog,
-        Self::GuestPanicked,
-        Self::Colo,
-    ];
-}
-
-::qmp_runtime::enumeration!(RunState, Debug);
+::qmp_runtime::enumeration!(
+    RunState, Unrecognized, [Debug = "debug", Inmigrate = "inmigrate", InternalError =
+    "internal-error", IoError = "io-error", Paused = "paused", Postmigrate =
+    "postmigrate", Prelaunch = "prelaunch", FinishMigrate = "finish-migrate", RestoreVm =
+    "restore-vm", Running = "running", SaveVm = "save-vm", Shutdown = "shutdown",
+    Suspended = "suspended", Watchdog = "watchdog", GuestPanicked = "guest-panicked",
+    Colo = "colo"]
+);
 
 /// What made the machine shut down or reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,43 +86,22 @@ pub enum ShutdownCause {
     /// record and replay is loading a snapshot; internal,
     /// never seen by clients (since 7.2)
     SnapshotLoad,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for ShutdownCause {
-    const NAMES: &'static [&'static str] = &[
-        "none",
-        "host-error",
-        "host-qmp-quit",
-        "host-qmp-system-reset",
-        "host-signal",
-        "host-ui",
-        "guest-shutdown",
-        "guest-reset",
-        "guest-panic",
-        "subsystem-reset",
-        "snapshot-load",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::None,
-        Self::HostError,
-        Self::HostQmpQuit,
-        Self::HostQmpSystemReset,
-        Self::HostSignal,
-        Self::HostUi,
-        Self::GuestShutdown,
-        Self::GuestReset,
-        Self::GuestPanic,
-        Self::SubsystemReset,
-        Self::SnapshotLoad,
-    ];
-}
-
-::qmp_runtime::enumeration!(ShutdownCause, None);
+::qmp_runtime::enumeration!(
+    ShutdownCause, Unrecognized, [None = "none", HostError = "host-error", HostQmpQuit =
+    "host-qmp-quit", HostQmpSystemReset = "host-qmp-system-reset", HostSignal =
+    "host-signal", HostUi = "host-ui", GuestShutdown = "guest-shutdown", GuestReset =
+    "guest-reset", GuestPanic = "guest-panic", SubsystemReset = "subsystem-reset",
+    SnapshotLoad = "snapshot-load"]
+);
 
 /// The run state in short and in full.
 ///
 /// **Since:** 0.14
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct StatusInfo {
     /// whether virtual CPUs may execute now
     pub running: bool,
@@ -190,30 +139,15 @@ pub enum WatchdogAction {
     /// raise a non-maskable interrupt, on x86 at every CPU,
     /// elsewhere at the first (since 2.4)
     InjectNmi,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for WatchdogAction {
-    const NAMES: &'static [&'static str] = &[
-        "reset",
-        "shutdown",
-        "poweroff",
-        "pause",
-        "debug",
-        "none",
-        "inject-nmi",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Reset,
-        Self::Shutdown,
-        Self::Poweroff,
-        Self::Pause,
-        Self::Debug,
-        Self::None,
-        Self::InjectNmi,
-    ];
-}
-
-::qmp_runtime::enumeration!(WatchdogAction, Reset);
+::qmp_runtime::enumeration!(
+    WatchdogAction, Unrecognized, [Reset = "reset", Shutdown = "shutdown", Poweroff =
+    "poweroff", Pause = "pause", Debug = "debug", None = "none", InjectNmi =
+    "inject-nmi"]
+);
 
 /// What to do when the guest reboots.
 ///
@@ -225,14 +159,13 @@ pub enum RebootAction {
     Reset,
     /// treat it as a shutdown
     Shutdown,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for RebootAction {
-    const NAMES: &'static [&'static str] = &["reset", "shutdown"];
-    const VARIANTS: &'static [Self] = &[Self::Reset, Self::Shutdown];
-}
-
-::qmp_runtime::enumeration!(RebootAction, Reset);
+::qmp_runtime::enumeration!(
+    RebootAction, Unrecognized, [Reset = "reset", Shutdown = "shutdown"]
+);
 
 /// What to do when the guest shuts down.
 ///
@@ -244,14 +177,13 @@ pub enum ShutdownAction {
     Poweroff,
     /// keep the process, with the machine halted
     Pause,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for ShutdownAction {
-    const NAMES: &'static [&'static str] = &["poweroff", "pause"];
-    const VARIANTS: &'static [Self] = &[Self::Poweroff, Self::Pause];
-}
-
-::qmp_runtime::enumeration!(ShutdownAction, Poweroff);
+::qmp_runtime::enumeration!(
+    ShutdownAction, Unrecognized, [Poweroff = "poweroff", Pause = "pause"]
+);
 
 /// What to do when the guest reports its own crash.
 ///
@@ -268,24 +200,14 @@ pub enum PanicAction {
     ExitFailure,
     /// carry on
     None,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for PanicAction {
-    const NAMES: &'static [&'static str] = &[
-        "pause",
-        "shutdown",
-        "exit-failure",
-        "none",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Pause,
-        Self::Shutdown,
-        Self::ExitFailure,
-        Self::None,
-    ];
-}
-
-::qmp_runtime::enumeration!(PanicAction, Pause);
+::qmp_runtime::enumeration!(
+    PanicAction, Unrecognized, [Pause = "pause", Shutdown = "shutdown", ExitFailure =
+    "exit-failure", None = "none"]
+);
 
 /// What was done after a crash of the guest.
 ///
@@ -299,14 +221,13 @@ pub enum GuestPanicAction {
     Poweroff,
     /// the guest went on (since 5.0)
     Run,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for GuestPanicAction {
-    const NAMES: &'static [&'static str] = &["pause", "poweroff", "run"];
-    const VARIANTS: &'static [Self] = &[Self::Pause, Self::Poweroff, Self::Run];
-}
-
-::qmp_runtime::enumeration!(GuestPanicAction, Pause);
+::qmp_runtime::enumeration!(
+    GuestPanicAction, Unrecognized, [Pause = "pause", Poweroff = "poweroff", Run = "run"]
+);
 
 /// The formats of crash details.
 ///
@@ -318,19 +239,18 @@ pub enum GuestPanicInformationType {
     HyperV,
     /// state of a crashed S390 CPU (since 2.12)
     S390,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for GuestPanicInformationType {
-    const NAMES: &'static [&'static str] = &["hyper-v", "s390"];
-    const VARIANTS: &'static [Self] = &[Self::HyperV, Self::S390];
-}
-
-::qmp_runtime::enumeration!(GuestPanicInformationType, HyperV);
+::qmp_runtime::enumeration!(
+    GuestPanicInformationType, Unrecognized, [HyperV = "hyper-v", S390 = "s390"]
+);
 
 /// Details of a crash of the guest.
 ///
 /// **Since:** 2.9
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestPanicInformation {
     /// their format
     ///
@@ -345,28 +265,31 @@ impl GuestPanicInformation {
     }
 }
 
-::qmp_runtime::record!(GuestPanicInformation, [("type", r#type)], tag = 0);
+::qmp_runtime::record!(GuestPanicInformation, [("type", r#type, tag)]);
 
 /// The variants of [`GuestPanicInformation`], by `type`.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Large data is in a box; `into` makes it of either.
+#[derive(Clone)]
 #[non_exhaustive]
-#[allow(clippy::large_enum_variant, reason = "boxes are left to those who store many")]
 pub enum GuestPanicInformationType2 {
     /// `hyper-v`
     HyperV(super::GuestPanicInformationHyperV),
     /// `s390`
     S390(super::GuestPanicInformationS390),
+    /// A branch that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::UnrecognizedBranch),
 }
 
 ::qmp_runtime::variants!(
-    GuestPanicInformationType2, super::GuestPanicInformationType, default = HyperV,
+    GuestPanicInformationType2, super::GuestPanicInformationType, Unrecognized,
     [HyperV(super::GuestPanicInformationHyperV), S390(super::GuestPanicInformationS390)]
 );
 
 /// The five crash registers that Hyper-V defines for guests.
 ///
 /// **Since:** 2.9
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestPanicInformationHyperV {
     /// Windows: the STOP code; Linux: an error number
     pub arg1: u64,
@@ -419,31 +342,19 @@ pub enum S390CrashReason {
     /// the new PSW for program interrupts points to an invalid
     /// operation code
     OpintLoop,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for S390CrashReason {
-    const NAMES: &'static [&'static str] = &[
-        "unknown",
-        "disabled-wait",
-        "extint-loop",
-        "pgmint-loop",
-        "opint-loop",
-    ];
-    const VARIANTS: &'static [Self] = &[
-        Self::Unknown,
-        Self::DisabledWait,
-        Self::ExtintLoop,
-        Self::PgmintLoop,
-        Self::OpintLoop,
-    ];
-}
-
-::qmp_runtime::enumeration!(S390CrashReason, Unknown);
+::qmp_runtime::enumeration!(
+    S390CrashReason, Unrecognized, [Unknown = "unknown", DisabledWait = "disabled-wait",
+    ExtintLoop = "extint-loop", PgmintLoop = "pgmint-loop", OpintLoop = "opint-loop"]
+);
 
 /// State of a crashed S390 CPU.
 ///
 /// **Since:** 2.12
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct GuestPanicInformationS390 {
     /// which CPU it is
     pub core: u32,
@@ -487,14 +398,13 @@ pub enum MemoryFailureRecipient {
     Hypervisor,
     /// the guest's
     Guest,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for MemoryFailureRecipient {
-    const NAMES: &'static [&'static str] = &["hypervisor", "guest"];
-    const VARIANTS: &'static [Self] = &[Self::Hypervisor, Self::Guest];
-}
-
-::qmp_runtime::enumeration!(MemoryFailureRecipient, Hypervisor);
+::qmp_runtime::enumeration!(
+    MemoryFailureRecipient, Unrecognized, [Hypervisor = "hypervisor", Guest = "guest"]
+);
 
 /// What is done about broken memory.
 ///
@@ -510,24 +420,19 @@ pub enum MemoryFailureAction {
     Fatal,
     /// the machine is reset, because the guest is not prepared
     Reset,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for MemoryFailureAction {
-    const NAMES: &'static [&'static str] = &["ignore", "inject", "fatal", "reset"];
-    const VARIANTS: &'static [Self] = &[
-        Self::Ignore,
-        Self::Inject,
-        Self::Fatal,
-        Self::Reset,
-    ];
-}
-
-::qmp_runtime::enumeration!(MemoryFailureAction, Ignore);
+::qmp_runtime::enumeration!(
+    MemoryFailureAction, Unrecognized, [Ignore = "ignore", Inject = "inject", Fatal =
+    "fatal", Reset = "reset"]
+);
 
 /// Further facts about broken memory.
 ///
 /// **Since:** 5.2
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct MemoryFailureFlags {
     /// whether somebody was about to use the data; false
     /// if it was found broken in advance, by scrubbing for example
@@ -561,11 +466,11 @@ pub enum NotifyVmexitOption {
     InternalError,
     /// do not catch it
     Disable,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
 }
 
-impl ::qmp_runtime::codec::Enum for NotifyVmexitOption {
-    const NAMES: &'static [&'static str] = &["run", "internal-error", "disable"];
-    const VARIANTS: &'static [Self] = &[Self::Run, Self::InternalError, Self::Disable];
-}
-
-::qmp_runtime::enumeration!(NotifyVmexitOption, Run);
+::qmp_runtime::enumeration!(
+    NotifyVmexitOption, Unrecognized, [Run = "run", InternalError = "internal-error",
+    Disable = "disable"]
+);

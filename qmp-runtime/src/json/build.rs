@@ -1,0 +1,136 @@
+//! Documents that are not read from text, but made node by node.
+
+use super::document::{Document, Kind, Node, NodeId};
+use super::stream::MAX_NESTING;
+
+/// A document in the making. Values are added in the order in which text would have them.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    document: Document,
+    depth: usize,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder {
+            document: Document {
+                bytes: Vec::new(),
+                nodes: Vec::new(),
+            },
+            depth: 0,
+        }
+    }
+}
+
+/// Why a value cannot be added.
+type Result<T> = std::result::Result<T, &'static str>;
+
+impl Builder {
+    /// The document; without any value, `null`.
+    pub(crate) fn finish(mut self) -> Document {
+        if self.document.nodes.is_empty() {
+            // There is room for one node.
+            let _ = self.null();
+        }
+        self.document
+    }
+
+    fn push(&mut self, kind: Kind, text: &[u8]) -> Result<NodeId> {
+        let start = self.document.bytes.len();
+        self.document.bytes.extend_from_slice(text);
+        self.node(kind, start)
+    }
+
+    /// The node of the text from `start` on.
+    fn node(&mut self, kind: Kind, start: usize) -> Result<NodeId> {
+        let id = u32::try_from(self.document.nodes.len()).map_err(|_| "too many values")?;
+        let end = u32::try_from(self.document.bytes.len()).map_err(|_| "too much text")?;
+        self.document.nodes.push(Node {
+            kind,
+            escaped: false,
+            start: u32::try_from(start).map_err(|_| "too much text")?,
+            end,
+            next: id + 1,
+        });
+        Ok(NodeId(id))
+    }
+
+    pub(crate) fn null(&mut self) -> Result<NodeId> {
+        self.push(Kind::Null, b"null")
+    }
+
+    pub(crate) fn bool(&mut self, value: bool) -> Result<NodeId> {
+        self.push(Kind::Bool, if value { b"true" } else { b"false" })
+    }
+
+    pub(crate) fn i64(&mut self, value: i64) -> Result<NodeId> {
+        self.push(Kind::Integer, itoa::Buffer::new().format(value).as_bytes())
+    }
+
+    pub(crate) fn u64(&mut self, value: u64) -> Result<NodeId> {
+        self.push(Kind::Integer, itoa::Buffer::new().format(value).as_bytes())
+    }
+
+    pub(crate) fn f64(&mut self, value: f64) -> Result<NodeId> {
+        if !value.is_finite() {
+            return Err("a number that is not finite");
+        }
+        self.push(
+            Kind::Float,
+            ryu::Buffer::new().format_finite(value).as_bytes(),
+        )
+    }
+
+    /// A string. Between its quotes stands the text itself, without escapes.
+    pub(crate) fn str(&mut self, value: &str) -> Result<NodeId> {
+        let bytes = &mut self.document.bytes;
+        let start = bytes.len();
+        bytes.push(b'"');
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.push(b'"');
+        self.node(Kind::String, start)
+    }
+
+    pub(crate) fn begin_array(&mut self) -> Result<NodeId> {
+        self.begin(Kind::Array)
+    }
+
+    pub(crate) fn begin_object(&mut self) -> Result<NodeId> {
+        self.begin(Kind::Object)
+    }
+
+    fn begin(&mut self, kind: Kind) -> Result<NodeId> {
+        if self.depth >= MAX_NESTING {
+            return Err("values nest too deeply");
+        }
+        self.depth += 1;
+        self.push(kind, b"")
+    }
+
+    /// Ends a container: what it holds reaches to the last node so far.
+    pub(crate) fn end(&mut self, container: NodeId) -> NodeId {
+        self.depth -= 1;
+        // The number of nodes fits: each of them was given one.
+        self.document.nodes[container.0 as usize].next = self.document.nodes.len() as u32;
+        container
+    }
+
+    /// Takes note of the key of a member.
+    pub(crate) fn key(&self, keys: &mut Vec<NodeId>, key: NodeId) -> Result<()> {
+        if self.document.kind(key) != Kind::String {
+            return Err("a key that is no string");
+        }
+        keys.push(key);
+        Ok(())
+    }
+
+    /// Checks that no key came twice.
+    pub(crate) fn check(&self, keys: &mut [NodeId]) -> Result<()> {
+        keys.sort_unstable_by(|&a, &b| self.document.text(a).cmp(&self.document.text(b)));
+        let doubled = |pair: &[NodeId]| self.document.same_text(pair[0], pair[1]);
+        if keys.windows(2).any(doubled) {
+            return Err("duplicate key");
+        }
+        Ok(())
+    }
+}
