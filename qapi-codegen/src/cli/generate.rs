@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lexopt::{Arg, Parser, ValueExt as _};
-use qapi_codegen::{Conditions, Error, ErrorKind, Generator, Layout, Options, Output};
+use qapi_codegen::{Conditions, Error, ErrorKind, Generator, Layout, Options, Output, json_schema};
 use qapi_parser::{Schema, Severity};
 
 use super::input::Input;
@@ -13,7 +13,30 @@ use super::{Failure, Status, help, required, schema, set_file, terminal};
 /// The usual name of a root file, which says nothing of the schema.
 const USUAL_ROOT: &str = "qapi-schema.json";
 
+/// What is generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Target {
+    #[default]
+    Rust,
+    JsonSchema,
+    OpenRpc,
+}
+
+impl Target {
+    fn parse(word: &str) -> Result<Self, Failure> {
+        match word {
+            "rust" => Ok(Target::Rust),
+            "json-schema" => Ok(Target::JsonSchema),
+            "openrpc" => Ok(Target::OpenRpc),
+            other => Err(Failure(format!(
+                "unknown target '{other}'; there are rust, json-schema and openrpc"
+            ))),
+        }
+    }
+}
+
 pub(crate) fn run(mut parser: Parser) -> Result<Status, Failure> {
+    let mut target = Target::default();
     let mut options = Options::default();
     options.layout = Layout::Folder;
     let mut reading = qapi_parser::Options::new();
@@ -28,6 +51,7 @@ pub(crate) fn run(mut parser: Parser) -> Result<Status, Failure> {
             Arg::Short('I') | Arg::Long("include") => {
                 reading = reading.include_dir(parser.value()?);
             }
+            Arg::Long("target") => target = Target::parse(&parser.value()?.string()?)?,
             Arg::Long("name") => options.name = Some(parser.value()?.string()?),
             Arg::Long("no-docs") => options.doc_comments = false,
             Arg::Long("check") => check = true,
@@ -46,7 +70,7 @@ pub(crate) fn run(mut parser: Parser) -> Result<Status, Failure> {
     let Some(schema) = read(&input, &reading) else {
         return Ok(Status::Findings);
     };
-    match generate(options, &schema, &folder, check) {
+    match generate(target, options, &schema, &folder, check) {
         Ok(status) => Ok(status),
         Err(error) if error.kind() == ErrorKind::Io => Err(Failure(format!(
             "{error:?}; check the folder given with -o"
@@ -81,18 +105,37 @@ fn read(input: &Input, reading: &qapi_parser::Options) -> Option<Schema> {
 }
 
 fn generate(
+    target: Target,
     options: Options,
     schema: &Schema,
     folder: &Path,
     check: bool,
 ) -> Result<Status, Error> {
     let mut output = Output::default();
-    output.files = Generator::new(options).generate(schema)?;
+    output.files = match target {
+        Target::Rust => Generator::new(options).generate(schema)?,
+        Target::JsonSchema => {
+            let document = json_schema::json_schema(schema, &for_others(options));
+            [("schema.json".to_owned(), json_schema::text(&document))].into()
+        }
+        Target::OpenRpc => {
+            let document = json_schema::openrpc(schema, &for_others(options));
+            [("openrpc.json".to_owned(), json_schema::text(&document))].into()
+        }
+    };
     if check {
         return compare(&output, folder);
     }
     output.write_to(folder)?;
     Ok(Status::Clean)
+}
+
+fn for_others(options: Options) -> json_schema::Options {
+    json_schema::Options {
+        conditions: options.conditions,
+        title: options.name,
+        without_docs: !options.doc_comments,
+    }
 }
 
 fn compare(output: &Output, folder: &Path) -> Result<Status, Error> {

@@ -12,7 +12,8 @@ Commands:
   explain     tell what the code of a diagnostic means
   fmt         lay out schema files
   diff        tell what a new version of a schema breaks
-  gen         generate Rust bindings
+  gen         generate Rust bindings, JSON Schema or OpenRPC
+  doc         write a reference in HTML
   introspect  print the data of query-qmp-schema
   dump        print the checked schema as JSON
   import      make a schema of what a server tells of itself
@@ -105,12 +106,39 @@ Exit status: 0 if nothing is breaking; 1 if something is, or a schema has
 errors; 2 if a file cannot be read.
 ";
 
+pub(crate) const DOCUMENT: &str = "\
+Writes a reference of a schema for readers: HTML pages with a search, which need
+neither a server nor a network.
+
+Usage: qapi doc [OPTION]... -o DIR FILE
+
+Options:
+  -o, --output DIR   write into this folder; index.html is where to start
+  -D, --define NAME  leave out what has a condition that does not hold with the
+                     symbols so named; without any, all is kept and its
+                     condition told
+  -I, --include DIR  look here for included files that are not beside the
+                     including one; may be repeated
+      --title TEXT   the title of the reference
+  -h, --help         print this
+
+Files that have their text already are left alone; pages of an earlier run that
+are no longer there are removed.
+
+Exit status: 0; 1 if the schema has errors; 2 if a file cannot be read or
+written.
+";
+
 pub(crate) const GENERATE: &str = "\
-Generates Rust bindings from a schema.
+Generates Rust bindings from a schema, or documents for other languages.
 
 Usage: qapi gen [OPTION]... -o DIR FILE
 
 Options:
+      --target TARGET  rust (default): mod.rs and its siblings;
+                    json-schema: schema.json, JSON Schema 2020-12 that accepts
+                    the requests of clients, with all types;
+                    openrpc: openrpc.json, with a method for each command
   -o, --output DIR  the folder to write to; generated files in it that are
                     no longer part of the output are removed
   -D, --define NAME define a configuration symbol; may be repeated. With
@@ -119,7 +147,8 @@ Options:
   -I, --include DIR look here for included files that are not beside the
                     including one; may be repeated
       --name NAME   name of the root module, for the handler trait of its
-                    commands (default: from the file name)
+                    commands, or the document's title (default: from the file
+                    name)
       --no-docs     leave out the schema's documentation
       --check       write nothing; tell which files are out of date
   -h, --help        print this

@@ -3,6 +3,7 @@
 mod check;
 mod codes;
 mod diff;
+mod doc;
 mod dump;
 mod explain;
 mod fmt;
@@ -109,6 +110,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     command("fmt", help::FORMAT, fmt::run),
     command("diff", help::DIFF, diff::run),
     command("gen", help::GENERATE, generate::run),
+    command("doc", help::DOCUMENT, doc::run),
     command("introspect", help::INTROSPECT, introspect::run),
     command("dump", help::DUMP, dump::run),
     command("import", help::IMPORT, import::run),

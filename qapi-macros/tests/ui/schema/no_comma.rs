@@ -1,0 +1,3 @@
+qmp_runtime::qapi_schema!("vm.json" docs = false);
+
+fn main() {}

@@ -1,0 +1,3 @@
+qmp_runtime::qapi_schema!("vm.json", commands = "query-*");
+
+fn main() {}

@@ -1,0 +1,3 @@
+qmp_runtime::qapi_schema!(define = ["CONFIG_LINUX"]);
+
+fn main() {}

@@ -1,0 +1,3 @@
+qmp_runtime::qapi_schema!("vm.json", defines = ["CONFIG_LINUX"]);
+
+fn main() {}
