@@ -7,6 +7,9 @@ use heck::ToUpperCamelCase;
 use super::entry::{Entries, Entry, Kind};
 use super::usage::{Role, Usage, Use};
 
+/// A name that would be longer is made without that of the type that uses it.
+const LONGEST: usize = 60;
+
 /// The name of every type by its index; empty for commands, events and arrays.
 pub(super) fn of(entries: &Entries, usage: &Usage) -> Vec<String> {
     let mut naming = Naming {
@@ -15,6 +18,7 @@ pub(super) fn of(entries: &Entries, usage: &Usage) -> Vec<String> {
         names: vec![String::new(); entries.list.len()],
         stems: vec![String::new(); entries.list.len()],
         taken: HashSet::from(["QType".to_owned()]),
+        numbers: HashMap::new(),
         members: HashMap::new(),
     };
     let reached = usage.reached.iter().copied();
@@ -45,6 +49,8 @@ struct Naming<'e> {
     /// What the names of types used by this one start with.
     stems: Vec<String>,
     taken: HashSet<String>,
+    /// The last number behind a name that was taken.
+    numbers: HashMap<String, usize>,
     /// How many types are first used by a member that asks for this name.
     members: HashMap<String, usize>,
 }
@@ -96,17 +102,17 @@ impl Naming<'_> {
                 let is_telling = member.contains(['-', '_']) && fit(&name) == name;
                 match self.members.get(&name) {
                     Some(1) if is_telling && !self.taken.contains(&name) => (name, ""),
-                    _ => (parent + &name, ""),
+                    _ => (joined(parent, name), ""),
                 }
             }
-            Role::Branch(case) => (parent + &camel(case), ""),
-            Role::Alternative => (
-                parent,
-                match entry.kind {
+            Role::Branch(case) => (joined(parent, camel(case)), ""),
+            Role::Alternative => {
+                let what = match entry.kind {
                     Kind::Enum { .. } => "Enum",
                     _ => "Object",
-                },
-            ),
+                };
+                (joined(parent, what.to_owned()), "")
+            }
         }
     }
 
@@ -114,12 +120,19 @@ impl Naming<'_> {
     fn claim(&mut self, wanted: &str) -> String {
         let wanted = fit(wanted);
         let mut name = wanted.clone();
-        let mut number = 1;
         while !self.taken.insert(name.clone()) {
-            number += 1;
+            let number = self.numbers.entry(wanted.clone()).or_insert(1);
+            *number += 1;
             name = format!("{wanted}{number}");
         }
         name
+    }
+}
+
+fn joined(parent: String, name: String) -> String {
+    match parent.len() + name.len() > LONGEST {
+        true => name,
+        false => parent + &name,
     }
 }
 

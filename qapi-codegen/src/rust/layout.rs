@@ -67,7 +67,7 @@ pub(crate) fn box_heavy(schema: &Schema, options: &Options, boxes: &mut Boxes) {
         known: HashMap::new(),
     };
     for index in 0..schema.entities().len() as u32 {
-        measure.of(EntityId(index));
+        measure.settle(EntityId(index));
     }
 }
 
@@ -80,17 +80,35 @@ struct Measure<'m> {
 }
 
 impl Measure<'_> {
-    /// Types that hold each other by value are no deeper nested than the schema's own text makes them;
-    /// cycles are cut by boxes.
-    fn of(&mut self, id: EntityId) -> Layout {
-        if let Some(&layout) = self.known.get(&id) {
-            return layout;
+    /// Measures a type after those that it holds, with a stack of its own: a long chain of types must not
+    /// overflow ours.
+    fn settle(&mut self, root: EntityId) {
+        let mut open = HashSet::new();
+        let mut stack = vec![root];
+        while let Some(&id) = stack.last() {
+            if !self.known.contains_key(&id) && open.insert(id) {
+                let known = &self.known;
+                let held = held(self.schema, id).into_iter();
+                stack.extend(held.filter(|ty| !known.contains_key(ty) && !open.contains(ty)));
+                continue;
+            }
+            stack.pop();
+            if !self.known.contains_key(&id) {
+                let layout = self.measured(id);
+                self.known.insert(id, layout);
+            }
         }
-        // Boxes cut all cycles, so nothing asks for this; it is against a mistake in that.
-        self.known.insert(id, Layout::default());
+    }
+
+    /// The layout of a type that is held and not boxed: it is known by then.
+    fn of(&self, id: EntityId) -> Layout {
+        self.known.get(&id).copied().unwrap_or_default()
+    }
+
+    fn measured(&mut self, id: EntityId) -> Layout {
         let schema = self.schema;
         let entity = schema.entity(id);
-        let layout = match &entity.kind {
+        match &entity.kind {
             _ if self.externals.contains(entity.name.as_str()) => VECTOR,
             EntityKind::Builtin(builtin) => scalar(*builtin),
             EntityKind::Enum(_) => ENUM,
@@ -110,9 +128,7 @@ impl Measure<'_> {
                 self.choice(id, &types, Hold::Alternative)
             }
             EntityKind::Command(_) | EntityKind::Event(_) => Layout::default(),
-        };
-        self.known.insert(id, layout);
-        layout
+        }
     }
 
     /// An enum with a variant for each type; boxes what is heavy.
@@ -178,6 +194,24 @@ impl Measure<'_> {
             has_niche: true,
             ..layout
         }
+    }
+}
+
+/// The types of members, branches and alternatives.
+fn held(schema: &Schema, id: EntityId) -> Vec<EntityId> {
+    let of_members = |members: &[Member]| members.iter().map(|one| one.ty).collect();
+    match &schema.entity(id).kind {
+        EntityKind::Struct(object) => of_members(&object.members),
+        EntityKind::Union(union) => {
+            let mut types: Vec<EntityId> = of_members(&union.members);
+            types.extend(union.branches.iter().map(|one| one.ty));
+            types
+        }
+        EntityKind::Alternate(alternate) => {
+            let all = alternate.alternatives.iter();
+            all.map(|one| one.ty).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

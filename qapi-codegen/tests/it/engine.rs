@@ -130,3 +130,34 @@ fn schema_without_definitions_gives_introspection_alone() {
         ["introspection.rs", "mod.rs"]
     );
 }
+
+/// Each back end has a stack of its own where it goes down the types.
+#[test]
+fn long_chain_of_types_overflows_no_stack() {
+    const LENGTH: usize = 5_000;
+    let mut text = format!("{{ 'struct': 'Link{LENGTH}', 'data': {{}} }}\n");
+    for index in (0..LENGTH).rev() {
+        let next = index + 1;
+        text += &format!("{{ 'struct': 'Link{index}', 'data': {{ 'next': 'Link{next}' }} }}\n");
+    }
+    text += "{ 'command': 'go', 'data': 'Link0' }\n";
+    let mut options = Options::default();
+    options.format = false;
+    let files = generate(&text, options).expect("it can be generated");
+    assert!(files["types/test.rs"].contains("struct Link4999 "));
+
+    let schema = qapi_parser::check_str("test.json", &text)
+        .schema
+        .expect("it is sound");
+    let entries = qapi_codegen::introspect::entries(&schema, &Default::default());
+    let document = qapi_codegen::json_schema::json_schema(&schema, &Default::default());
+    assert!(document["$defs"].get("Link4999").is_some());
+    let imported = qapi_codegen::import(&entries.into(), "a test").expect("it is a schema's");
+    assert!(
+        imported
+            .text
+            .ends_with("{ 'command': 'go', 'data': { 'next': 'GoNext' } }\n")
+    );
+    let pages = qapi_codegen::html::reference(&schema, &Default::default());
+    assert!(pages["test.html"].contains("Link4999"));
+}
