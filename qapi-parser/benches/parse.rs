@@ -1,10 +1,14 @@
-//! How fast a schema of QEMU's size is read and checked.
+//! How fast a schema of QEMU's size is read and checked, and ten of them at once.
+#![allow(clippy::expect_used, reason = "there is nothing to measure then")]
+
+#[path = "support/copies.rs"]
+mod copies;
 
 use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use qapi_parser::{FsLoader, MemoryLoader, Options, check};
+use qapi_parser::{Format, FsLoader, MemoryLoader, Options, check};
 
 const RELEASE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -55,6 +59,16 @@ fn parse(criterion: &mut Criterion) {
                 )
             });
         });
+        for count in [1, 10] {
+            let loader = copies::copies(&outcome, count);
+            let check = || check(black_box(Path::new("root.json")), &loader, &Options::new());
+            let found = check();
+            assert!(found.schema.is_some(), "{}", found.render(Format::Short));
+            let files = found.sources.files().iter();
+            let size: usize = files.map(|file| file.text().len()).sum();
+            group.throughput(Throughput::Bytes(size as u64));
+            group.bench_function(format!("copies-{count}"), |bencher| bencher.iter(check));
+        }
     } else {
         println!("skipped: {RELEASE} is not there");
     }
