@@ -66,7 +66,7 @@ pub fn run(options: Options) -> Result<i32, RunError> {
     let machine = Arc::new(make_machine(&options, &events)?);
     let _pidfile = options.pidfile.map(PidFile::write).transpose()?;
     end_on_signals(&machine)?;
-    let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid);
+    let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid).compat(options.compat);
     let server = vmm
         .serve(Server::builder().events(&events))
         .map_err(io::Error::other)?;

@@ -77,6 +77,11 @@ impl Builder {
                 params.finish()?;
             }
             "uuid" => self.options.uuid = Some(parse_uuid(value)?),
+            "compat" => {
+                let policy = value.parse();
+                self.options.compat =
+                    policy.map_err(|error| UsageError::new(format!("{error}")))?;
+            }
             "pidfile" => self.options.pidfile = Some(value.into()),
             "nographic" => self.nographic = true,
             "monitor" | "display" if value != "none" => {

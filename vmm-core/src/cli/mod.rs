@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::char::BackendConfig;
 use crate::machine::MachineConfig;
+use qmp_runtime::CompatPolicy;
 use qmp_runtime::server::Address;
 
 pub use params::{Params, ParamsError, parse_size};
@@ -41,6 +42,8 @@ pub struct Options {
     pub monitors: Vec<MonitorOptions>,
     /// Where to write the process id.
     pub pidfile: Option<PathBuf>,
+    /// What becomes of deprecated and unstable commands, arguments and results.
+    pub compat: CompatPolicy,
 }
 
 /// A place where QMP clients connect.

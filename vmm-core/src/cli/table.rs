@@ -200,6 +200,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("uuid", "UUID", "the guest's UUID"),
     option("pidfile", "FILE", "write the process id to a file"),
     option(
+        "compat",
+        "POLICY",
+        "deprecated-input=accept|reject|crash, deprecated-output=accept|hide, unstable-…",
+    ),
+    option(
         "display",
         "none",
         "accepted for QEMU's sake: there is no display",

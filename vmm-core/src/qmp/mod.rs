@@ -13,7 +13,7 @@ mod run_state;
 use std::sync::Arc;
 
 use qmp_runtime::server::{Server, ServerBuilder};
-use qmp_runtime::{DuplicateCommand, Router};
+use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
 use qmp_types::qmp::{
     ControlCommands, INTROSPECTION, JobCommands, MachineCommands, MiscCommands, RunStateCommands,
 };
@@ -36,6 +36,7 @@ pub struct Vmm {
     name: Option<String>,
     uuid: Option<String>,
     fds: Fds,
+    compat: CompatPolicy,
 }
 
 impl Vmm {
@@ -46,7 +47,14 @@ impl Vmm {
             name,
             uuid,
             fds: Fds::default(),
+            compat: CompatPolicy::default(),
         }
+    }
+
+    /// Says what becomes of deprecated and unstable commands, arguments and results.
+    #[must_use]
+    pub fn compat(self, compat: CompatPolicy) -> Self {
+        Vmm { compat, ..self }
     }
 
     /// A server for these handlers; `builder` has the event sink that the machine's observer uses.
@@ -56,6 +64,7 @@ impl Vmm {
     pub fn serve(self, builder: ServerBuilder) -> Result<Server, DuplicateCommand> {
         let (major, minor, micro) = QEMU_VERSION;
         let preconfig = self.machine.config().preconfig;
+        let compat = self.compat;
         let router = Router::new()
             .mount(
                 self,
@@ -68,7 +77,8 @@ impl Vmm {
                 ],
             )?
             .schema(INTROSPECTION)
-            .emits(&events::EMITTED);
+            .emits(&events::EMITTED)
+            .compat(compat);
         Ok(builder
             .version(major, minor, micro, PACKAGE)
             .preconfig(preconfig)

@@ -21,6 +21,26 @@ fn expect<E: Event>(client: &mut qmp_runtime::client::Client) -> E {
         .unwrap()
 }
 
+/// As QEMU 10.0.2 puts it.
+#[test]
+fn unstable_commands_can_be_refused() {
+    let policy = [
+        "-M",
+        "none",
+        "--preconfig",
+        "-compat",
+        "unstable-input=reject",
+    ];
+    let mut vmm = Vmm::start(&policy);
+    let mut client = vmm.connect();
+    let error = client.execute(&commands::XExitPreconfig {}).unwrap_err();
+    let text = "Unstable command x-exit-preconfig disabled by policy";
+    assert!(error.to_string().contains(text), "{error}");
+    client.execute(&commands::QueryStatus {}).unwrap();
+    client.execute(&commands::Quit {}).unwrap();
+    assert_eq!(vmm.exit_code(), 0);
+}
+
 #[test]
 fn machine_without_board_answers_and_quits() {
     let mut vmm = Vmm::start(&["-M", "none", "-S", "-name", "n1", "-pidfile", "{dir}/pid"]);

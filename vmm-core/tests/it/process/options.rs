@@ -20,7 +20,11 @@ fn complaint(options: &[&str], code: i32) -> String {
 
 #[test]
 fn wrong_option_is_one_line_with_the_remedy() {
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 13] = [
+        (
+            &["-compat", "deprecated-input=maybe"],
+            "-compat: 'deprecated-input=maybe' is no policy; there are ",
+        ),
         (
             &["-frobnicate"],
             "-frobnicate: unknown option; see vmm --help",
