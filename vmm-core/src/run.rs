@@ -68,12 +68,13 @@ pub fn run(options: Options) -> Result<i32, RunError> {
     end_on_signals(&machine)?;
     let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid).compat(options.compat);
     let server = vmm
-        .serve(Server::builder().events(&events))
+        .serve(Server::builder().events(&events).held(true))
         .map_err(io::Error::other)?;
     for monitor in options.monitors {
         listen(&server, monitor)?;
     }
     machine.start()?;
+    server.release();
     let finish = machine.wait();
     server.close(PATIENCE);
     Ok(finish.exit_code)

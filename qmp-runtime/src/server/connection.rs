@@ -39,6 +39,7 @@ pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, 
     client
         .outbox
         .reply(&session::greeting(&shared.version, style));
+    shared.wait_for_release();
     client.read();
     client.close_queue();
     client.outbox.close();

@@ -28,6 +28,7 @@ pub struct ServerBuilder {
     version: Version,
     events: EventSink,
     preconfig: bool,
+    held: bool,
 }
 
 impl ServerBuilder {
@@ -58,6 +59,14 @@ impl ServerBuilder {
         self
     }
 
+    /// Starts by greeting clients only: what they send waits for [`Server::release`]. So none of them sees
+    /// the machine before it runs.
+    #[must_use]
+    pub fn held(mut self, yes: bool) -> Self {
+        self.held = yes;
+        self
+    }
+
     /// A server for these handlers; it answers once it listens somewhere.
     pub fn serve(self, router: Router) -> Server {
         let dispatcher = Dispatcher::new(router);
@@ -69,7 +78,10 @@ impl ServerBuilder {
                 version: self.version,
                 events: self.events,
                 next_monitor: AtomicU32::new(0),
-                state: Mutex::default(),
+                state: Mutex::new(State {
+                    held: self.held,
+                    ..State::default()
+                }),
                 changed: Condvar::new(),
             }),
         }
@@ -94,6 +106,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
+    /// No requests are read yet.
+    held: bool,
     /// No more requests are answered.
     closed: bool,
     /// How many requests are being answered.
@@ -190,6 +204,12 @@ impl Server {
         })
     }
 
+    /// Begins to answer requests, if that was held.
+    pub fn release(&self) {
+        self.shared.lock().held = false;
+        self.shared.changed.notify_all();
+    }
+
     /// Waits until a handler quits or the server is closed.
     pub fn wait(&self) {
         let state = self.shared.lock();
@@ -230,6 +250,12 @@ impl Shared {
         state.connections.push(Arc::downgrade(outbox));
         drop(state);
         self.changed.notify_all();
+    }
+
+    /// Waits until requests may be read.
+    fn wait_for_release(&self) {
+        let held = |state: &mut State| state.held && !state.closed;
+        drop(self.changed.wait_while(self.lock(), held));
     }
 
     /// Counts a request in; false when no more are answered.

@@ -1,6 +1,6 @@
 //! A server with a handler, and clients that talk to it.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -475,4 +475,22 @@ fn large_reply_that_is_still_being_read_survives_an_event() {
     }
     let reply = std::iter::repeat_with(|| raw.line()).find(|line| !line.contains("\"event\""));
     assert!(reply.unwrap().ends_with("x\"}"));
+}
+
+#[test]
+fn a_held_server_greets_and_answers_later() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let server = Server::builder().held(true).serve(Router::new());
+    server.serve_socket(theirs.into()).unwrap();
+    let mut lines = BufReader::new(ours.try_clone().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("QMP"));
+    (&ours)
+        .write_all(br#"{"execute":"qmp_capabilities"}"#)
+        .unwrap();
+    ours.set_read_timeout(Some(Duration::from_millis(50)))
+        .unwrap();
+    assert!(lines.next().unwrap().is_err(), "it answers too early");
+    ours.set_read_timeout(None).unwrap();
+    server.release();
+    assert_eq!(lines.next().unwrap().unwrap(), "{\"return\": {}}");
 }
