@@ -54,8 +54,13 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// All of them, one after the other.
+    /// All of them, one after the other. QEMU stops at the first error and has no warnings, and so has
+    /// its format.
     pub fn render_all(&self, diagnostics: &[Diagnostic]) -> String {
+        if self.format == Format::Qemu {
+            let first = diagnostics.iter().find(|one| one.is_error());
+            return first.map_or_else(String::new, |one| self.render(one));
+        }
         let gap = if self.format == Format::Rich {
             "\n"
         } else {

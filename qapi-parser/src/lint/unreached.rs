@@ -39,8 +39,12 @@ pub(super) fn run(schema: &Schema, loader: &dyn Loader) -> Vec<Diagnostic> {
             let all = loader.list(&folder).into_iter();
             let all = all.filter(|path| path.extension().is_some_and(|it| it == "json"));
             let left = all.filter(|path| path.file_name().is_some_and(|it| !names.contains(it)));
-            found
-                .extend(left.filter(|path| loader.load(path).is_ok_and(|bytes| is_schema(&bytes))));
+            let is_schema = |path: &PathBuf| loader.load(path).is_ok_and(|bytes| is_schema(&bytes));
+            let left: Vec<PathBuf> = left.filter(is_schema).collect();
+            // Where they are not the exception, the folder has more than one schema.
+            if left.len() * 2 <= included {
+                found.extend(left);
+            }
         }
     }
     found.sort();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use qapi_parser::{Dialect, Format, FsLoader, Options, Outcome, Renderer, check};
+use qapi_parser::{Dialect, Format, FsLoader, Options, Outcome, check};
 use serde_json::Value;
 
 use crate::corpus;
@@ -13,11 +13,9 @@ fn run(folder: &Path, name: &str, dialect: Dialect) -> Outcome {
     check(&path, &FsLoader::new(), &Options::new().dialect(dialect))
 }
 
-/// The first error as QEMU prints it, without the folder.
+/// What QEMU prints, without the folder.
 fn qemu_text(outcome: &Outcome, folder: &Path) -> String {
-    let first = outcome.diagnostics.iter().find(|one| one.is_error());
-    let renderer = Renderer::new(&outcome.sources, Format::Qemu);
-    let text = first.map_or(String::new(), |first| renderer.render(first));
+    let text = outcome.render(Format::Qemu);
     text.replace(&format!("{}/", folder.display()), "")
 }
 

@@ -70,3 +70,18 @@ fn a_failure_displays_short_and_debugs_rich() {
     );
     assert!(format!("{failure:?}").contains("-->"));
 }
+
+#[test]
+fn qemus_format_has_the_first_error_and_no_warning() {
+    let run = |text: &str| {
+        let loader = MemoryLoader::new().file("a.json", text).file("x.json", "");
+        check(Path::new("a.json"), &loader, &Options::new())
+    };
+    let outcome = run("{ 'event': 'x' }\n{ 'event': 'y' }\n");
+    assert_eq!(outcome.render(Format::Short).lines().count(), 2);
+    let expected = "a.json: In event 'x':\na.json:1: name of event must not use lowercase or '-'\n";
+    assert_eq!(outcome.render(Format::Qemu), expected);
+    let outcome = run("{ 'include': 'x.json' }\n{ 'include': 'x.json' }\n");
+    assert!(!outcome.render(Format::Short).is_empty());
+    assert_eq!(outcome.render(Format::Qemu), "");
+}
