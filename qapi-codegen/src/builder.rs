@@ -91,21 +91,21 @@ impl Builder {
     /// A name may start or end with `*` for anything; one that matches nothing is an error.
     #[must_use]
     pub fn allow_commands<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        allow(&mut self.options.selection.commands, names);
+        self.options.allow_commands(names);
         self
     }
 
     /// As [`Builder::allow_commands`], for events.
     #[must_use]
     pub fn allow_events<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        allow(&mut self.options.selection.events, names);
+        self.options.allow_events(names);
         self
     }
 
     /// As [`Builder::allow_commands`], for types that nothing else needs.
     #[must_use]
     pub fn allow_types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        allow(&mut self.options.selection.types, names);
+        self.options.allow_types(names);
         self
     }
 
@@ -314,12 +314,6 @@ impl Builder {
             .clone()
             .unwrap_or_else(|| default_name(schema))
     }
-}
-
-fn allow<N: Into<String>>(patterns: &mut Option<Vec<Pattern>>, names: impl IntoIterator<Item = N>) {
-    patterns
-        .get_or_insert_default()
-        .extend(names.into_iter().map(Pattern::new));
 }
 
 /// `vm` for `schema/vm.json`, `qga` for `schema/qga/qapi-schema.json`.

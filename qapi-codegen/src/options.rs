@@ -95,6 +95,30 @@ pub struct Options {
     pub(crate) extern_types: Vec<(String, String)>,
 }
 
+impl Options {
+    /// Generates these commands and what they need, and nothing else that is not allowed as well.
+    /// A name may start or end with `*` for anything; one that matches nothing is an error.
+    pub fn allow_commands<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
+        allow(&mut self.selection.commands, names);
+    }
+
+    /// As [`Options::allow_commands`], for events.
+    pub fn allow_events<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
+        allow(&mut self.selection.events, names);
+    }
+
+    /// As [`Options::allow_commands`], for types that nothing else needs.
+    pub fn allow_types<N: Into<String>>(&mut self, names: impl IntoIterator<Item = N>) {
+        allow(&mut self.selection.types, names);
+    }
+}
+
+fn allow<N: Into<String>>(patterns: &mut Option<Vec<Pattern>>, names: impl IntoIterator<Item = N>) {
+    patterns
+        .get_or_insert_default()
+        .extend(names.into_iter().map(Pattern::new));
+}
+
 impl Default for Options {
     fn default() -> Self {
         Options {

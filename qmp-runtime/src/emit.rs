@@ -150,6 +150,31 @@ macro_rules! variants {
                 decoder: &mut $crate::codec::Decoder<'_>,
                 at: $crate::json::NodeId,
             ) -> ::std::result::Result<(), $crate::QmpError> {
+                $crate::codec::decode_branch_tag(self, decoder, at)
+            }
+
+            #[inline]
+            fn decode_members(
+                &mut self,
+                decoder: &mut $crate::codec::Decoder<'_>,
+                object: &mut $crate::codec::Object,
+            ) -> ::std::result::Result<(), $crate::QmpError> {
+                $crate::codec::decode_branch(self, decoder, object)
+            }
+
+            #[inline]
+            fn view(&self) -> $crate::codec::View<'_> {
+                $crate::codec::view_branch(self)
+            }
+        }
+
+        impl $crate::codec::Branches for $type {
+            #[inline]
+            fn decode_tag(
+                &mut self,
+                decoder: &mut $crate::codec::Decoder<'_>,
+                at: $crate::json::NodeId,
+            ) -> ::std::result::Result<(), $crate::QmpError> {
                 *self = match $crate::codec::decode_tag::<$tag>(decoder, at)? {
                     $($(#[$cfg])* Ok(<$tag>::$variant) => $crate::variants!(@blank $variant $(($data))?),)*
                     Ok(_) => $crate::codec::Json::blank(),
@@ -159,7 +184,7 @@ macro_rules! variants {
             }
 
             #[inline]
-            fn decode_members(
+            fn decode_branch(
                 &mut self,
                 decoder: &mut $crate::codec::Decoder<'_>,
                 object: &mut $crate::codec::Object,
@@ -174,7 +199,7 @@ macro_rules! variants {
             }
 
             #[inline]
-            fn view(&self) -> $crate::codec::View<'_> {
+            fn view_branch(&self) -> $crate::codec::View<'_> {
                 let data: ::std::option::Option<&dyn $crate::codec::Json> = match self {
                     $($(#[$cfg])* Self::$variant { .. } => {
                         $crate::variants!(@view self $variant $(($data))?)

@@ -1,85 +1,53 @@
 //! `qapi gen`
 
-use std::path::{Path, PathBuf};
+mod arguments;
 
-use lexopt::{Arg, Parser, ValueExt as _};
-use qapi_codegen::{Conditions, Error, ErrorKind, Generator, Layout, Options, Output, json_schema};
+use std::path::Path;
+
+use lexopt::Parser;
+use qapi_codegen::{Error, ErrorKind, Generator, Options, Output, json_schema};
 use qapi_parser::{Schema, Severity};
+
+use arguments::{Arguments, Target};
 
 use super::input::Input;
 use super::report::Style;
-use super::{Failure, Status, help, required, schema, set_file, terminal};
+use super::{Failure, Status, help, required, schema, terminal};
 
 /// The usual name of a root file, which says nothing of the schema.
 const USUAL_ROOT: &str = "qapi-schema.json";
 
-/// What is generated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Target {
-    #[default]
-    Rust,
-    JsonSchema,
-    OpenRpc,
-}
-
-impl Target {
-    fn parse(word: &str) -> Result<Self, Failure> {
-        match word {
-            "rust" => Ok(Target::Rust),
-            "json-schema" => Ok(Target::JsonSchema),
-            "openrpc" => Ok(Target::OpenRpc),
-            other => Err(Failure(format!(
-                "unknown target '{other}'; there are rust, json-schema and openrpc"
-            ))),
-        }
-    }
-}
-
-pub(crate) fn run(mut parser: Parser) -> Result<Status, Failure> {
-    let mut target = Target::default();
-    let mut options = Options::default();
-    options.layout = Layout::Folder;
-    let mut reading = qapi_parser::Options::new();
-    let mut symbols = Vec::new();
-    let mut folder: Option<PathBuf> = None;
-    let mut file = None;
-    let mut check = false;
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Arg::Short('o') | Arg::Long("output") => folder = Some(parser.value()?.into()),
-            Arg::Short('D') | Arg::Long("define") => symbols.push(parser.value()?.string()?),
-            Arg::Short('I') | Arg::Long("include") => {
-                reading = reading.include_dir(parser.value()?);
-            }
-            Arg::Long("target") => target = Target::parse(&parser.value()?.string()?)?,
-            Arg::Long("name") => options.name = Some(parser.value()?.string()?),
-            Arg::Long("no-docs") => options.doc_comments = false,
-            Arg::Long("check") => check = true,
-            Arg::Short('h') | Arg::Long("help") => return terminal::print(help::GENERATE),
-            Arg::Value(value) => set_file(&mut file, value)?,
-            other => return Err(other.unexpected().into()),
-        }
+pub(crate) fn run(parser: Parser) -> Result<Status, Failure> {
+    let Arguments {
+        target,
+        mut options,
+        reading,
+        folder,
+        file,
+        check,
+        help,
+        ..
+    } = Arguments::parse(parser)?;
+    if help {
+        return terminal::print(help::GENERATE);
     }
     let folder = folder
         .ok_or_else(|| Failure("no output folder given; say where with -o DIR".to_owned()))?;
-    if !symbols.is_empty() {
-        options.conditions = Conditions::Evaluate(symbols.into_iter().collect());
-    }
     let input = Input::open(required(file)?)?;
     options.name = options.name.or_else(|| name_of_folder(input.path()));
     let Some(schema) = read(&input, &reading) else {
         return Ok(Status::Findings);
     };
-    match generate(target, options, &schema, &folder, check) {
-        Ok(status) => Ok(status),
-        Err(error) if error.kind() == ErrorKind::Io => Err(Failure(format!(
+    generate(target, options, &schema, &folder, check).or_else(|error| match error.kind() {
+        ErrorKind::Io => Err(Failure(format!(
             "{error:?}; check the folder given with -o"
         ))),
-        Err(error) => {
+        ErrorKind::Config => Err(Failure(error.to_string())),
+        _ => {
             terminal::complain(&format!("{error}\n"));
             Ok(Status::Findings)
         }
-    }
+    })
 }
 
 /// The name of the bindings where that of the root file tells nothing.

@@ -37,7 +37,7 @@ Usage: qapi check [OPTION]... FILE...
 
 Options:
       --format FORMAT    rich (default), short, json (an array of objects), or
-                         qemu (as QEMU's generator puts it)
+                         qemu (what QEMU's generator says: the first error)
       --dialect DIALECT  any (default), or modern: refuse old forms, and
                          what QEMU 10.2 refuses in comments
   -I, --include DIR      look here for included files that are not beside the
@@ -135,26 +135,46 @@ Generates Rust bindings from a schema, or documents for other languages.
 Usage: qapi gen [OPTION]... -o DIR FILE
 
 Options:
-      --target TARGET  rust (default): mod.rs and its siblings;
-                    json-schema: schema.json, JSON Schema 2020-12 that accepts
-                    the requests of clients, with all types;
-                    openrpc: openrpc.json, with a method for each command
-  -o, --output DIR  the folder to write to; generated files in it that are
-                    no longer part of the output are removed
-  -D, --define NAME define a configuration symbol; may be repeated. With
-                    any, `if` conditions are evaluated; without, everything
-                    is generated
-  -I, --include DIR look here for included files that are not beside the
-                    including one; may be repeated
-      --name NAME   name of the root module, for the handler trait of its
-                    commands, or the document's title (default: from the file
-                    name)
-      --no-docs     leave out the schema's documentation
-      --check       write nothing; tell which files are out of date
-  -h, --help        print this
+  -o, --output DIR       the folder to write to; generated files in it that are
+                         no longer part of the output are removed
+      --target TARGET    rust (default): mod.rs and its siblings;
+                         json-schema: schema.json, JSON Schema 2020-12 that
+                         accepts the requests of clients, with all types;
+                         openrpc: openrpc.json, a method for each command
+  -D, --define NAME      define a configuration symbol; may be repeated. With
+                         any, `if` conditions are evaluated; without, everything
+                         is generated
+  -I, --include DIR      look here for included files that are not beside the
+                         including one; may be repeated
+      --name NAME        name of the root module, for the handler trait of its
+                         commands, or the document's title (default: from the
+                         file name)
+      --no-docs          leave out the schema's documentation
+      --check            write nothing; tell which files are out of date
+  -h, --help             print this
+
+Options for Rust:
+      --commands PATTERN only the commands of this name, and what they need; `*`
+                         at its start or end is for anything; may be repeated
+      --events PATTERN   the same for events
+      --types PATTERN    the same for types that nothing else needs
+      --handlers KIND    blocking (default): methods that block; async: methods
+                         that are async; none: no server's part, for clients
+      --cfg              keep `if` conditions as Cargo features
+      --module-features  put each module of the schema behind a Cargo feature
+      --layout LAYOUT    folder (default): a file for each module of the schema;
+                         single: all in mod.rs
+      --runtime-path PATH
+                         where to find the runtime (default: ::qmp_runtime)
+      --no-format        do not lay out the output, which takes most of the time
+
+With any of --commands, --events and --types, nothing else is generated. With
+--cfg or --module-features, features.toml has the features for Cargo.toml,
+unless the layout is single.
 
 Exit status: 0; 1 if the schema has errors, or files are out of date under
---check; 2 if a file cannot be read or written.
+--check; 2 if an option does not fit the schema, or a file cannot be read or
+written.
 ";
 
 pub(crate) const INTROSPECT: &str = "\

@@ -30,6 +30,10 @@ impl Custom {
     /// An option means no type, or its text is no Rust.
     pub(crate) fn find(schema: &Schema, options: &Options) -> Result<Self, Error> {
         let mut custom = Custom::default();
+        let runtime = &options.runtime_path;
+        syn::parse_str::<syn::Path>(runtime).map_err(|error| {
+            Error::config(format!("'{runtime}' is no path of the runtime: {error}"))
+        })?;
         for (pattern, text) in &options.type_attributes {
             let attributes = attribute(text)?;
             for id in matching(schema, pattern)? {

@@ -12,6 +12,7 @@ mod cli_diff;
 mod cli_dump;
 mod cli_explain;
 mod cli_fmt;
+mod cli_generate;
 mod command;
 mod compiled;
 mod corpus;

@@ -4,6 +4,7 @@
 //! functions here do the rest, once for all types: they find members, build paths for errors, and
 //! refuse or keep what is unknown. Errors have QEMU's wording.
 
+mod branches;
 mod containers;
 mod decode;
 mod encode;
@@ -12,6 +13,7 @@ mod scalars;
 mod standard;
 mod unrecognized;
 
+pub use branches::{Branches, decode_branch, decode_branch_tag, view_branch};
 pub use containers::{UnknownValue, decode_enum, decode_tag, parse_enum};
 pub use decode::{Decoder, Object, Unknown};
 pub use encode::{List, View, encode};

@@ -1,7 +1,6 @@
 //! What a newer peer says and these bindings do not know: kept, so that nothing is lost.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
@@ -25,7 +24,18 @@ pub struct Unrecognized(u16);
 struct Texts {
     /// The number of a text is its place here, and one more: 0 is the empty text.
     all: Vec<&'static str>,
-    numbers: HashMap<&'static str, u16>,
+    /// The texts in order, with their numbers. There are few, and they come once.
+    sorted: Vec<(&'static str, u16)>,
+}
+
+impl Texts {
+    /// The number of a text, or its place among the sorted ones.
+    fn find(&self, text: &str) -> Result<u16, usize> {
+        let place = self
+            .sorted
+            .binary_search_by(|(known, _)| (*known).cmp(text));
+        place.map(|place| self.sorted[place].1)
+    }
 }
 
 static TEXTS: LazyLock<RwLock<Texts>> = LazyLock::new(RwLock::default);
@@ -52,7 +62,7 @@ impl Unrecognized {
             return Ok(Unrecognized(0));
         }
         let known = TEXTS.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&number) = known.numbers.get(text) {
+        if let Ok(number) = known.find(text) {
             return Ok(Unrecognized(number));
         }
         drop(known);
@@ -60,16 +70,17 @@ impl Unrecognized {
             return Err(TooManyValues);
         }
         let mut texts = TEXTS.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(&number) = texts.numbers.get(text) {
-            return Ok(Unrecognized(number));
-        }
+        let place = match texts.find(text) {
+            Ok(number) => return Ok(Unrecognized(number)),
+            Err(place) => place,
+        };
         if texts.all.len() >= MAX_VALUES {
             return Err(TooManyValues);
         }
         let text: &'static str = Box::leak(text.into());
         texts.all.push(text);
         let number = u16::try_from(texts.all.len()).map_err(|_| TooManyValues)?;
-        texts.numbers.insert(text, number);
+        texts.sorted.insert(place, (text, number));
         Ok(Unrecognized(number))
     }
 

@@ -1,11 +1,10 @@
 //! The grammar: tokens of one message to a [`Document`].
 
-use std::collections::HashSet;
-
 use super::document::{Document, Kind, Node, NodeId};
 use super::lex::TokenKind;
 use super::stream::Token;
 use super::text;
+use super::value::{Map, Value};
 
 /// Descriptions of grammar errors are cut to this many bytes.
 const MAX_ERROR_BYTES: usize = 1023;
@@ -123,7 +122,7 @@ impl Parser<'_> {
         }
         let mut keys = Keys {
             first: self.open_keys.len(),
-            many: HashSet::new(),
+            many: Map::new(),
         };
         loop {
             self.pair(&mut keys)?;
@@ -155,7 +154,7 @@ impl Parser<'_> {
 
     fn is_new(&mut self, keys: &mut Keys, key: NodeId) -> bool {
         if !keys.many.is_empty() {
-            return keys.many.insert(self.document.text(key).into_owned());
+            return keys.many.insert(self.name(key), Value::Null).is_none();
         }
         let few = &self.open_keys[keys.first..];
         if few.iter().any(|&other| self.document.same_text(other, key)) {
@@ -163,12 +162,15 @@ impl Parser<'_> {
         }
         self.open_keys.push(key);
         if self.open_keys.len() - keys.first > FEW_MEMBERS {
-            let names = self.open_keys.drain(keys.first..);
-            keys.many = names
-                .map(|key| self.document.text(key).into_owned())
-                .collect();
+            for key in self.open_keys.split_off(keys.first) {
+                keys.many.insert(self.name(key), Value::Null);
+            }
         }
         true
+    }
+
+    fn name(&self, key: NodeId) -> String {
+        self.document.str(key).unwrap_or_default().into_owned()
     }
 
     fn push(&mut self, kind: Kind, escaped: bool, token: Token) -> NodeId {
@@ -195,5 +197,6 @@ impl Parser<'_> {
 struct Keys {
     /// Where the object's keys start among those of all open objects.
     first: usize,
-    many: HashSet<Vec<u8>>,
+    /// As a map of values, which clients have anyway: a table of another kind is code of its own.
+    many: Map<String, Value>,
 }

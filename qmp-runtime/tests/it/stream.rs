@@ -100,3 +100,23 @@ fn deepest_value_fits_the_stack_of_a_thread() {
     out.value(&value);
     assert_eq!(out.into_bytes(), text.as_bytes());
 }
+
+#[test]
+fn key_given_twice_is_refused_in_objects_of_any_size() {
+    let object = |keys: &[String]| {
+        let members: Vec<String> = keys.iter().map(|key| format!("\"{key}\": 1")).collect();
+        format!("{{{}}}\n", members.join(", "))
+    };
+    for size in [1, 2, 15, 16, 17, 18, 40] {
+        let mut keys: Vec<String> = (0..size).map(|number| format!("key-{number}")).collect();
+        let text = object(&keys);
+        assert_eq!(items(&[text.as_bytes()]), [text.trim_end()]);
+        for twice in ["key-0", "\\u006bey-0"] {
+            keys.push(twice.to_owned());
+            let text = object(&keys);
+            let error = "error: JSON parse error, duplicate key";
+            assert_eq!(items(&[text.as_bytes()]), [error], "{size}, {twice}");
+            keys.pop();
+        }
+    }
+}
