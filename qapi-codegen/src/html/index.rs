@@ -87,15 +87,7 @@ fn sections(html: &mut Html, page: &Page) {
 /// What a module defines, by kind.
 fn lists(html: &mut Html, scope: &Scope<'_>, page: &Page) {
     for group in Group::ALL {
-        let ids: Vec<_> = page
-            .definitions()
-            .filter(|id| {
-                scope
-                    .site
-                    .kind(*id)
-                    .is_some_and(|kind| kind.group() == group)
-            })
-            .collect();
+        let ids = page.definitions_of(scope.site, group);
         if ids.is_empty() {
             continue;
         }

@@ -76,15 +76,7 @@ pub(super) fn entries(html: &mut Html, scope: &Scope<'_>, entries: &[Entry]) {
 
 /// The commands or events of a page, with what they are about.
 fn list(html: &mut Html, scope: &Scope<'_>, page: &Page, group: Group) {
-    let ids: Vec<_> = page
-        .definitions()
-        .filter(|id| {
-            scope
-                .site
-                .kind(*id)
-                .is_some_and(|kind| kind.group() == group)
-        })
-        .collect();
+    let ids = page.definitions_of(scope.site, group);
     if ids.is_empty() {
         return;
     }

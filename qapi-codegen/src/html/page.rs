@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use qapi_parser::schema::{EntityId, ModuleId, Schema};
 
+use super::kind::Group;
+use super::site::Site;
 use crate::rest::{self, Block, Inline};
 
 /// The page of a module.
@@ -35,6 +37,13 @@ impl Page {
             Entry::Definition(id) => Some(*id),
             _ => None,
         })
+    }
+
+    /// Those of one group.
+    pub(super) fn definitions_of(&self, site: &Site<'_>, group: Group) -> Vec<EntityId> {
+        let all = self.definitions();
+        all.filter(|id| site.kind(*id).is_some_and(|kind| kind.group() == group))
+            .collect()
     }
 
     /// The text in front of the first definition and section.
