@@ -96,10 +96,10 @@ fn confirm(entries: &Entries, usage: &Usage, schema: &Schema) -> Result<(), Impo
     let again = Value::Array(introspect::entries(schema, &introspect::Options::default()));
     let again = Entries::read(&again).map_err(ImportError)?;
     let found = Usage::of(&again).in_order(&again);
-    let differing =
-        (usage.in_order(entries).into_iter().zip(&found)).find(|(one, other)| one != *other);
+    let wanted = usage.in_order(entries);
+    let differing = wanted.iter().zip(&found).find(|(one, other)| one != other);
     match differing {
-        None if found.len() == usage.in_order(entries).len() => Ok(()),
+        None if found.len() == wanted.len() => Ok(()),
         None => Err(refused("it has entries that no schema can have")),
         Some((entry, _)) => Err(refused(&format!(
             "no schema gives the entry {}",

@@ -56,15 +56,14 @@ impl Writer<'_> {
             ("member-name-exceptions", Vec::new()),
         ];
         for (index, entry) in self.entries.list.iter().enumerate() {
-            let odd = |name: &str| name.contains(|c: char| c == '_' || c.is_ascii_uppercase());
             if let Kind::Command { result, .. } = &entry.kind {
-                if odd(&entry.name) {
+                if is_odd(&entry.name) {
                     lists[0].1.push(&entry.name);
                 }
                 if !self.is_object(result) {
                     lists[1].1.push(&entry.name);
                 }
-            } else if member_names(entry).any(odd) {
+            } else if member_names(entry).any(is_odd) {
                 lists[2].1.push(&self.names[index]);
             }
         }
@@ -119,7 +118,6 @@ impl Writer<'_> {
         let [only] = self.usage.of_type(index) else {
             return false;
         };
-        let is_odd = |name: &str| name.contains(|c: char| c == '_' || c.is_ascii_uppercase());
         let had_a_name = self.names[index] == entry.name;
         is_plain
             && !had_a_name
@@ -242,6 +240,11 @@ impl Writer<'_> {
         let alternatives: Vec<String> = types.iter().map(one).collect();
         format!("{{ {} }}", alternatives.join(", "))
     }
+}
+
+/// Whether today's rules want an exception for the name of a command, member or value.
+fn is_odd(name: &str) -> bool {
+    name.contains(|c: char| c == '_' || c.is_ascii_uppercase())
 }
 
 fn member_names(entry: &Entry) -> impl Iterator<Item = &str> {

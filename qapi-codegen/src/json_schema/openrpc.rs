@@ -52,8 +52,7 @@ pub fn openrpc(schema: &Schema, options: &Options) -> Value {
 impl Export<'_> {
     fn method(&self, entity: &Entity, command: &Command) -> Value {
         let mut method = keyed("name", entity.name.to_string());
-        let doc = entity.doc.as_deref().filter(|_| !self.options.without_docs);
-        if let Some(doc) = doc {
+        if let Some(doc) = self.doc(entity) {
             let summary = rest::summary(&rest::body(&doc.body));
             if !summary.is_empty() {
                 method.insert("summary".to_owned(), json!(summary.join(" ")));

@@ -162,7 +162,7 @@ impl Export<'_> {
         object
     }
 
-    fn doc<'e>(&self, entity: &'e Entity) -> Option<&'e Doc> {
+    pub(super) fn doc<'e>(&self, entity: &'e Entity) -> Option<&'e Doc> {
         entity.doc.as_deref().filter(|_| !self.options.without_docs)
     }
 
