@@ -52,7 +52,7 @@ fn release_10_equals_the_reference() {
 }
 
 #[test]
-fn release_7_equals_the_reference_but_for_comments() {
+fn release_7_equals_the_reference_but_for_comments_and_one_prefix() {
     for root in ROOTS {
         let expected = oracle(&format!("ir.7.2.{root}.json"));
         let found = dump("v7.2.0", root, &[]);
