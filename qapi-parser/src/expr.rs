@@ -14,13 +14,20 @@ use crate::source::Span;
 /// How deeply objects and arrays may nest; QEMU's own schemas need six.
 pub const MAX_NESTING: usize = 100;
 
-/// Holds the expressions of a schema; all of them go at once.
+/// Holds the expressions of a schema, and what is made of them on the way; all of it goes at once.
 #[derive(Debug, Default)]
 pub struct Arena(Bump);
+
+/// A value in the arena.
+pub(crate) type Kept<'t, T> = bumpalo::boxed::Box<'t, T>;
 
 impl Arena {
     pub(crate) fn text(&self, text: &str) -> &str {
         self.0.alloc_str(text)
+    }
+
+    pub(crate) fn keep<T>(&self, value: T) -> Kept<'_, T> {
+        Kept::new_in(value, &self.0)
     }
 
     pub(crate) fn list<T, I>(&self, all: I) -> &mut [T]
@@ -153,12 +160,7 @@ impl<'s> Parser<'s> {
     /// between the keys of a top-level object, or that stands before a closing brace.
     pub fn new(arena: &'s Arena, text: &'s str, file: u32, lenient: bool) -> Parser<'s> {
         let lexer = Lexer::new(text, file);
-        let token = Token {
-            kind: TokenKind::End,
-            text: "",
-            span: lexer.span(0, 0),
-            escapes: false,
-        };
+        let token = lexer.start();
         Parser {
             arena,
             lexer,
@@ -197,14 +199,13 @@ impl<'s> Parser<'s> {
     /// Text that is no token.
     #[inline]
     pub fn advance(&mut self) -> Parsed<()> {
-        self.token = self.lexer.token()?;
-        Ok(())
+        self.lexer.next(&mut self.token)
     }
 
     /// Steps behind the next token if it is a comment, whatever comment it may be; the current
     /// token stays what it is.
     #[inline]
-    pub fn comment(&mut self) -> Option<Token<'s>> {
+    pub fn comment(&mut self) -> Option<(&'s str, Span)> {
         self.lexer.comment()
     }
 
@@ -215,8 +216,8 @@ impl<'s> Parser<'s> {
     ///
     /// Never in practice, as such a line starts with a token; call again then.
     pub fn recover(&mut self, start: Span) -> Parsed<()> {
-        if self.token.span.start > start.start && self.token.kind != TokenKind::End {
-            let behind_token = self.lexer.pos() > self.token.span.end as usize;
+        if self.token.span.start() > start.start() && self.token.kind != TokenKind::End {
+            let behind_token = self.lexer.pos() > self.token.span.end() as usize;
             if !behind_token {
                 self.lexer.rewind(&self.token);
             }

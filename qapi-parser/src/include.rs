@@ -1,4 +1,4 @@
-//! The include graph: from the root file to one flat list of pieces.
+//! The include graph: from the root file to one flat row of pieces.
 //!
 //! Each file is read once, where it is included first; a further directive is a no-op. The text of
 //! an included file stands in the place of its directive.
@@ -6,21 +6,20 @@
 use foldhash::HashMap;
 use std::cell::OnceCell;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::Options;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::Dialect;
 use crate::doc::{self, Doc, Scratch};
 use crate::expr::{Arena, Entry, Node, Parser};
+use crate::files::{Files, Loaded};
 use crate::lex::TokenKind;
-use crate::loader::{Loader, normalize};
+use crate::loader::normalize;
 use crate::schema::pragmas::Pragmas;
-use crate::source::{MAX_FILE_SIZE, SourceMap, Span};
-
-/// The largest number of files of one schema.
-pub const MAX_FILES: usize = 4096;
+use crate::source::{MAX_FILE_SIZE, MAX_FILES, SourceMap, Span};
+use crate::text::Whole;
 
 /// How deeply includes may nest.
 pub const MAX_INCLUDE_DEPTH: usize = 64;
@@ -40,6 +39,14 @@ pub(crate) enum Piece<'t> {
 }
 
 impl<'t> Piece<'t> {
+    fn doc_mut(&mut self) -> Option<&mut Doc> {
+        match self {
+            Piece::Definition { doc, .. } => doc.as_deref_mut(),
+            Piece::FreeForm(doc) => Some(doc),
+            Piece::Include { .. } => None,
+        }
+    }
+
     /// The expression of a definition.
     pub(crate) fn node(&self) -> Option<&Node<'t>> {
         match self {
@@ -49,20 +56,23 @@ impl<'t> Piece<'t> {
     }
 }
 
-/// All files of a schema, parsed.
+/// What is known of a schema besides its pieces.
 #[derive(Debug, Default)]
-pub(crate) struct Parsed<'t> {
+pub(crate) struct Parsed {
     pub(crate) sources: SourceMap,
-    pub(crate) pieces: Vec<Piece<'t>>,
     pub(crate) pragmas: Pragmas,
     pub(crate) problems: Vec<Diagnostic>,
 }
+
+/// Takes the pieces in their order, those of a file at once where no include directive parts them, and
+/// what is known so far; breaks when it wants no more. It drains the list.
+pub(crate) type Sink<'s, 't> = dyn FnMut(&mut Vec<Piece<'t>>, &Parsed) -> ControlFlow<()> + 's;
 
 /// What the pieces borrow from.
 #[derive(Debug)]
 pub(crate) struct Store {
     /// The texts of the files, by id.
-    texts: Vec<OnceCell<Arc<str>>>,
+    texts: Vec<OnceCell<Whole>>,
     pub(crate) arena: Arena,
 }
 
@@ -76,34 +86,38 @@ impl Store {
     }
 
     /// Keeps the text of the file with this id; none for one that is too many.
-    fn keep(&self, id: u32, text: Arc<str>) -> Option<&Arc<str>> {
+    fn keep(&self, id: u32, text: Whole) -> Option<&Whole> {
         let cell = self.texts.get(id as usize)?;
         Some(cell.get_or_init(|| text))
     }
 }
 
-/// Reads the root file and all that it includes.
+/// Reads the root file and all that it includes, unless the sink breaks.
 pub(crate) fn parse<'t>(
     root: &Path,
-    loader: &dyn Loader,
+    files: &Files<'_>,
     options: &Options,
     store: &'t Store,
-) -> Parsed<'t> {
+    sink: &mut Sink<'_, 't>,
+) -> Parsed {
     let mut graph = Graph {
         store,
+        sink,
+        flow: ControlFlow::Continue(()),
+        pieces: Vec::new(),
         scratch: Scratch::default(),
-        loader,
+        files,
         modern: options.dialect == Dialect::Modern,
         folders: &options.include_dirs,
         ids: HashMap::default(),
         parsed: Parsed::default(),
     };
-    match loader.load(root) {
-        Ok(bytes) => {
-            graph.file(root.to_owned(), bytes, None, 0);
+    match files.load(root) {
+        Ok(loaded) => {
+            graph.file(root.to_owned(), loaded, None, 0);
         }
         Err(error) => {
-            let problem = unreadable("schema", &root.display().to_string(), &error, no_span());
+            let problem = unreadable("schema", &root.display().to_string(), &error, Span::NOWHERE);
             let help = "give the path of the schema's root file, such as qapi/qapi-schema.json";
             graph.parsed.problems.push(problem.nowhere().help(help));
         }
@@ -111,55 +125,55 @@ pub(crate) fn parse<'t>(
     graph.parsed
 }
 
-fn no_span() -> Span {
-    Span {
-        file: 0,
-        start: 0,
-        end: 0,
-    }
-}
-
 struct Graph<'l, 't> {
     store: &'t Store,
+    sink: &'l mut Sink<'l, 't>,
+    /// Those that the sink has not got yet.
+    pieces: Vec<Piece<'t>>,
+    /// Whether the sink wants more.
+    flow: ControlFlow<()>,
     scratch: Scratch<'t>,
-    loader: &'l dyn Loader,
+    files: &'l Files<'l>,
     modern: bool,
     /// Where files are looked for that are not beside the including one.
     folders: &'l [PathBuf],
     /// The files read so far, by normalised path.
     ids: HashMap<PathBuf, u32>,
-    parsed: Parsed<'t>,
+    parsed: Parsed,
 }
 
-impl Graph<'_, '_> {
+impl<'t> Graph<'_, 't> {
     fn problem(&mut self, problem: Diagnostic) {
         self.parsed.problems.push(problem);
     }
 
-    fn file(&mut self, path: PathBuf, bytes: Vec<u8>, from: Option<Span>, depth: usize) -> u32 {
-        let too_large = bytes.len() > MAX_FILE_SIZE;
-        let bytes = if too_large { Vec::new() } else { bytes };
-        let (text, bad) = match String::from_utf8(bytes) {
-            Ok(text) => (text, None),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                (
-                    String::from_utf8_lossy(error.as_bytes()).into_owned(),
-                    Some(at),
-                )
-            }
-        };
-        let text: Arc<str> = text.into();
+    fn piece(&mut self, piece: Piece<'t>) {
+        self.pieces.push(piece);
+    }
+
+    /// Hands over the pieces so far.
+    fn flush(&mut self) {
+        let prose = self.scratch.take_prose();
+        for doc in self.pieces.iter_mut().filter_map(Piece::doc_mut) {
+            doc.complete(&prose);
+        }
+        if self.flow.is_continue() {
+            self.flow = (self.sink)(&mut self.pieces, &self.parsed);
+        }
+    }
+
+    fn file(&mut self, path: PathBuf, loaded: Loaded, from: Option<Span>, depth: usize) -> u32 {
+        let Loaded {
+            text,
+            too_large,
+            valid,
+        } = loaded;
         self.ids.insert(
             normalize(&path),
             u32::try_from(self.parsed.sources.files().len()).unwrap_or(u32::MAX),
         );
-        let id = self.parsed.sources.add(path, Arc::clone(&text), from);
-        let start = Span {
-            file: id,
-            start: 0,
-            end: 0,
-        };
+        let id = self.parsed.sources.add(path, Whole::clone(&text), from);
+        let start = Span::new(id, 0, 0);
         if too_large {
             let message = format!("file is larger than {MAX_FILE_SIZE} bytes");
             self.problem(Diagnostic::error(
@@ -168,12 +182,8 @@ impl Graph<'_, '_> {
                 from.unwrap_or(start),
             ));
         }
-        if let Some(at) = bad.and_then(|at| u32::try_from(at).ok()) {
-            let span = Span {
-                file: id,
-                start: at,
-                end: at,
-            };
+        if let Some(at) = valid.and_then(|at| u32::try_from(at).ok()) {
+            let span = Span::new(id, at, at);
             let problem = Diagnostic::syntax(Code::NotUtf8, "file is not valid UTF-8", span);
             self.problem(problem.help("convert the file to UTF-8"));
         }
@@ -186,6 +196,7 @@ impl Graph<'_, '_> {
                 doc: None,
             };
             pieces.read();
+            self.flush();
         }
         id
     }
@@ -195,7 +206,7 @@ impl Graph<'_, '_> {
 struct Pieces<'g, 'l, 't> {
     graph: &'g mut Graph<'l, 't>,
     id: u32,
-    text: &'t Arc<str>,
+    text: &'t Whole,
     depth: usize,
     /// The documentation comment just read, and where it is.
     doc: Option<(Doc, Span)>,
@@ -205,9 +216,10 @@ impl<'t> Pieces<'_, '_, 't> {
     fn read(mut self) {
         let arena = &self.graph.store.arena;
         let mut parser = Parser::new(arena, self.text, self.id, !self.graph.modern);
+        self.graph.scratch.reserve(self.text.len());
         let mut failed = parser.start().err();
         let mut start = parser.token().span;
-        loop {
+        while self.graph.flow.is_continue() {
             // A failure leaves the parser inside of an expression: go on at the next one.
             while let Some(problem) = failed {
                 self.graph.problem(*problem);
@@ -262,10 +274,7 @@ impl<'t> Pieces<'_, '_, 't> {
                 .doc
                 .take()
                 .map(|(doc, span)| Box::new(self.definition_doc(doc, span)));
-            self.graph
-                .parsed
-                .pieces
-                .push(Piece::Definition { node, doc });
+            self.graph.piece(Piece::Definition { node, doc });
         }
         Ok(())
     }
@@ -291,10 +300,7 @@ impl<'t> Pieces<'_, '_, 't> {
             self.graph
                 .problem(Diagnostic::error(Code::DocMisplaced, message, span).soft());
         }
-        self.graph
-            .parsed
-            .pieces
-            .push(Piece::FreeForm(Box::new(doc)));
+        self.graph.piece(Piece::FreeForm(Box::new(doc)));
     }
 
     fn include(&mut self, node: &Node<'_>, entry: &Entry<'_>) {
@@ -321,13 +327,14 @@ impl<'t> Pieces<'_, '_, 't> {
     fn include_done(&mut self, span: Span, file: Opened) {
         match file {
             Opened::Before(file) => {
-                self.graph.parsed.pieces.push(Piece::Include { span, file });
+                self.graph.piece(Piece::Include { span, file });
             }
-            Opened::Now(path, bytes) => {
+            Opened::Now(path, loaded) => {
                 let file =
                     u32::try_from(self.graph.parsed.sources.files().len()).unwrap_or(u32::MAX);
-                self.graph.parsed.pieces.push(Piece::Include { span, file });
-                self.graph.file(path, bytes, Some(span), self.depth + 1);
+                self.graph.piece(Piece::Include { span, file });
+                self.graph.flush();
+                self.graph.file(path, loaded, Some(span), self.depth + 1);
             }
         }
     }
@@ -340,17 +347,10 @@ impl<'t> Pieces<'_, '_, 't> {
             .file(self.id)
             .map_or(Path::new(""), |file| file.path());
         let beside = here.parent().unwrap_or(Path::new("")).join(target);
-        let mut chain = vec![self.id];
-        chain.extend(
-            sources
-                .include_chain(node.span)
-                .iter()
-                .map(|from| from.file),
-        );
         let mut missing = None;
         let elsewhere = self.graph.folders.iter().map(|folder| folder.join(target));
         for path in std::iter::once(beside).chain(elsewhere) {
-            match self.candidate(path, target, &chain, span)? {
+            match self.candidate(path, target, node.span, span)? {
                 Found::File(file) => return Ok(file),
                 // The place that counts is the first one.
                 Found::Nothing(problem) => missing = missing.or(Some(problem)),
@@ -364,11 +364,16 @@ impl<'t> Pieces<'_, '_, 't> {
         &self,
         path: PathBuf,
         target: &str,
-        chain: &[u32],
+        directive: Span,
         span: Span,
     ) -> Result<Found, Box<Diagnostic>> {
         let known = self.graph.ids.get(&normalize(&path)).copied();
-        if known.is_some_and(|id| chain.contains(&id)) {
+        let sources = &self.graph.parsed.sources;
+        let includes_this = |id| {
+            let chain = sources.include_chain(directive);
+            id == self.id || chain.iter().any(|from| from.file() == id)
+        };
+        if known.is_some_and(includes_this) {
             let message = format!("inclusion loop for {target}");
             let help = "move what both files need into a third one";
             let problem = Diagnostic::error(Code::IncludeLoop, message, span);
@@ -377,12 +382,12 @@ impl<'t> Pieces<'_, '_, 't> {
         if let Some(id) = known {
             return Ok(Found::File(Opened::Before(id)));
         }
-        let count = self.graph.parsed.sources.files().len();
+        let count = sources.files().len();
         if count >= MAX_FILES || self.depth >= MAX_INCLUDE_DEPTH {
             return Err(Box::new(too_many(span)));
         }
-        match self.graph.loader.load(&path) {
-            Ok(bytes) => Ok(Found::File(Opened::Now(path, bytes))),
+        match self.graph.files.load(&path) {
+            Ok(loaded) => Ok(Found::File(Opened::Now(path, loaded))),
             Err(error) => {
                 let problem = unreadable("include", &path.display().to_string(), &error, span)
                     .help("the path is relative to the folder of the including file");
@@ -412,7 +417,7 @@ impl<'t> Pieces<'_, '_, 't> {
 
 enum Opened {
     Before(u32),
-    Now(PathBuf, Vec<u8>),
+    Now(PathBuf, Loaded),
 }
 
 /// What is at a place where an included file may be.

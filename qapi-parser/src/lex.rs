@@ -70,11 +70,7 @@ impl<'s> Lexer<'s> {
     #[inline]
     pub fn span(&self, start: usize, end: usize) -> Span {
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-        Span {
-            file: self.file,
-            start: offset(start),
-            end: offset(end),
-        }
+        Span::new(self.file, offset(start), offset(end))
     }
 
     /// The next token. Plain comments are skipped, those that open a documentation comment not.
@@ -82,12 +78,30 @@ impl<'s> Lexer<'s> {
     /// # Errors
     ///
     /// A malformed string, or text that starts no token; the lexer stands behind it then.
-    #[inline]
     pub fn token(&mut self) -> Result<Token<'s>, Box<Diagnostic>> {
+        let mut token = self.start();
+        self.next(&mut token)?;
+        Ok(token)
+    }
+
+    /// The empty token at the start of the text.
+    pub(crate) fn start(&self) -> Token<'s> {
+        Token {
+            kind: TokenKind::End,
+            text: "",
+            span: self.span(0, 0),
+            escapes: false,
+        }
+    }
+
+    /// As [`Lexer::token`]. It writes to where the token is to be, as copies of tokens are what would cost
+    /// most.
+    #[inline]
+    pub(crate) fn next(&mut self, token: &mut Token<'s>) -> Result<(), Box<Diagnostic>> {
         loop {
-            let token = self.token_with_comments()?;
+            self.next_with_comments(token)?;
             if token.kind != TokenKind::Comment || token.text.starts_with("##") {
-                return Ok(token);
+                return Ok(());
             }
         }
     }
@@ -98,27 +112,33 @@ impl<'s> Lexer<'s> {
     ///
     /// As for [`Lexer::token`].
     pub fn token_with_comments(&mut self) -> Result<Token<'s>, Box<Diagnostic>> {
+        let mut token = self.start();
+        self.next_with_comments(&mut token)?;
+        Ok(token)
+    }
+
+    fn next_with_comments(&mut self, token: &mut Token<'s>) -> Result<(), Box<Diagnostic>> {
         let start = self.skip_space();
         let Some((kind, range, escapes)) = scan(self.text.as_bytes(), start) else {
             if start == self.text.len() {
-                return Ok(self.end());
+                *token = self.end();
+                return Ok(());
             }
-            return Err(Box::new(self.failure(start)));
+            return Err(self.failure(start));
         };
         // The quotes belong to the token, not to its text.
         let quote = usize::from(kind == TokenKind::Str);
         self.pos = range.end + quote;
-        Ok(Token {
-            kind,
-            text: self.text.get(range).unwrap_or_default(),
-            span: self.span(start, self.pos),
-            escapes,
-        })
+        token.text = self.text.get(range).unwrap_or_default();
+        token.kind = kind;
+        token.span = self.span(start, self.pos);
+        token.escapes = escapes;
+        Ok(())
     }
 
-    /// The next token if it is a comment; the lexer stands still otherwise.
+    /// The text and the place of the next token if it is a comment; the lexer stands still otherwise.
     #[inline]
-    pub fn comment(&mut self) -> Option<Token<'s>> {
+    pub fn comment(&mut self) -> Option<(&'s str, Span)> {
         let bytes = self.text.as_bytes();
         let start = match bytes.get(self.pos..self.pos + 2) {
             Some(b"\n#") => self.pos + 1,
@@ -130,12 +150,7 @@ impl<'s> Lexer<'s> {
         }
         let end = memchr(b'\n', rest).map_or(self.text.len(), |len| start + len);
         self.pos = end;
-        Some(Token {
-            kind: TokenKind::Comment,
-            text: self.text.get(start..end)?,
-            span: self.span(start, end),
-            escapes: false,
-        })
+        Some((self.text.get(start..end)?, self.span(start, end)))
     }
 
     #[inline]
@@ -159,10 +174,11 @@ impl<'s> Lexer<'s> {
     }
 
     /// Says what is wrong at `start`, where no token matches, and steps behind it.
-    fn failure(&mut self, start: usize) -> Diagnostic {
+    #[cold]
+    fn failure(&mut self, start: usize) -> Box<Diagnostic> {
         let rest = &self.text[start..];
         if let Some(inside) = rest.strip_prefix('\'') {
-            return self.string_failure(start, inside);
+            return Box::new(self.string_failure(start, inside));
         }
         let first = rest.chars().next().map_or(0, char::len_utf8);
         let behind = &rest[first..];
@@ -170,7 +186,8 @@ impl<'s> Lexer<'s> {
         let word = &rest[..first + end];
         self.pos = start + word.len();
         let message = format!("stray '{word}'");
-        Diagnostic::syntax(Code::StrayText, message, self.span(start, self.pos))
+        let span = self.span(start, self.pos);
+        Box::new(Diagnostic::syntax(Code::StrayText, message, span))
     }
 
     fn string_failure(&mut self, start: usize, inside: &str) -> Diagnostic {
@@ -233,7 +250,7 @@ impl<'s> Lexer<'s> {
 
     /// Steps back to the start of a token that was read.
     pub fn rewind(&mut self, token: &Token<'_>) {
-        self.pos = token.span.start as usize;
+        self.pos = token.span.start() as usize;
     }
 }
 
@@ -245,13 +262,16 @@ pub(crate) fn skip_space(text: &str, mut at: usize) -> usize {
         at += 1;
     }
     match bytes.get(at) {
-        // White space beyond ASCII is rare enough to be looked for the slow way.
-        Some(0x80..) => {
-            let rest = text.get(at..).unwrap_or_default();
-            at + rest.len() - rest.trim_start().len()
-        }
+        Some(0x80..) => skip_wide_space(text, at),
         _ => at,
     }
+}
+
+/// White space beyond ASCII is rare enough to be looked for the slow way.
+#[cold]
+fn skip_wide_space(text: &str, at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.len() - rest.trim_start().len()
 }
 
 fn starts_expression(line: &[u8]) -> bool {
@@ -302,15 +322,21 @@ const PLAIN: [bool; 256] = {
 #[inline]
 fn string_length(inside: &[u8]) -> Option<(usize, bool)> {
     let plain = inside.iter().position(|byte| !PLAIN[usize::from(*byte)])?;
-    if inside.get(plain) == Some(&b'\'') {
-        return Some((plain, false));
+    match inside.get(plain) {
+        Some(b'\'') => Some((plain, false)),
+        _ => Some((escaped_length(inside, plain)?, true)),
     }
+}
+
+/// As [`string_length`], for a string with escapes from `plain` on.
+#[cold]
+fn escaped_length(inside: &[u8], plain: usize) -> Option<usize> {
     let mut escaped = false;
     for (at, byte) in inside.iter().enumerate().skip(plain) {
         match byte {
             b'\\' => escaped = !escaped,
             _ if escaped => return None,
-            b'\'' => return Some((at, true)),
+            b'\'' => return Some(at),
             b' '..=b'~' => {}
             _ => return None,
         }

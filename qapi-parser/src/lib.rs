@@ -20,6 +20,7 @@ pub mod diagnostic;
 pub mod dialect;
 pub mod doc;
 pub mod expr;
+mod files;
 pub mod fmt;
 pub mod include;
 pub mod lex;
@@ -103,10 +104,7 @@ impl Options {
 /// Never fails as such: what is wrong, an unreadable root file included, is in
 /// [`Outcome::diagnostics`].
 pub fn check(root: &Path, loader: &dyn Loader, options: &Options) -> Outcome {
-    let modern = options.dialect == Dialect::Modern;
-    let store = include::Store::new();
-    let parsed = include::parse(root, loader, options, &store);
-    let (schema, mut diagnostics, sources) = schema::build(parsed, &store.arena, modern);
+    let (schema, mut diagnostics, sources) = schema::read(root, loader, options);
     if let Some(schema) = &schema {
         diagnostics.extend(lint::run(schema, &options.levels, loader));
     }

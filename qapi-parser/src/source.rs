@@ -3,51 +3,92 @@
 //! Invariant: a [`Span`] always lies inside the text of its file, because only the lexer makes
 //! spans. Offsets fit 32 bits because no file is larger than [`MAX_FILE_SIZE`].
 
+use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use memchr::memchr_iter;
 
-use crate::text::Text;
+use crate::text::{Text, Whole};
+
+/// The largest number of files of one schema.
+pub const MAX_FILES: usize = 4096;
 
 /// The largest schema file that is read, in bytes.
 pub const MAX_FILE_SIZE: usize = 16 << 20;
 
 /// A stretch of one source file: byte offsets, the end is exclusive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Span {
-    /// The file, an index into [`SourceMap::files`].
-    pub file: u32,
-    /// Offset of the first byte.
-    pub start: u32,
-    /// Offset behind the last byte.
-    pub end: u32,
-}
+///
+/// There are as many spans as values in a schema, so one takes eight bytes, and none (`Option`) no more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(NonZeroU64);
+
+/// The width of an offset, which may lie behind the last byte of the largest file.
+const OFFSET_BITS: u32 = MAX_FILE_SIZE.ilog2() + 1;
+const OFFSET_MASK: u64 = (1 << OFFSET_BITS) - 1;
+/// A bit that is always set.
+const MARK: u64 = 1 << 63;
+
+const _: () = assert!(((MAX_FILES as u64) << (2 * OFFSET_BITS)) < MARK);
 
 impl Span {
+    /// The start of the root file, for what has no place.
+    pub(crate) const NOWHERE: Span = Span(NonZeroU64::MIN.saturating_add(MARK - 1));
+
+    /// The bytes from `start` to `end` of the file with this id, an index into [`SourceMap::files`].
+    ///
+    /// No file is larger than [`MAX_FILE_SIZE`]: offsets beyond that are taken for it.
+    #[must_use]
+    #[inline]
+    pub fn new(file: u32, start: u32, end: u32) -> Span {
+        let offset = |at: u32| u64::from(at).min(MAX_FILE_SIZE as u64);
+        let file = u64::from(file).min(MAX_FILES as u64 - 1);
+        let bits = (((file << OFFSET_BITS) | offset(start)) << OFFSET_BITS) | offset(end);
+        Span(NonZeroU64::new(bits | MARK).unwrap_or(NonZeroU64::MIN))
+    }
+
+    /// The file, an index into [`SourceMap::files`].
+    #[inline]
+    pub fn file(self) -> u32 {
+        ((self.0.get() & !MARK) >> (2 * OFFSET_BITS)) as u32
+    }
+
+    /// Offset of the first byte.
+    #[inline]
+    pub fn start(self) -> u32 {
+        ((self.0.get() >> OFFSET_BITS) & OFFSET_MASK) as u32
+    }
+
+    /// Offset behind the last byte.
+    #[inline]
+    pub fn end(self) -> u32 {
+        (self.0.get() & OFFSET_MASK) as u32
+    }
+
     /// From the start of this span to the end of `last`, which lies in the same file.
     #[must_use]
     #[inline]
     pub fn to(self, last: Span) -> Span {
-        Span {
-            end: last.end.max(self.end),
-            ..self
-        }
+        Span::new(self.file(), self.start(), self.end().max(last.end()))
     }
 
     /// The empty span where this one starts.
     #[must_use]
     pub fn at_start(self) -> Span {
-        Span {
-            end: self.start,
-            ..self
-        }
+        Span::new(self.file(), self.start(), self.start())
     }
 
     /// The byte range in the text of the file.
     pub fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
+        self.start() as usize..self.end() as usize
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{:?}", self.file(), self.range())
     }
 }
 
@@ -66,7 +107,7 @@ pub struct Location<'a> {
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     path: PathBuf,
-    text: Arc<str>,
+    text: Whole,
     included_from: Option<Span>,
     line_starts: OnceLock<Vec<u32>>,
 }
@@ -74,7 +115,7 @@ pub struct SourceFile {
 impl PartialEq for SourceFile {
     fn eq(&self, other: &SourceFile) -> bool {
         let parts = |file: &SourceFile| (file.path.clone(), file.included_from);
-        parts(self) == parts(other) && self.text == other.text
+        parts(self) == parts(other) && self.text() == other.text()
     }
 }
 
@@ -88,7 +129,7 @@ impl SourceFile {
     }
 
     /// The text; bytes that are not UTF-8 have become U+FFFD (and an error).
-    pub fn text(&self) -> &Arc<str> {
+    pub fn text(&self) -> &str {
         &self.text
     }
 
@@ -106,7 +147,7 @@ impl SourceFile {
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
             let behind = |at: usize| u32::try_from(at + 1).unwrap_or(u32::MAX);
-            let starts = memchr_iter(b'\n', self.text.as_bytes()).map(behind);
+            let starts = memchr_iter(b'\n', self.text().as_bytes()).map(behind);
             std::iter::once(0).chain(starts).collect()
         })
     }
@@ -123,7 +164,9 @@ impl SourceFile {
             .get(self.line_index(offset) as usize)
             .copied()
             .unwrap_or(0);
-        self.text.get(start as usize..offset as usize).unwrap_or("")
+        self.text()
+            .get(start as usize..offset as usize)
+            .unwrap_or("")
     }
 }
 
@@ -155,11 +198,11 @@ impl SourceMap {
 
     /// Where `span` starts; none for a span of another map.
     pub fn locate(&self, span: Span) -> Option<Location<'_>> {
-        let file = self.file(span.file)?;
-        let column = file.line_before(span.start).chars().count() + 1;
+        let file = self.file(span.file())?;
+        let column = file.line_before(span.start()).chars().count() + 1;
         Some(Location {
             path: &file.path,
-            line: file.line(span.start),
+            line: file.line(span.start()),
             column: u32::try_from(column).unwrap_or(u32::MAX),
         })
     }
@@ -167,16 +210,16 @@ impl SourceMap {
     /// The include directives that led to the file of `span`, innermost first.
     pub fn include_chain(&self, span: Span) -> Vec<Span> {
         let mut chain = Vec::new();
-        let mut file = self.file(span.file);
+        let mut file = self.file(span.file());
         while let Some(from) = file.and_then(SourceFile::included_from) {
             chain.push(from);
-            file = self.file(from.file);
+            file = self.file(from.file());
         }
         chain
     }
 
     /// Adds a file and returns its id.
-    pub(crate) fn add(&mut self, path: PathBuf, text: Arc<str>, from: Option<Span>) -> u32 {
+    pub(crate) fn add(&mut self, path: PathBuf, text: Whole, from: Option<Span>) -> u32 {
         self.files.push(SourceFile {
             path,
             text,

@@ -12,10 +12,14 @@ use std::sync::Arc;
 /// that it derefs to.
 #[derive(Clone, Default)]
 pub struct Text {
-    whole: Arc<str>,
+    whole: Option<Whole>,
     start: u32,
     end: u32,
 }
+
+/// A text of which parts are shared: one pointer, so that a [`Text`] is small, and made from a string
+/// without a copy.
+pub(crate) type Whole = Arc<String>;
 
 impl Text {
     /// How many bytes it has.
@@ -34,19 +38,39 @@ impl Text {
     #[inline]
     pub fn as_str(&self) -> &str {
         let range = self.start as usize..self.end as usize;
-        self.whole.get(range).unwrap_or_default()
+        let part = self.whole.as_ref().and_then(|whole| whole.get(range));
+        part.unwrap_or_default()
     }
 
     /// The bytes from `start` to `end` of a text.
     #[inline]
-    pub(crate) fn range(whole: &Arc<str>, start: u32, end: u32) -> Text {
-        let whole = Arc::clone(whole);
+    pub(crate) fn range(whole: &Whole, start: u32, end: u32) -> Text {
+        let whole = (start < end).then(|| Arc::clone(whole));
         Text { whole, start, end }
+    }
+
+    /// The bytes from `start` to `end` of a text that is not there yet; empty until it is given by
+    /// [`Text::complete`].
+    #[inline]
+    pub(crate) fn promised(start: u32, end: u32) -> Text {
+        Text {
+            whole: None,
+            start,
+            end,
+        }
+    }
+
+    /// Gives the text of which this is a part, if it was promised.
+    #[inline]
+    pub(crate) fn complete(&mut self, whole: &Whole) {
+        if self.whole.is_none() && self.start < self.end {
+            self.whole = Some(Arc::clone(whole));
+        }
     }
 
     /// `part`, shared with `whole` if that is where it lies, copied otherwise.
     #[inline]
-    pub(crate) fn part(whole: &Arc<str>, part: &str) -> Text {
+    pub(crate) fn part(whole: &Whole, part: &str) -> Text {
         // Addresses only: whether the part lies inside is all that they tell.
         let start = (part.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
         let end = start.wrapping_add(part.len());
@@ -59,17 +83,19 @@ impl Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Text {
-        Text::range(
-            &text.into(),
-            0,
-            u32::try_from(text.len()).unwrap_or(u32::MAX),
-        )
+        text.to_owned().into()
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Text {
-        text.as_str().into()
+        let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let whole = Some(Arc::new(text));
+        Text {
+            whole,
+            start: 0,
+            end,
+        }
     }
 }
 
@@ -158,12 +184,13 @@ equal_as_str!(str, &str, String);
 
 #[cfg(test)]
 mod tests {
-    use super::Text;
     use std::sync::Arc;
+
+    use super::Text;
 
     #[test]
     fn a_part_of_the_whole_is_shared_and_other_text_copied() {
-        let whole: Arc<str> = "one two three".into();
+        let whole = Arc::new("one two three".to_owned());
         let part = Text::part(&whole, &whole[4..7]);
         assert_eq!((part.as_str(), Arc::strong_count(&whole)), ("two", 2));
         let other = String::from("two");

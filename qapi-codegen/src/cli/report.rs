@@ -160,10 +160,8 @@ fn object(diagnostic: &Diagnostic, sources: &SourceMap) -> Value {
 fn place(span: Option<Span>, sources: &SourceMap) -> Value {
     let start = span.and_then(|span| sources.locate(span));
     let end = span.and_then(|span| {
-        sources.locate(Span {
-            start: span.end,
-            ..span
-        })
+        let behind = Span::new(span.file(), span.end(), span.end());
+        sources.locate(behind)
     });
     json!({
         "file": start.map(|at| at.path.to_string_lossy()),

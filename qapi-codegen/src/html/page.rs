@@ -63,7 +63,7 @@ pub(super) fn all(schema: &Schema, is_shown: &dyn Fn(EntityId) -> bool) -> Vec<(
     let ids = (0..).map(EntityId).take(schema.entities().len());
     for (at, id) in ids.map(Some).chain([None]).enumerate() {
         while let Some(one) = free.next_if(|one| one.before <= at) {
-            let module = one.doc.span.map_or(0, |span| span.file as usize + 1);
+            let module = one.doc.span.map_or(0, |span| span.file() as usize + 1);
             if let Some(entries) = entries.get_mut(module) {
                 add_text(entries, &one.doc.body);
             }

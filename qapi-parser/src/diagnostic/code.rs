@@ -23,7 +23,7 @@ codes! {
     NotUtf8 = 2,
     /// A file is larger than [`crate::source::MAX_FILE_SIZE`].
     FileTooLarge = 3,
-    /// More files than [`MAX_FILES`](mod@crate::include), or includes nested too deeply.
+    /// More files than [`MAX_FILES`](crate::source::MAX_FILES), or includes nested too deeply.
     TooManyFiles = 4,
     /// A file includes itself, directly or not.
     IncludeLoop = 5,

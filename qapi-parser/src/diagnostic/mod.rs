@@ -109,8 +109,11 @@ enum Soft {
     Docs,
 }
 
+/// What makes one is marked as cold: code that may report something is the smaller and faster for it where
+/// nothing is wrong.
 impl Diagnostic {
     /// An error at `span`.
+    #[cold]
     pub(crate) fn error(code: Code, message: impl Into<String>, span: Span) -> Diagnostic {
         Diagnostic {
             code,
@@ -131,6 +134,7 @@ impl Diagnostic {
     }
 
     /// An error that QEMU's parser reports with a column, that of `span`.
+    #[cold]
     pub(crate) fn syntax(code: Code, message: impl Into<String>, span: Span) -> Diagnostic {
         Diagnostic {
             anchor: Some(Anchor { span, column: true }),
@@ -144,12 +148,14 @@ impl Diagnostic {
     }
 
     /// An error only where the schema is not written in an old dialect.
+    #[cold]
     pub(crate) fn soft(mut self) -> Diagnostic {
         self.soft = Soft::Legacy;
         self
     }
 
     /// An error only where the comments are not written in an old style.
+    #[cold]
     pub(crate) fn soft_docs(mut self) -> Diagnostic {
         self.soft = Soft::Docs;
         self
@@ -157,6 +163,7 @@ impl Diagnostic {
 
     /// An error only where the schema is not written in an old dialect; there it is a form that
     /// has been read in the way that the note says.
+    #[cold]
     pub(crate) fn lifted_as(self, note: &'static str) -> Diagnostic {
         Diagnostic {
             lift: Some(note),
@@ -187,6 +194,7 @@ impl Diagnostic {
         self.help = None;
     }
 
+    #[cold]
     pub(crate) fn anchor(mut self, span: Span, column: bool) -> Diagnostic {
         self.anchor = Some(Anchor { span, column });
         self
@@ -198,12 +206,14 @@ impl Diagnostic {
     }
 
     /// Without a place: there is no text to point at.
+    #[cold]
     pub(crate) fn nowhere(mut self) -> Diagnostic {
         self.span = None;
         self.anchor = None;
         self
     }
 
+    #[cold]
     pub(crate) fn label(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
         self.labels.push(Label {
             span,
@@ -213,17 +223,20 @@ impl Diagnostic {
         self
     }
 
+    #[cold]
     pub(crate) fn note(mut self, note: impl Into<String>) -> Diagnostic {
         self.notes.push(note.into());
         self
     }
 
+    #[cold]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
         self
     }
 
     /// A note on an old form that was read as today's.
+    #[cold]
     pub(crate) fn lifted(message: impl Into<String>, span: Span) -> Diagnostic {
         Diagnostic::error(Code::Lifted, message, span).severity(Severity::Note)
     }

@@ -74,7 +74,7 @@ impl<'a> Renderer<'a> {
     }
 
     fn path(&self, span: Span) -> String {
-        let file = self.sources.file(span.file);
+        let file = self.sources.file(span.file());
         file.map_or_else(|| "?".to_owned(), |file| file.path().display().to_string())
     }
 
@@ -145,14 +145,14 @@ impl<'a> Renderer<'a> {
 
     /// The column as QEMU prints it: a tab adds nothing, and takes off the full eights before it.
     fn qemu_column(&self, span: Span) -> usize {
-        let Some(file) = self.sources.file(span.file) else {
+        let Some(file) = self.sources.file(span.file()) else {
             return 1;
         };
         let step = |column: usize, c: char| match c {
             '\t' => (column + 7) % 8 + 1,
             _ => column + 1,
         };
-        file.line_before(span.start).chars().fold(1, step)
+        file.line_before(span.start()).chars().fold(1, step)
     }
 
     fn rich(&self, diagnostic: &Diagnostic) -> String {
@@ -215,10 +215,10 @@ impl<'a> Renderer<'a> {
         primary: Span,
         diagnostic: &'s Diagnostic,
     ) -> Vec<Snippet<'s, annotate_snippets::Annotation<'s>>> {
-        let mut files = vec![primary.file];
+        let mut files = vec![primary.file()];
         for label in &diagnostic.labels {
-            if !files.contains(&label.span.file) {
-                files.push(label.span.file);
+            if !files.contains(&label.span.file()) {
+                files.push(label.span.file());
             }
         }
         let mut out = Vec::new();
@@ -230,9 +230,9 @@ impl<'a> Renderer<'a> {
                 diagnostic
                     .labels
                     .iter()
-                    .filter(|label| label.span.file == id)
+                    .filter(|label| label.span.file() == id)
             };
-            let own = (id == primary.file).then_some(primary);
+            let own = (id == primary.file()).then_some(primary);
             let spans = own.into_iter().chain(labels().map(|label| label.span));
             let window = Window::around(file, spans);
             let mut snippet = Snippet::source(window.text)
@@ -264,7 +264,10 @@ impl Window<'_> {
     fn around(file: &SourceFile, spans: impl Iterator<Item = Span>) -> Window<'_> {
         let text = file.text();
         let (first, last) = spans.fold((text.len(), 0), |(first, last), span| {
-            (first.min(span.start as usize), last.max(span.end as usize))
+            (
+                first.min(span.start() as usize),
+                last.max(span.end() as usize),
+            )
         });
         let (first, last) = (first.min(last), last.min(text.len()));
         let before = text.get(..first).unwrap_or_default();

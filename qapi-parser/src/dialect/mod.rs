@@ -103,6 +103,11 @@ impl<'t> Lifter<'t> {
         std::mem::take(&mut self.implied)
     }
 
+    /// Whether anything has been lifted.
+    pub(crate) fn has_notes(&self) -> bool {
+        !self.notes.is_empty()
+    }
+
     /// What has been lifted.
     pub(crate) fn into_notes(self) -> Vec<Diagnostic> {
         self.notes

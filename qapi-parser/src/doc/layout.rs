@@ -92,11 +92,7 @@ fn is_exempt(text: &str, at: usize) -> bool {
 fn spacing_problem(line: &Line<'_>, at: usize) -> Diagnostic {
     // QEMU points at the space behind the full stop.
     let start = line.start + u32::try_from(at + 1).unwrap_or(0);
-    let span = Span {
-        start,
-        end: start + 1,
-        ..line.span
-    };
+    let span = Span::new(line.span.file(), start, start + 1);
     Diagnostic::syntax(Code::DocLayout, "Use two spaces between sentences", span)
         .note("If this not the end of a sentence, please report a bug.")
 }

@@ -39,17 +39,11 @@ pub(super) fn read<'s>(
 ) -> Result<Span, Box<Diagnostic>> {
     let open = parser.token();
     if open.text != "##" {
-        let message = "junk after '##' at start of documentation comment";
-        let problem = Diagnostic::syntax(Code::DocDelimiter, message, open.span);
-        problems.lift(
-            problem,
-            "text behind '##' read as the first line of the comment",
-        );
-        lines.extend(opening_line(open.text, open.span));
+        lines.extend(opening_line(open.text, open.span, problems));
     }
     let mut span = open.span;
     loop {
-        let Some(token) = parser.comment() else {
+        let Some((text, place)) = parser.comment() else {
             parser.advance()?;
             let token = parser.token();
             let message = "documentation comment must end with '##'";
@@ -57,43 +51,57 @@ pub(super) fn read<'s>(
             problems.lift(problem, "comment without its closing '##' ended here");
             return Ok(span);
         };
-        span = span.to(token.span);
-        if token.text.starts_with("##") {
-            if token.text != "##" {
+        span = span.to(place);
+        if text.starts_with("##") {
+            if text != "##" {
                 let message = "junk after '##' at end of documentation comment";
-                let problem = Diagnostic::syntax(Code::DocDelimiter, message, token.span);
+                let problem = Diagnostic::syntax(Code::DocDelimiter, message, place);
                 problems.lift(problem, "text behind the closing '##' left out");
             }
             parser.advance()?;
             return Ok(span);
         }
-        lines.push(line(token.text, token.span, problems));
+        lines.push(line(text, place, problems));
     }
 }
 
 /// Before QEMU 2.8, `## @name` opened a block too.
-fn opening_line(comment: &str, span: Span) -> Option<Line<'_>> {
+#[cold]
+fn opening_line<'s>(comment: &'s str, span: Span, problems: &mut Problems) -> Option<Line<'s>> {
+    let message = "junk after '##' at start of documentation comment";
+    let problem = Diagnostic::syntax(Code::DocDelimiter, message, span);
+    problems.lift(
+        problem,
+        "text behind '##' read as the first line of the comment",
+    );
     let text = comment.trim_start_matches('#').trim();
-    let start = span.start + offset(comment, text);
+    let start = span.start() + offset(comment, text);
     (!text.is_empty()).then_some(Line { text, span, start })
 }
 
+#[inline]
 fn line<'s>(comment: &'s str, span: Span, problems: &mut Problems) -> Line<'s> {
-    let rest = comment.get(1..).unwrap_or_default();
-    let spaced = rest.as_bytes().first() == Some(&b' ');
-    let text = rest.get(usize::from(spaced)..).unwrap_or_default();
-    if !rest.is_empty() && !spaced {
-        let message = "missing space after #";
-        let problem = Diagnostic::syntax(Code::DocLayout, message, span);
-        problems.lift(problem, "text behind '#' read without a space between them");
+    let (mark, text) = match comment.strip_prefix("# ") {
+        Some(text) => (2, text),
+        None => (1, comment.get(1..).unwrap_or_default()),
+    };
+    if mark == 1 && !text.is_empty() {
+        close_mark(span, problems);
     }
-    let start = span.start + offset(comment, text);
+    let start = span.start() + mark;
     // Most lines end with what is clearly no space.
     let text = match text.as_bytes().last() {
         Some(b'!'..=b'~') => text,
         _ => text.trim_end(),
     };
     Line { text, span, start }
+}
+
+#[cold]
+fn close_mark(span: Span, problems: &mut Problems) {
+    let message = "missing space after #";
+    let problem = Diagnostic::syntax(Code::DocLayout, message, span);
+    problems.lift(problem, "text behind '#' read without a space between them");
 }
 
 /// The offset of the part `of` in `text`.

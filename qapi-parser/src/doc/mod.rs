@@ -14,7 +14,7 @@ mod problems;
 pub(crate) use parse::{Scratch, parse};
 
 use crate::source::Span;
-use crate::text::Text;
+use crate::text::{Text, Whole};
 
 /// One documentation comment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -90,6 +90,18 @@ impl SectionKind {
 }
 
 impl Doc {
+    /// Gives the text of which the pieces are parts.
+    pub(crate) fn complete(&mut self, prose: &Whole) {
+        self.body.complete(prose);
+        let described = self.members.iter_mut().chain(&mut self.features);
+        for text in described.map(|one| &mut one.text) {
+            text.complete(prose);
+        }
+        for section in &mut self.sections {
+            section.text.complete(prose);
+        }
+    }
+
     /// The description of a member, if it has one.
     pub fn member(&self, name: &str) -> Option<&Description> {
         self.members.iter().find(|one| one.name == name)

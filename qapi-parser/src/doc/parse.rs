@@ -1,11 +1,9 @@
 //! The lines of a block to a [`Doc`].
 
-use std::sync::Arc;
-
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::Parser;
 use crate::source::Span;
-use crate::text::Text;
+use crate::text::{Text, Whole};
 
 use super::layout::Layout;
 use super::lines::{self, Line};
@@ -29,14 +27,30 @@ pub(crate) struct Scratch<'t> {
     pieces: Pieces<'t>,
 }
 
-/// Reads the block whose opening `##` is the current token of the parser, which reads `file`.
+impl Scratch<'_> {
+    /// Makes room for the text of the comments of a file of this size.
+    pub(crate) fn reserve(&mut self, size: usize) {
+        self.pieces.prose.reserve(size);
+    }
+
+    /// The text of which the pieces of all blocks since the last call are parts; they have it only when it is given to
+    /// them by [`Doc::complete`].
+    pub(crate) fn take_prose(&mut self) -> Whole {
+        let mut prose = std::mem::take(&mut self.pieces.prose);
+        prose.shrink_to_fit();
+        Whole::new(prose)
+    }
+}
+
+/// Reads the block whose opening `##` is the current token of the parser, which reads `file`. Its texts are there
+/// after [`Scratch::take_prose`].
 ///
 /// # Errors
 ///
 /// Text that is no token, in a block that is not closed.
 pub(crate) fn parse<'t>(
     parser: &mut Parser<'t>,
-    file: &Arc<str>,
+    file: &Whole,
     modern: bool,
     scratch: &mut Scratch<'t>,
 ) -> Result<Block, Box<Diagnostic>> {
@@ -58,7 +72,6 @@ pub(crate) fn parse<'t>(
         symbol: None,
         problems,
         old: false,
-        once: Vec::new(),
     };
     reader.block();
     let mut doc = Doc {
@@ -83,8 +96,6 @@ struct Reader<'l, 's> {
     problems: Problems,
     /// Whether the block has marks of the style of QEMU 2.8 and before.
     old: bool,
-    /// The sections that may stand once.
-    once: Vec<SectionKind>,
 }
 
 impl<'s> Reader<'_, 's> {
@@ -243,13 +254,10 @@ impl<'s> Reader<'_, 's> {
             kind,
             SectionKind::Returns | SectionKind::Errors | SectionKind::Since
         );
-        if once && self.once.contains(&kind) {
+        if once && self.pieces.has_section(kind) {
             let message = format!("duplicated '{}' section", kind.as_str());
             let problem = Diagnostic::error(Code::DocSection, message, line.span);
             self.problems.legacy(problem);
-        }
-        if once {
-            self.once.push(kind);
         }
         if self.problems.modern && matches!(kind, SectionKind::Note | SectionKind::Example) {
             self.problems.push(outdated(kind, line));

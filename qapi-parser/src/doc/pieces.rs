@@ -1,14 +1,12 @@
 //! The pieces of a block while it is read.
 //!
-//! All text of a block goes into one buffer; in the end the pieces share one copy of it. The room is
-//! used for one block after the other.
-
-use std::sync::Arc;
+//! The text of many blocks goes into one buffer, which their pieces share in the end. The rest of the room
+//! is used for one block after the other.
 
 use foldhash::HashSet;
 
 use crate::source::Span;
-use crate::text::Text;
+use crate::text::{Text, Whole};
 
 use super::{Description, Doc, Section, SectionKind};
 
@@ -43,7 +41,8 @@ impl Piece<'_> {
 
 #[derive(Debug, Default)]
 pub(super) struct Pieces<'t> {
-    buffer: String,
+    /// The text of one block after the other.
+    pub(super) prose: String,
     /// Where the text of the piece at hand starts.
     start: usize,
     place: Place,
@@ -58,8 +57,7 @@ impl<'t> Pieces<'t> {
     const FEW: usize = 32;
 
     pub(super) fn clear(&mut self) {
-        self.buffer.clear();
-        self.start = 0;
+        self.start = self.prose.len();
         self.place = Place::Body;
         self.body = (0, 0);
         self.list.clear();
@@ -78,11 +76,16 @@ impl<'t> Pieces<'t> {
         self.list.iter().any(|piece| piece.place == Place::Feature)
     }
 
+    pub(super) fn has_section(&self, kind: SectionKind) -> bool {
+        let place = Place::Section(kind);
+        self.list.iter().any(|piece| piece.place == place)
+    }
+
     /// A further line for the piece at hand.
     #[inline]
     pub(super) fn append(&mut self, line: &str) {
-        self.buffer.push_str(line);
-        self.buffer.push('\n');
+        self.prose.push_str(line);
+        self.prose.push('\n');
     }
 
     /// Whether nothing of this name has been described at this place.
@@ -121,7 +124,7 @@ impl<'t> Pieces<'t> {
 
     /// Ends the piece at hand: it gets its text, without blank lines around it.
     pub(super) fn close(&mut self) {
-        let text = self.buffer.get(self.start..).unwrap_or_default();
+        let text = self.prose.get(self.start..).unwrap_or_default();
         let is_text = |byte: &u8| *byte != b'\n';
         let first = text.bytes().position(|byte| is_text(&byte)).unwrap_or(0);
         let last = text.as_bytes().iter().rposition(is_text);
@@ -131,20 +134,19 @@ impl<'t> Pieces<'t> {
         let range = (offset(start), offset(end));
         match self.place {
             Place::Body => self.body = range,
-            Place::Nowhere => self.buffer.truncate(self.start),
+            Place::Nowhere => self.prose.truncate(self.start),
             _ => {
                 if let Some(last) = self.list.last_mut() {
                     last.text = range;
                 }
             }
         }
-        self.start = self.buffer.len();
+        self.start = self.prose.len();
     }
 
     /// Moves all into `doc`; names are parts of `file`.
-    pub(super) fn finish(&self, doc: &mut Doc, file: &Arc<str>) {
-        let buffer: Arc<str> = self.buffer.as_str().into();
-        let text = |(start, end)| Text::range(&buffer, start, end);
+    pub(super) fn finish(&self, doc: &mut Doc, file: &Whole) {
+        let text = |(start, end)| Text::promised(start, end);
         let count = |place| self.list.iter().filter(|one| one.place == place).count();
         let (members, features) = (count(Place::Member), count(Place::Feature));
         doc.members.reserve_exact(members);

@@ -44,7 +44,7 @@ impl Problems {
 
     /// All of them, in the order in which QEMU meets them.
     pub(super) fn into_vec(mut self) -> Vec<Diagnostic> {
-        let place = |problem: &Diagnostic| problem.anchor.map_or(0, |anchor| anchor.span.start);
+        let place = |problem: &Diagnostic| problem.anchor.map_or(0, |anchor| anchor.span.start());
         self.found.sort_by_key(place);
         self.late.sort_by_key(place);
         self.found.extend(self.late);

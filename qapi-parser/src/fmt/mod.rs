@@ -20,6 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::lex::TokenKind;
 use crate::outcome::Failure;
 use crate::source::{MAX_FILE_SIZE, SourceMap};
+use crate::text::Whole;
 
 use layout::Layout;
 use tree::Reader;
@@ -35,7 +36,7 @@ pub const WIDTH: usize = 70;
 pub fn format(text: &str) -> Result<String, Failure> {
     let failure = |problem: Diagnostic| {
         let mut sources = SourceMap::default();
-        sources.add(PathBuf::from("schema"), Arc::from(text), None);
+        sources.add(PathBuf::from("schema"), Whole::new(text.to_owned()), None);
         Failure {
             diagnostics: vec![problem],
             sources: Arc::new(sources),

@@ -76,13 +76,8 @@ pub(super) struct Reader<'t> {
 }
 
 pub(super) fn too_large() -> Diagnostic {
-    let span = Span {
-        file: 0,
-        start: 0,
-        end: 0,
-    };
     let message = format!("file is larger than {MAX_FILE_SIZE} bytes");
-    Diagnostic::error(Code::FileTooLarge, message, span)
+    Diagnostic::error(Code::FileTooLarge, message, Span::NOWHERE)
 }
 
 impl<'t> Reader<'t> {
@@ -102,14 +97,14 @@ impl<'t> Reader<'t> {
     }
 
     pub(super) fn advance(&mut self) -> Read<()> {
-        self.end = self.token.span.end as usize;
+        self.end = self.token.span.end() as usize;
         self.token = self.lexer.token_with_comments()?;
         Ok(())
     }
 
     /// The white space in front of the token.
     fn space(&self) -> &'t str {
-        let start = self.token.span.start as usize;
+        let start = self.token.span.start() as usize;
         self.text.get(self.end..start).unwrap_or_default()
     }
 
@@ -148,7 +143,7 @@ impl<'t> Reader<'t> {
     /// A comment on the line of what comes before it.
     fn trail(&mut self, trail: &mut Vec<Trail<'t>>) -> Read<()> {
         if self.token.kind == TokenKind::Comment && !self.space().contains('\n') {
-            let start = self.token.span.start as usize;
+            let start = self.token.span.start() as usize;
             let before = self.text.get(..start).unwrap_or_default();
             let line = before.rfind('\n').map_or(before, |at| &before[at + 1..]);
             trail.push(Trail {

@@ -70,13 +70,8 @@ fn is_schema(bytes: &[u8]) -> bool {
 }
 
 fn unreached(path: &Path) -> Diagnostic {
-    let nowhere = Span {
-        file: 0,
-        start: 0,
-        end: 0,
-    };
     let message = format!("no include directive reaches '{}'", path.display());
-    Diagnostic::error(Code::UnreachedFile, message, nowhere)
+    Diagnostic::error(Code::UnreachedFile, message, Span::NOWHERE)
         .severity(Severity::Warning)
         .nowhere()
         .help("include it, or keep it in another folder")

@@ -137,7 +137,7 @@ impl Resolver<'_> {
             }
             let drafts = self.drafts;
             if let Some(id) = ty {
-                self.distinguish(branch, &drafts[id.0 as usize], &mut taken);
+                self.distinguish(branch, drafts[id.0 as usize], &mut taken);
             }
         }
         let alternative = |(branch, ty): (&RawBranch<'_>, Option<EntityId>)| {

@@ -5,6 +5,7 @@ use crate::source::Span;
 use crate::text::Text;
 
 use super::model::{Cond, EnumMember};
+use super::symbols::Symbol;
 
 /// A definition whose expression has been checked by itself.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ pub(crate) struct Definition<'t> {
     /// From its start to its name.
     pub(crate) head: Span,
     pub(crate) cond: Cond,
-    pub(crate) features: Vec<RawFeature<'t>>,
+    pub(crate) features: Box<[RawFeature<'t>]>,
     pub(crate) doc: Option<Box<Doc>>,
     pub(crate) kind: DefinitionKind<'t>,
 }
@@ -23,7 +24,7 @@ pub(crate) struct Definition<'t> {
 pub(crate) enum DefinitionKind<'t> {
     Enum(RawEnum),
     Struct {
-        base: Option<TypeRef<'t>>,
+        base: Option<TypeRef>,
         members: Vec<RawMember<'t>>,
     },
     Union {
@@ -35,7 +36,7 @@ pub(crate) enum DefinitionKind<'t> {
     },
     Command {
         data: Option<Data<'t>>,
-        returns: Option<TypeRef<'t>>,
+        returns: Option<TypeRef>,
         flags: Flags,
     },
     Event {
@@ -53,13 +54,14 @@ pub(crate) struct RawEnum {
 /// A named type, or members in place.
 #[derive(Debug)]
 pub(crate) enum Data<'t> {
-    Named(TypeRef<'t>),
+    Named(TypeRef),
     Inline(Vec<RawMember<'t>>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TypeRef<'t> {
-    pub(crate) name: &'t str,
+pub(crate) struct TypeRef {
+    /// The name of the type, or of that of the elements.
+    pub(crate) name: Symbol,
     pub(crate) array: bool,
     pub(crate) span: Span,
 }
@@ -68,9 +70,9 @@ pub(crate) struct TypeRef<'t> {
 pub(crate) struct RawMember<'t> {
     pub(crate) name: &'t str,
     pub(crate) optional: bool,
-    pub(crate) ty: TypeRef<'t>,
+    pub(crate) ty: TypeRef,
     pub(crate) cond: Cond,
-    pub(crate) features: Vec<RawFeature<'t>>,
+    pub(crate) features: Box<[RawFeature<'t>]>,
     pub(crate) span: Span,
 }
 
@@ -84,7 +86,7 @@ pub(crate) struct RawVariants<'t> {
 #[derive(Debug)]
 pub(crate) struct RawBranch<'t> {
     pub(crate) name: &'t str,
-    pub(crate) ty: TypeRef<'t>,
+    pub(crate) ty: TypeRef,
     pub(crate) cond: Cond,
     pub(crate) span: Span,
 }

@@ -92,7 +92,7 @@ impl Resolver<'_> {
     /// The arguments of a command or the data of an event.
     pub(super) fn argument_type(
         &mut self,
-        data: &TypeRef<'_>,
+        data: &TypeRef,
         kind: &str,
         boxed: bool,
     ) -> Option<EntityId> {
@@ -128,13 +128,13 @@ impl Resolver<'_> {
     }
 
     /// What a command returns: an object or an array of objects, or else a pragma must allow it.
-    pub(super) fn return_type(&mut self, name: &str, returns: &TypeRef<'_>) -> Option<EntityId> {
+    pub(super) fn return_type(&mut self, name: &str, returns: &TypeRef) -> Option<EntityId> {
         let id = self.lookup(returns, &"command's 'returns'")?;
         let drafts = self.drafts;
         let draft = &drafts[id.0 as usize];
         let target = match (&draft.kind, &self.kinds[id.0 as usize]) {
             (_, Some(EntityKind::Array { element })) => Some(*element),
-            (DraftKind::Array { element }, _) => self.index.get(element.name).copied(),
+            (DraftKind::Array { element }, _) => self.symbols.meaning(element.name).entity,
             _ => Some(id),
         };
         // An unknown element is reported where the array is checked.

@@ -27,7 +27,7 @@ impl<'t> Lower<'_, 't> {
     fn term(&mut self, node: &Node<'t>, source: &dyn Display) -> Cond {
         let entries = match &node.value {
             Value::Str(name) if is_symbol(name) => {
-                return Cond::Symbol(self.sources.text(node.span.file, name));
+                return Cond::Symbol(self.sources.text(node.span.file(), name));
             }
             Value::Str(name) => {
                 let message =
@@ -52,11 +52,11 @@ impl<'t> Lower<'_, 't> {
         }
     }
 
-    fn terms(&mut self, entry: &Entry<'t>, source: &dyn Display) -> Vec<Cond> {
+    fn terms(&mut self, entry: &Entry<'t>, source: &dyn Display) -> Box<[Cond]> {
         let Some(nodes) = entry.value.as_list() else {
             let message = format!("'{}' condition of {source} must be an array", entry.key);
             self.bad_cond(message, &entry.value);
-            return Vec::new();
+            return Box::default();
         };
         if nodes.is_empty() {
             self.bad_cond(

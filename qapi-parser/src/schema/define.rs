@@ -47,7 +47,7 @@ impl<'t> Drafts<'t> {
             name,
             module,
             span,
-            head: Some(head),
+            head: head.end(),
             context,
             implicit: false,
             cond,
@@ -55,8 +55,9 @@ impl<'t> Drafts<'t> {
             doc,
             kind,
         };
-        if let Some(other) = self.index.get(draft.name) {
-            let problem = redefined(&draft, &self.list[other.0 as usize]);
+        let symbol = self.symbols.symbol(draft.name);
+        if let Some(other) = self.find(symbol) {
+            let problem = redefined(&draft, other);
             self.problems.push(problem);
         } else {
             self.push(draft);
@@ -80,7 +81,7 @@ impl<'t> Drafts<'t> {
                 DraftKind::Object {
                     base,
                     members: Vec::new(),
-                    variants: Some(variants),
+                    variants: Some(Box::new(variants)),
                 }
             }
             DefinitionKind::Alternate { branches } => {
@@ -116,11 +117,11 @@ impl<'t> Drafts<'t> {
             name,
             module: cause.module,
             span: Some(cause.span),
-            head: None,
+            head: 0,
             context: Some(cause.context),
             implicit: true,
             cond,
-            features: Vec::new(),
+            features: Box::default(),
             doc: None,
             kind,
         });
@@ -133,14 +134,15 @@ impl<'t> Drafts<'t> {
     }
 
     /// Defines the array type, if it is one and has not been defined.
-    fn define_array(&mut self, ty: &TypeRef<'t>, cause: &Cause<'t>) {
+    fn define_array(&mut self, ty: &TypeRef, cause: &Cause<'t>) {
         if !ty.array {
             return;
         }
-        self.name.clear();
-        self.name.push_str(ty.name);
-        self.name.push_str("List");
-        if !self.index.contains_key(self.name.as_str()) {
+        let meaning = self.symbols.meaning(ty.name);
+        if meaning.array.is_none() {
+            self.name.clear();
+            self.name.push_str(meaning.name);
+            self.name.push_str("List");
             let name = self.arena.text(&self.name);
             let element = TypeRef {
                 array: false,
@@ -157,7 +159,7 @@ impl<'t> Drafts<'t> {
         role: &str,
         cond: &Cond,
         cause: &Cause<'t>,
-    ) -> Option<TypeRef<'t>> {
+    ) -> Option<TypeRef> {
         let members = match data? {
             Data::Named(ty) => return Some(ty),
             Data::Inline(members) => members,
@@ -172,7 +174,8 @@ impl<'t> Drafts<'t> {
         }
         let name = self.arena.text(&self.name);
         // A second one belongs to a second definition of the same name, which is refused anyway.
-        if !self.index.contains_key(name) {
+        let symbol = self.symbols.symbol(name);
+        if self.symbols.meaning(symbol).entity.is_none() {
             let kind = DraftKind::Object {
                 base: None,
                 members,
@@ -181,7 +184,7 @@ impl<'t> Drafts<'t> {
             self.implied(name, cond.clone(), kind, cause);
         }
         Some(TypeRef {
-            name,
+            name: symbol,
             array: false,
             span: cause.span,
         })
@@ -189,13 +192,8 @@ impl<'t> Drafts<'t> {
 }
 
 fn redefined(draft: &Draft<'_>, other: &Draft<'_>) -> Diagnostic {
-    let nowhere = Span {
-        file: 0,
-        start: 0,
-        end: 0,
-    };
-    let span = draft.head.or(draft.span).unwrap_or(nowhere);
-    let mut problem = match other.head.or(other.span) {
+    let span = draft.head().unwrap_or(Span::NOWHERE);
+    let mut problem = match other.head() {
         None => {
             let message = format!("{} is already defined", other.describe());
             Diagnostic::error(Code::Redefined, message, span)

@@ -1,5 +1,7 @@
 //! Comments against definitions: all that is described exists, all that exists is described.
 
+use std::collections::VecDeque;
+
 use foldhash::HashSet;
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -8,8 +10,9 @@ use crate::source::Span;
 use crate::suggest::nearest;
 
 use super::ast::{RawFeature, TypeRef};
-use super::draft::{Draft, DraftKind};
-use super::resolve::Resolver;
+use super::draft::{Draft, DraftKind, Drafts};
+use super::model::EntityId;
+use super::pragmas::Pragmas;
 
 /// Something that a comment is to describe.
 #[derive(Debug)]
@@ -51,25 +54,59 @@ impl<'n, I: Iterator<Item = &'n str> + Clone> Names<'n, I> {
     }
 }
 
-impl<'d> Resolver<'d> {
-    /// Checks the comment of a definition.
-    pub(super) fn documentation(&mut self, draft: &'d Draft<'d>) {
+/// What is wrong with comments.
+#[derive(Debug, Default)]
+pub(super) struct DocProblems {
+    /// What a comment leaves out, with the definition that it belongs to; in order.
+    pub(super) lacking: VecDeque<(EntityId, Diagnostic)>,
+    /// What it describes that does not exist; QEMU finds this after everything else.
+    pub(super) bogus: Vec<Diagnostic>,
+}
+
+impl<'t> Drafts<'t> {
+    /// Checks the comment of the definition with this index. That needs no other one but those in front of
+    /// it: they hold what is written in the place of a type.
+    pub(super) fn documentation(&mut self, index: usize, pragmas: &Pragmas) {
+        let Some(draft) = self.list.get(index) else {
+            return;
+        };
         let Some(doc) = draft.doc.as_deref().filter(|doc| doc.symbol.is_some()) else {
             return;
         };
-        let mut parts = std::mem::take(&mut self.parts);
-        self.find_parts(draft, &mut parts);
-        self.undocumented(draft, doc, &parts);
-        self.bogus("member", &doc.members, &parts);
-        self.bogus("feature", &doc.features, &parts);
-        parts.clear();
-        self.parts = parts;
+        let mut parts = emptied(std::mem::take(&mut self.parts));
+        let mut problems = std::mem::take(&mut self.doc_problems);
+        find_parts(self, draft, &mut parts);
+        let mut check = Check {
+            draft,
+            id: EntityId(u32::try_from(index).unwrap_or(u32::MAX)),
+            problems: &mut problems,
+        };
+        check.undocumented(doc, &parts, pragmas);
+        check.bogus("member", &doc.members, &parts);
+        check.bogus("feature", &doc.features, &parts);
+        self.parts = emptied(parts);
+        self.doc_problems = problems;
     }
+}
 
-    fn undocumented(&mut self, draft: &Draft<'_>, doc: &Doc, parts: &[Part<'_>]) {
+/// The list without its elements, and with their room.
+fn emptied<'n>(parts: Vec<Part<'_>>) -> Vec<Part<'n>> {
+    let none = |_| None::<Part<'n>>;
+    parts.into_iter().map_while(none).collect()
+}
+
+struct Check<'d, 't> {
+    draft: &'d Draft<'t>,
+    id: EntityId,
+    problems: &'d mut DocProblems,
+}
+
+impl Check<'_, '_> {
+    fn undocumented(&mut self, doc: &Doc, parts: &[Part<'_>], pragmas: &Pragmas) {
+        let draft = self.draft;
         let mut members = Names::new(doc.members.iter().map(|one| one.name.as_str()));
         let mut features = Names::new(doc.features.iter().map(|one| one.name.as_str()));
-        let excepted = self.pragmas.undocumented.as_ref();
+        let excepted = pragmas.undocumented.as_ref();
         let excepted = excepted.is_some_and(|names| names.contains(draft.name));
         for part in parts {
             let described = match part.is_feature() {
@@ -87,10 +124,15 @@ impl<'d> Resolver<'d> {
         let message = format!("{role} '{name}' lacks documentation");
         let problem = Diagnostic::error(Code::DocUndocumented, message, span)
             .help(format!("add a line '# @{name}: …' to the comment"));
-        self.report(match part.is_feature() {
+        let mut problem = match part.is_feature() {
             true => problem.soft(),
             false => problem.soft_docs(),
-        });
+        };
+        problem.context = self.draft.context();
+        if let Some(span) = self.draft.span {
+            problem = problem.anchor(span, false);
+        }
+        self.problems.lacking.push_back((self.id, problem));
     }
 
     fn bogus(&mut self, what: &str, described: &[Description], parts: &[Part<'_>]) {
@@ -118,55 +160,53 @@ impl<'d> Resolver<'d> {
             Some(meant) => problem.help(format!("did you mean '@{meant}:'?")),
             None => problem,
         };
-        self.late.push(problem.soft_docs());
+        self.problems.bogus.push(problem.soft_docs());
     }
+}
 
-    /// In the order in which QEMU looks at them.
-    fn find_parts(&self, draft: &'d Draft<'d>, parts: &mut Vec<Part<'d>>) {
-        feature_parts(&draft.features, parts);
-        match &draft.kind {
-            DraftKind::Enum(raw) => {
-                for member in &raw.members {
-                    let (name, span) = (member.name.as_str(), member.span);
-                    parts.push(Part {
-                        role: "value",
-                        name,
-                        span,
-                    });
-                    let feature = |name| Part {
-                        role: "feature",
-                        name,
-                        span,
-                    };
-                    parts.extend(member.features.iter().map(|one| feature(one.name.as_str())));
-                }
+/// In the order in which QEMU looks at them. `drafts` holds what was defined in front of `draft`.
+fn find_parts<'d>(drafts: &'d Drafts<'_>, draft: &'d Draft<'_>, parts: &mut Vec<Part<'d>>) {
+    feature_parts(&draft.features, parts);
+    match &draft.kind {
+        DraftKind::Enum(raw) => {
+            for member in &raw.members {
+                let (name, span) = (member.name.as_str(), member.span);
+                parts.push(Part {
+                    role: "value",
+                    name,
+                    span,
+                });
+                let feature = |name| Part {
+                    role: "feature",
+                    name,
+                    span,
+                };
+                parts.extend(member.features.iter().map(|one| feature(one.name.as_str())));
             }
-            DraftKind::Object { base, .. } => {
-                self.implicit_parts(base.as_ref(), parts);
-                object_parts(draft, parts);
-            }
-            DraftKind::Alternate { branches } => {
-                parts.extend(branches.iter().map(|branch| Part {
-                    role: "branch",
-                    name: branch.name,
-                    span: Some(branch.span),
-                }));
-            }
-            DraftKind::Command { data, .. } | DraftKind::Event { data, .. } => {
-                self.implicit_parts(data.as_ref(), parts);
-            }
-            DraftKind::Builtin(_) | DraftKind::Array { .. } => {}
         }
-    }
-
-    /// Members written in place belong to the comment of the definition around them.
-    fn implicit_parts(&self, ty: Option<&TypeRef<'_>>, parts: &mut Vec<Part<'d>>) {
-        let drafts = self.drafts;
-        let id = ty.and_then(|ty| self.index.get(ty.name));
-        let draft = id.map(|id| &drafts[id.0 as usize]);
-        if let Some(draft) = draft.filter(|draft| draft.implicit) {
+        DraftKind::Object { base, .. } => {
+            implicit_parts(drafts, base.as_ref(), parts);
             object_parts(draft, parts);
         }
+        DraftKind::Alternate { branches } => {
+            parts.extend(branches.iter().map(|branch| Part {
+                role: "branch",
+                name: branch.name,
+                span: Some(branch.span),
+            }));
+        }
+        DraftKind::Command { data, .. } | DraftKind::Event { data, .. } => {
+            implicit_parts(drafts, data.as_ref(), parts);
+        }
+        DraftKind::Builtin(_) | DraftKind::Array { .. } => {}
+    }
+}
+
+/// Members written in place belong to the comment of the definition around them.
+fn implicit_parts<'d>(drafts: &'d Drafts<'_>, ty: Option<&TypeRef>, parts: &mut Vec<Part<'d>>) {
+    let draft = ty.and_then(|ty| drafts.find(ty.name));
+    if let Some(draft) = draft.filter(|draft| draft.implicit) {
+        object_parts(draft, parts);
     }
 }
 

@@ -1,15 +1,18 @@
 //! Entities in QEMU's order, types still by name: predefined ones, then the definitions, each with
 //! the implicit entities that it causes in front of it.
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
 use crate::diagnostic::{Context, Diagnostic};
 use crate::doc::Doc;
-use crate::expr::Arena;
+use crate::expr::{Arena, Kept};
 use crate::source::Span;
 
 use super::ast::{Flags, RawBranch, RawEnum, RawFeature, RawMember, RawVariants, TypeRef};
+use super::docs::{DocProblems, Part};
+use super::features::FeatureNames;
 use super::model::{Builtin, Cond, EntityId, ModuleId};
+use super::symbols::{Symbol, Symbols};
 
 /// An entity before its types are resolved.
 #[derive(Debug)]
@@ -17,13 +20,13 @@ pub(super) struct Draft<'t> {
     pub(super) name: &'t str,
     pub(super) module: ModuleId,
     pub(super) span: Option<Span>,
-    /// The part of it to show: up to the name.
-    pub(super) head: Option<Span>,
+    /// Where the part of it to show ends: its name, unless it is implicit.
+    pub(super) head: u32,
     /// The definition that it is, or that caused it.
     pub(super) context: Option<(&'static str, &'t str)>,
     pub(super) implicit: bool,
     pub(super) cond: Cond,
-    pub(super) features: Vec<RawFeature<'t>>,
+    pub(super) features: Box<[RawFeature<'t>]>,
     pub(super) doc: Option<Box<Doc>>,
     pub(super) kind: DraftKind<'t>,
 }
@@ -33,23 +36,23 @@ pub(super) enum DraftKind<'t> {
     Builtin(Builtin),
     Enum(RawEnum),
     Array {
-        element: TypeRef<'t>,
+        element: TypeRef,
     },
     Object {
-        base: Option<TypeRef<'t>>,
+        base: Option<TypeRef>,
         members: Vec<RawMember<'t>>,
-        variants: Option<RawVariants<'t>>,
+        variants: Option<Box<RawVariants<'t>>>,
     },
     Alternate {
         branches: Vec<RawBranch<'t>>,
     },
     Command {
-        data: Option<TypeRef<'t>>,
-        returns: Option<TypeRef<'t>>,
+        data: Option<TypeRef>,
+        returns: Option<TypeRef>,
         flags: Flags,
     },
     Event {
-        data: Option<TypeRef<'t>>,
+        data: Option<TypeRef>,
         boxed: bool,
     },
 }
@@ -60,7 +63,10 @@ impl Draft<'_> {
         let kind = match &self.kind {
             DraftKind::Builtin(_) => "built-in type",
             DraftKind::Enum(_) => "enum type",
-            DraftKind::Array { element } => return format!("array type ['{}']", element.name),
+            DraftKind::Array { .. } => {
+                let element = self.name.strip_suffix("List").unwrap_or(self.name);
+                return format!("array type ['{element}']");
+            }
             DraftKind::Object { variants: None, .. } => "struct type",
             DraftKind::Object { .. } => "union type",
             DraftKind::Alternate { .. } => "alternate type",
@@ -75,6 +81,15 @@ impl Draft<'_> {
         self.context.as_ref().map(|(kind, name)| Context {
             kind,
             name: name.to_string(),
+        })
+    }
+
+    /// The part of it to show, if there is one.
+    pub(super) fn head(&self) -> Option<Span> {
+        let end = self.head;
+        self.span.map(|span| match self.implicit {
+            true => span,
+            false => Span::new(span.file(), span.start(), end),
         })
     }
 
@@ -93,23 +108,34 @@ pub(super) struct Drafts<'t> {
     pub(super) arena: &'t Arena,
     /// Room for one.
     pub(super) name: String,
-    pub(super) list: Vec<Draft<'t>>,
-    pub(super) index: HashMap<&'t str, EntityId>,
+    pub(super) list: Vec<Kept<'t, Draft<'t>>>,
+    pub(super) symbols: Symbols<'t>,
     pub(super) problems: Vec<Diagnostic>,
+    pub(super) doc_problems: DocProblems,
+    pub(super) features: FeatureNames,
+    /// Room for what a comment is to describe.
+    pub(super) parts: Vec<Part<'static>>,
     /// Names whose definition was refused: nobody is to complain that they are unknown.
     pub(super) poisoned: HashSet<&'t str>,
 }
 
 impl<'t> Drafts<'t> {
-    pub(super) fn reserve(&mut self, count: usize) {
-        self.list.reserve(count);
-        self.index.reserve(count);
+    /// The entity of this name.
+    pub(super) fn find(&self, name: Symbol) -> Option<&Draft<'t>> {
+        let id = self.symbols.meaning(name).entity?;
+        self.list.get(id.0 as usize).map(|draft| &**draft)
     }
 
     /// Adds an entity.
     pub(super) fn push(&mut self, draft: Draft<'t>) {
         let id = EntityId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
-        self.index.insert(draft.name, id);
-        self.list.push(draft);
+        let symbol = self.symbols.symbol(draft.name);
+        let meaning = self.symbols.meaning_mut(symbol);
+        meaning.entity = Some(id);
+        meaning.is_type = draft.is_type();
+        if let DraftKind::Array { element } = draft.kind {
+            self.symbols.meaning_mut(element.name).array = Some(id);
+        }
+        self.list.push(self.arena.keep(draft));
     }
 }

@@ -61,7 +61,7 @@ impl<'t> Lower<'_, 't> {
         let features = self.features(entries);
         let features = features::finish(&features, self.sources);
         Some(EnumMember {
-            name: self.sources.text(node.span.file, name),
+            name: self.sources.text(node.span.file(), name),
             cond,
             features,
             span: Some(node.span),

@@ -9,7 +9,7 @@ use crate::expr::{Entry, Node, Value};
 use crate::source::SourceMap;
 
 use super::ast::RawFeature;
-use super::draft::{Draft, DraftKind};
+use super::draft::{Draft, DraftKind, Drafts};
 use super::lower::{Lower, collect};
 use super::model::Feature;
 use super::names::{CName, Permit};
@@ -20,9 +20,9 @@ pub const MAX_FEATURES: usize = 64;
 
 impl<'t> Lower<'_, 't> {
     /// The `features` of a definition, member or value.
-    pub(super) fn features(&mut self, entries: &[Entry<'t>]) -> Vec<RawFeature<'t>> {
+    pub(super) fn features(&mut self, entries: &[Entry<'t>]) -> Box<[RawFeature<'t>]> {
         let Some(entry) = entries.iter().find(|entry| entry.key == "features") else {
-            return Vec::new();
+            return Box::default();
         };
         let Some(nodes) = entry.value.as_list() else {
             self.error(
@@ -30,10 +30,10 @@ impl<'t> Lower<'_, 't> {
                 "'features' must be an array",
                 entry.value.span,
             );
-            return Vec::new();
+            return Box::default();
         };
         let features = nodes.iter().filter_map(|node| self.feature(node));
-        collect(nodes.len(), features)
+        collect(nodes.len(), features).into()
     }
 
     fn feature(&mut self, node: &Node<'t>) -> Option<RawFeature<'t>> {
@@ -106,44 +106,67 @@ impl Resolver<'_> {
     }
 }
 
-/// Refuses the feature that is one too many. `deprecated` and `unstable` always count.
-pub(super) fn check_count(drafts: &[Draft<'_>]) -> Option<Diagnostic> {
-    let mut names: HashSet<&str> = ["deprecated", "unstable"].into_iter().collect();
-    for draft in drafts {
-        for name in draft.feature_names() {
-            if names.insert(name) && names.len() > MAX_FEATURES {
-                let message = format!("Maximum of {MAX_FEATURES} schema features is permitted");
-                let problem = Diagnostic::error(Code::TooManyFeatures, message, draft.span?);
-                return Some(problem.within(draft.context()));
-            }
-        }
-    }
-    None
+/// The names of features so far. `deprecated` and `unstable` always count.
+#[derive(Debug)]
+pub(super) struct FeatureNames {
+    names: HashSet<String>,
+    pub(super) too_many: Option<Diagnostic>,
 }
 
-impl Draft<'_> {
-    /// The names of its own features and of those of its members.
-    fn feature_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.features.iter().map(|one| one.name).collect();
-        match &self.kind {
+impl Default for FeatureNames {
+    fn default() -> FeatureNames {
+        let names = ["deprecated", "unstable"];
+        FeatureNames {
+            names: names.into_iter().map(str::to_owned).collect(),
+            too_many: None,
+        }
+    }
+}
+
+impl FeatureNames {
+    fn add(&mut self, name: &str, draft: &Draft<'_>) {
+        if self.too_many.is_some() || self.names.contains(name) {
+            return;
+        }
+        self.names.insert(name.to_owned());
+        if let Some(span) = draft.span.filter(|_| self.names.len() > MAX_FEATURES) {
+            let message = format!("Maximum of {MAX_FEATURES} schema features is permitted");
+            let problem = Diagnostic::error(Code::TooManyFeatures, message, span);
+            self.too_many = Some(problem.within(draft.context()));
+        }
+    }
+}
+
+impl Drafts<'_> {
+    /// Counts the features of the entity with this index, and those of its members.
+    pub(super) fn count_features(&mut self, index: usize) {
+        let Some(draft) = self.list.get(index) else {
+            return;
+        };
+        let names = &mut self.features;
+        for feature in &draft.features {
+            names.add(feature.name, draft);
+        }
+        match &draft.kind {
             DraftKind::Object { members, .. } => {
-                let features = members.iter().flat_map(|member| &member.features);
-                names.extend(features.map(|one| one.name));
+                for feature in members.iter().flat_map(|member| &member.features) {
+                    names.add(feature.name, draft);
+                }
             }
             DraftKind::Enum(raw) => {
-                let features = raw.members.iter().flat_map(|member| &member.features);
-                names.extend(features.map(|one| one.name.as_str()));
+                for feature in raw.members.iter().flat_map(|member| &member.features) {
+                    names.add(&feature.name, draft);
+                }
             }
             _ => {}
         }
-        names
     }
 }
 
 /// The features as the model has them.
 pub(super) fn finish(features: &[RawFeature<'_>], sources: &SourceMap) -> Vec<Feature> {
     let finish = |one: &RawFeature| Feature {
-        name: sources.text(one.span.file, one.name),
+        name: sources.text(one.span.file(), one.name),
         cond: one.cond.clone(),
     };
     features.iter().map(finish).collect()

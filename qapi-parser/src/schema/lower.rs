@@ -8,12 +8,14 @@ use std::fmt::Display;
 use crate::diagnostic::{Code, Context, Diagnostic};
 use crate::doc::{Doc, SectionKind};
 use crate::expr::{Entry, Node, Value};
+use crate::include::Parsed;
 use crate::source::{SourceMap, Span};
 use crate::suggest::nearest;
 
 use super::ast::{Data, Definition, RawMember, TypeRef};
 use super::names::Permit;
 use super::pragmas::Pragmas;
+use super::symbols::Symbols;
 
 /// The keywords, in the order in which QEMU lists them.
 pub(crate) const KEYWORDS: [&str; 6] = ["enum", "struct", "union", "alternate", "command", "event"];
@@ -23,6 +25,7 @@ pub(crate) const KEYWORDS: [&str; 6] = ["enum", "struct", "union", "alternate", 
 pub(crate) struct Lower<'p, 't> {
     pub(super) sources: &'p SourceMap,
     pub(super) pragmas: &'p Pragmas,
+    symbols: &'p mut Symbols<'t>,
     span: Span,
     written: bool,
     /// The keyword and the name, once known.
@@ -46,14 +49,15 @@ pub(crate) struct Lowered<'t> {
 pub(crate) fn lower<'t>(
     node: &Node<'t>,
     doc: Option<Box<Doc>>,
-    sources: &SourceMap,
-    pragmas: &Pragmas,
+    parsed: &Parsed,
+    symbols: &mut Symbols<'t>,
     written: bool,
 ) -> Lowered<'t> {
     let problems = Vec::new();
     let mut lower = Lower {
-        sources,
-        pragmas,
+        sources: &parsed.sources,
+        pragmas: &parsed.pragmas,
+        symbols,
         span: node.span,
         written,
         context: None,
@@ -219,8 +223,12 @@ impl<'t> Lower<'_, 't> {
         node: &Node<'t>,
         source: &dyn Display,
         array: bool,
-    ) -> Option<TypeRef<'t>> {
-        let named = |name, array, span| TypeRef { name, array, span };
+    ) -> Option<TypeRef> {
+        let mut named = |name, array, span| TypeRef {
+            name: self.symbols.symbol(name),
+            array,
+            span,
+        };
         let message = match &node.value {
             Value::Str(name) => return Some(named(name, false, node.span)),
             Value::List(nodes) if array => match &**nodes {

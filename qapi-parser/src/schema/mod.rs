@@ -20,26 +20,31 @@ pub(crate) mod pragmas;
 mod predefined;
 mod resolve;
 mod structs;
+mod symbols;
+#[cfg(test)]
+mod tests;
 mod unions;
 
 pub use features::MAX_FEATURES;
 pub(crate) use lower::KEYWORDS;
 pub use model::*;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use crate::Options;
 use crate::diagnostic::{Age, Diagnostic};
-use crate::dialect::Lifter;
+use crate::dialect::{Dialect, Lifter};
 use crate::doc::{Doc, SectionKind};
 use crate::expr::{Arena, Node};
-use crate::include::{Parsed, Piece};
-use crate::loader::{normalize, relative};
+use crate::files::Files;
+use crate::include::{self, Parsed, Piece, Store};
+use crate::loader::{Loader, normalize, relative};
 use crate::source::{SourceMap, Span};
 
 use draft::Drafts;
 use lower::{Lowered, lower};
-use pragmas::Pragmas;
 
 /// How deeply object types may contain each other, bases and branches; QEMU's own need five.
 pub const MAX_TYPE_NESTING: usize = 128;
@@ -48,85 +53,65 @@ pub const MAX_TYPE_NESTING: usize = 128;
 /// their conditions and features. QEMU's own schemas need less than a hundredth.
 pub const MAX_EXPANSION: usize = 1 << 20;
 
+/// The schema, unless there is an error; the problems; the files.
+type Read = (Option<Schema>, Vec<Diagnostic>, Arc<SourceMap>);
+
+/// Reads the schema with this root file.
+pub(crate) fn read(root: &Path, loader: &dyn Loader, options: &Options) -> Read {
+    let files = Files::new(loader);
+    let at_once = read_at_once(root, &files, options);
+    at_once.unwrap_or_else(|| read_in_passes(root, &files, options))
+}
+
+/// Takes each definition as it comes, while its expression is in the processor's cache. That goes well as
+/// long as nothing depends on what stands further down: pragmas come first, and no form is old.
+fn read_at_once(root: &Path, files: &Files<'_>, options: &Options) -> Option<Read> {
+    let store = Store::new();
+    let lifter =
+        (options.dialect != Dialect::Modern).then(|| Lifter::new(&store.arena, std::iter::empty()));
+    let mut definitions = Definitions::new(&store.arena, lifter);
+    let mut pragmas = None;
+    let parsed = include::parse(root, files, options, &store, &mut |pieces, parsed| {
+        let revision = parsed.pragmas.revision();
+        let known = match pieces.iter().any(|piece| piece.node().is_some()) {
+            true => *pragmas.get_or_insert(revision) == revision,
+            false => true,
+        };
+        definitions.pieces(pieces, parsed);
+        match known && !definitions.has_lifted() {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    });
+    let known = pragmas.is_none_or(|known| known == parsed.pragmas.revision());
+    (known && !definitions.has_lifted()).then(|| definitions.finish(parsed))
+}
+
+/// Looks at the definitions when all of the schema has been read.
+fn read_in_passes(root: &Path, files: &Files<'_>, options: &Options) -> Read {
+    let store = Store::new();
+    let mut pieces = Vec::new();
+    let parsed = include::parse(root, files, options, &store, &mut |more, _| {
+        pieces.append(more);
+        ControlFlow::Continue(())
+    });
+    let nodes = pieces.iter().filter_map(Piece::node);
+    let lifter = (options.dialect != Dialect::Modern).then(|| Lifter::new(&store.arena, nodes));
+    let mut definitions = Definitions::new(&store.arena, lifter);
+    definitions.pieces(&mut pieces, &parsed);
+    definitions.finish(parsed)
+}
+
 /// Everything up to the entities.
 #[derive(Debug)]
-struct Definitions<'p, 't> {
-    sources: &'p SourceMap,
-    pragmas: &'p Pragmas,
+struct Definitions<'t> {
     lifter: Option<Lifter<'t>>,
     drafts: Drafts<'t>,
     includes: Vec<Include>,
     free_docs: Vec<FreeDoc>,
-    age: Age,
+    /// Whether a comment has an old form.
+    old_docs: bool,
     problems: Vec<Diagnostic>,
-}
-
-/// Makes the schema, unless there is an error.
-pub(crate) fn build<'t>(
-    parsed: Parsed<'t>,
-    arena: &'t Arena,
-    modern: bool,
-) -> (Option<Schema>, Vec<Diagnostic>, Arc<SourceMap>) {
-    let Parsed {
-        sources,
-        pieces,
-        pragmas,
-        mut problems,
-    } = parsed;
-    let age = Age {
-        dialect: problems.iter().any(Diagnostic::is_sign_of_age),
-        docs: problems.iter().any(Diagnostic::is_sign_of_old_docs),
-    };
-    let mut definitions = Definitions {
-        sources: &sources,
-        pragmas: &pragmas,
-        lifter: (!modern).then(|| Lifter::new(arena, pieces.iter().filter_map(Piece::node))),
-        drafts: Drafts::new(arena),
-        includes: Vec::new(),
-        free_docs: Vec::new(),
-        age,
-        problems: Vec::new(),
-    };
-    // Arguments and arrays add to what is written.
-    definitions.drafts.reserve(2 * pieces.len());
-    for piece in pieces {
-        definitions.piece(piece);
-    }
-    let Definitions {
-        lifter,
-        drafts,
-        includes,
-        free_docs,
-        mut age,
-        problems: lowering,
-        ..
-    } = definitions;
-    let lifted = lifter.map_or_else(Vec::new, Lifter::into_notes);
-    age.dialect |= !lifted.is_empty();
-    problems.extend(lifted);
-    problems.retain_mut(|problem| problem.settle(age));
-    let malformed = problems.iter().any(Diagnostic::is_error) || sources.files().is_empty();
-    problems.extend(lowering);
-    // After a syntax error definitions are missing; that others miss them is no news.
-    let mut entities = None;
-    if !malformed {
-        let (resolved, found) = resolve::resolve(drafts, &sources, &pragmas);
-        entities = resolved;
-        problems.extend(found);
-    }
-    problems.retain_mut(|problem| problem.settle(age));
-    let failed = problems.iter().any(Diagnostic::is_error);
-    let sources = Arc::new(sources);
-    let modules = modules(&sources);
-    let schema = entities.filter(|_| !failed).map(|entities| Schema {
-        modules,
-        entities,
-        index: OnceLock::new(),
-        includes,
-        free_docs,
-        sources: Arc::clone(&sources),
-    });
-    (schema, problems, sources)
 }
 
 /// `./builtin` and one module for each file.
@@ -146,11 +131,39 @@ fn modules(sources: &SourceMap) -> Vec<Module> {
 }
 
 fn module_of(span: Span) -> ModuleId {
-    ModuleId(span.file.saturating_add(1))
+    ModuleId(span.file().saturating_add(1))
 }
 
-impl<'t> Definitions<'_, 't> {
-    fn piece(&mut self, piece: Piece<'t>) {
+impl<'t> Definitions<'t> {
+    fn new(arena: &'t Arena, lifter: Option<Lifter<'t>>) -> Definitions<'t> {
+        Definitions {
+            lifter,
+            drafts: Drafts::new(arena),
+            includes: Vec::new(),
+            free_docs: Vec::new(),
+            old_docs: false,
+            problems: Vec::new(),
+        }
+    }
+
+    fn has_lifted(&self) -> bool {
+        self.lifter.as_ref().is_some_and(Lifter::has_notes)
+    }
+
+    /// Takes pieces and checks what they define, one step for all of them after the other: each keeps its code in the
+    /// processor's cache.
+    fn pieces(&mut self, pieces: &mut Vec<Piece<'t>>, parsed: &Parsed) {
+        let before = self.drafts.list.len();
+        for piece in pieces.drain(..) {
+            self.piece(piece, parsed);
+        }
+        for index in before..self.drafts.list.len() {
+            self.drafts.documentation(index, &parsed.pragmas);
+            self.drafts.count_features(index);
+        }
+    }
+
+    fn piece(&mut self, piece: Piece<'t>, parsed: &Parsed) {
         let before = self.drafts.list.len();
         match piece {
             Piece::Include { span, file } => {
@@ -173,31 +186,81 @@ impl<'t> Definitions<'_, 't> {
                 if let Some(lifter) = &mut self.lifter {
                     node = lifter.lift(node);
                     for implied in lifter.take_implied() {
-                        self.definition(&implied, None, false);
+                        self.definition(&implied, None, parsed, false);
                     }
                 }
-                self.definition(&node, doc, true);
+                self.definition(&node, doc, parsed, true);
             }
         }
     }
 
     /// `written` tells a definition from one that lifting an old form has brought about.
-    fn definition(&mut self, node: &Node<'t>, doc: Option<Box<Doc>>, written: bool) {
+    fn definition(
+        &mut self,
+        node: &Node<'t>,
+        doc: Option<Box<Doc>>,
+        parsed: &Parsed,
+        written: bool,
+    ) {
         let Lowered {
             definition,
             name,
             problems,
-        } = lower(node, doc, self.sources, self.pragmas, written);
+        } = lower(node, doc, parsed, &mut self.drafts.symbols, written);
         let sound = !problems.iter().any(Diagnostic::is_certain);
         self.problems.extend(problems);
         match definition.filter(|_| sound) {
-            Some(definition) => self.drafts.define(definition, module_of(node.span)),
+            Some(definition) => {
+                let module = module_of(node.span);
+                self.drafts.define(definition, module);
+            }
             None => self.drafts.poisoned.extend(name),
         }
     }
 
     fn note_age(&mut self, doc: &Doc) {
         let old = |kind| matches!(kind, SectionKind::Note | SectionKind::Example);
-        self.age.docs |= doc.sections.iter().any(|section| old(section.kind));
+        self.old_docs |= doc.sections.iter().any(|section| old(section.kind));
+    }
+
+    /// Makes the schema, unless there is an error.
+    fn finish(mut self, parsed: Parsed) -> Read {
+        let Parsed {
+            sources,
+            pragmas,
+            mut problems,
+        } = parsed;
+        let lifted = self.lifter.map_or_else(Vec::new, Lifter::into_notes);
+        let age = Age {
+            dialect: !lifted.is_empty() || problems.iter().any(Diagnostic::is_sign_of_age),
+            docs: self.old_docs || problems.iter().any(Diagnostic::is_sign_of_old_docs),
+        };
+        if age.dialect || age.docs {
+            self.drafts.predefine_as_before_9_2();
+        }
+        problems.extend(lifted);
+        problems.retain_mut(|problem| problem.settle(age));
+        let malformed = problems.iter().any(Diagnostic::is_error) || sources.files().is_empty();
+        problems.extend(self.problems);
+        // After a syntax error definitions are missing; that others miss them is no news.
+        let mut entities = None;
+        if !malformed {
+            let (resolved, found) = resolve::resolve(self.drafts, &sources, &pragmas);
+            entities = resolved;
+            problems.extend(found);
+        }
+        problems.retain_mut(|problem| problem.settle(age));
+        let failed = problems.iter().any(Diagnostic::is_error);
+        let sources = Arc::new(sources);
+        let modules = modules(&sources);
+        let schema = entities.filter(|_| !failed).map(|entities| Schema {
+            modules,
+            entities,
+            index: OnceLock::new(),
+            includes: self.includes,
+            free_docs: self.free_docs,
+            sources: Arc::clone(&sources),
+        });
+        (schema, problems, sources)
     }
 }

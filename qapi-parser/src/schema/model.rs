@@ -321,9 +321,9 @@ pub enum Cond {
     /// A configuration symbol is defined.
     Symbol(Text),
     /// All hold.
-    All(Vec<Cond>),
+    All(Box<[Cond]>),
     /// At least one holds.
-    Any(Vec<Cond>),
+    Any(Box<[Cond]>),
     /// It does not hold.
     Not(Box<Cond>),
 }

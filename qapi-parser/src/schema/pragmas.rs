@@ -20,11 +20,19 @@ pub(crate) struct Pragmas {
     pub(crate) undocumented: Option<HashSet<String>>,
     /// Definitions whose members may have any case.
     pub(crate) member_names: HashSet<String>,
+    /// How many directives have been applied.
+    directives: usize,
 }
 
 impl Pragmas {
+    /// Differs from what it was before when something has been set since.
+    pub(crate) fn revision(&self) -> usize {
+        self.directives
+    }
+
     /// Applies the value of one directive; returns what is wrong with it.
     pub(crate) fn apply(&mut self, value: &Node<'_>, modern: bool) -> Vec<Diagnostic> {
+        self.directives += 1;
         let Some(entries) = value.as_object() else {
             let message = "value of 'pragma' must be an object";
             return vec![Diagnostic::error(Code::BadPragma, message, value.span)];

@@ -1,13 +1,16 @@
 //! The entities that every schema has.
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
-use crate::expr::Arena;
+use crate::expr::{Arena, Kept};
 use crate::source::Span;
 
 use super::ast::{RawEnum, TypeRef};
+use super::docs::DocProblems;
 use super::draft::{Draft, DraftKind, Drafts};
+use super::features::FeatureNames;
 use super::model::{Builtin, Cond, EnumMember, ModuleId};
+use super::symbols::Symbols;
 
 /// The predefined scalar types, in QEMU's order.
 const BUILTINS: [(&str, Builtin); 15] = [
@@ -28,7 +31,9 @@ const BUILTINS: [(&str, Builtin); 15] = [
     ("null", Builtin::Null),
 ];
 
-const QTYPE: [&str; 7] = [
+const QTYPE: &str = "QType";
+
+const QTYPES: [&str; 7] = [
     "none", "qnull", "qnum", "qstring", "qdict", "qlist", "qbool",
 ];
 
@@ -39,21 +44,19 @@ impl<'t> Drafts<'t> {
             arena,
             name: String::new(),
             list: Vec::new(),
-            index: HashMap::default(),
+            symbols: Symbols::default(),
             problems: Vec::new(),
+            doc_problems: DocProblems::default(),
+            features: FeatureNames::default(),
+            parts: Vec::new(),
             poisoned: HashSet::default(),
         };
         for (name, builtin) in BUILTINS {
             drafts.predefine(name, DraftKind::Builtin(builtin));
-            let span = Span {
-                file: 0,
-                start: 0,
-                end: 0,
-            };
             let element = TypeRef {
-                name,
+                name: drafts.symbols.symbol(name),
                 array: false,
-                span,
+                span: Span::NOWHERE,
             };
             let list = arena.text(&format!("{name}List"));
             drafts.predefine(list, DraftKind::Array { element });
@@ -70,9 +73,9 @@ impl<'t> Drafts<'t> {
             features: Vec::new(),
             span: None,
         };
-        let members = QTYPE.into_iter().map(value).collect();
+        let members = QTYPES.into_iter().map(value).collect();
         drafts.predefine(
-            "QType",
+            QTYPE,
             DraftKind::Enum(RawEnum {
                 prefix: None,
                 members,
@@ -81,16 +84,26 @@ impl<'t> Drafts<'t> {
         drafts
     }
 
+    /// Up to QEMU 9.1, which old forms tell, the generator gave the names of `QType` in C a prefix.
+    pub(super) fn predefine_as_before_9_2(&mut self) {
+        let is_qtype = |draft: &&mut Kept<'t, Draft<'t>>| draft.name == QTYPE;
+        if let Some(DraftKind::Enum(it)) =
+            self.list.iter_mut().find(is_qtype).map(|it| &mut it.kind)
+        {
+            it.prefix = Some("QTYPE".into());
+        }
+    }
+
     fn predefine(&mut self, name: &'t str, kind: DraftKind<'t>) {
         self.push(Draft {
             name,
             module: ModuleId(0),
             span: None,
-            head: None,
+            head: 0,
             context: None,
             implicit: true,
             cond: Cond::Always,
-            features: Vec::new(),
+            features: Box::default(),
             doc: None,
             kind,
         });

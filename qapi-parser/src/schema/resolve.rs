@@ -3,21 +3,22 @@
 
 use std::fmt::Display;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashSet;
 
 use crate::diagnostic::{Code, Diagnostic};
+use crate::expr::Kept;
 use crate::source::{SourceMap, Span};
 use crate::suggest::nearest;
-use crate::text::Text;
+use crate::text::{Text, Whole};
 
 use super::MAX_EXPANSION;
 use super::ast::TypeRef;
-use super::docs::Part;
 use super::draft::{Draft, DraftKind, Drafts};
 use super::features;
 use super::model::{Command, Cond, Entity, EntityId, EntityKind, Enum, Event, Member, ModuleId};
 use super::pragmas::Pragmas;
 use super::structs::Flat;
+use super::symbols::Symbols;
 
 /// So many problems get a suggestion, which takes a walk over all types.
 const MAX_SUGGESTIONS: usize = 100;
@@ -39,23 +40,17 @@ pub(super) struct Current<'d> {
 
 #[derive(Debug)]
 pub(super) struct Resolver<'d> {
-    pub(super) drafts: &'d [Draft<'d>],
-    pub(super) index: &'d HashMap<&'d str, EntityId>,
+    pub(super) drafts: &'d [&'d Draft<'d>],
+    pub(super) symbols: &'d Symbols<'d>,
     pub(super) poisoned: &'d HashSet<&'d str>,
     pub(super) sources: &'d SourceMap,
     pub(super) pragmas: &'d Pragmas,
     pub(super) problems: Vec<Diagnostic>,
-    /// Problems of comments, which QEMU finds after all others.
-    pub(super) late: Vec<Diagnostic>,
     pub(super) state: Vec<State>,
     pub(super) kinds: Vec<Option<EntityKind>>,
     pub(super) flat: Vec<Option<Flat>>,
     /// Room for lists of members.
     pub(super) spare: Vec<Vec<Member>>,
-    /// Room for what a comment is to describe.
-    pub(super) parts: Vec<Part<'d>>,
-    /// Room for the name of an array type.
-    array: String,
     pub(super) current: Current<'d>,
     pub(super) depth: usize,
     /// What has been copied so far, against [`MAX_EXPANSION`].
@@ -73,36 +68,41 @@ pub(super) fn resolve(
         arena: _,
         name: _,
         list,
-        index,
+        symbols,
         mut problems,
+        mut doc_problems,
+        features,
+        parts: _,
         poisoned,
     } = drafts;
     let count = list.len();
+    let drafts: Vec<&Draft<'_>> = list.iter().map(|draft| &**draft).collect();
     let mut resolver = Resolver {
-        drafts: &list,
-        index: &index,
+        drafts: &drafts,
+        symbols: &symbols,
         poisoned: &poisoned,
         sources,
         pragmas,
         problems: Vec::new(),
-        late: Vec::new(),
         state: vec![State::New; count],
         kinds: (0..count).map(|_| None).collect(),
         flat: (0..count).map(|_| None).collect(),
         spare: Vec::new(),
-        parts: Vec::new(),
-        array: String::new(),
         current: Current::default(),
         depth: 0,
         expansion: 0,
     };
-    for (index, draft) in list.iter().enumerate() {
+    for (index, draft) in drafts.iter().enumerate() {
         let id = EntityId(u32::try_from(index).unwrap_or(u32::MAX));
         resolver.entity(id, draft);
+        let of_comment = |(of, _): &mut (EntityId, Diagnostic)| *of == id;
+        while let Some((_, problem)) = doc_problems.lacking.pop_front_if(of_comment) {
+            resolver.problems.push(problem);
+        }
     }
     problems.append(&mut resolver.problems);
-    problems.append(&mut resolver.late);
-    problems.extend(features::check_count(&list));
+    problems.append(&mut doc_problems.bogus);
+    problems.extend(features.too_many);
     let kinds = resolver.kinds;
     let entities = finish(list, kinds, sources);
     (entities, problems)
@@ -110,7 +110,7 @@ pub(super) fn resolve(
 
 /// The entities, when every one has been resolved.
 fn finish(
-    list: Vec<Draft<'_>>,
+    list: Vec<Kept<'_, Draft<'_>>>,
     kinds: Vec<Option<EntityKind>>,
     sources: &SourceMap,
 ) -> Option<Vec<Entity>> {
@@ -124,7 +124,9 @@ fn finish(
     };
     let of_arrays: Vec<(ModuleId, Cond)> = kinds.iter().filter_map(of_array).collect();
     let mut of_arrays = of_arrays.into_iter();
-    let finish = |(draft, kind): (Draft<'_>, Option<EntityKind>)| {
+    let mut names = String::new();
+    let mut finish = |(draft, kind): (Kept<'_, Draft<'_>>, Option<EntityKind>)| {
+        let draft = Kept::into_inner(draft);
         let kind = match (kind, draft.kind) {
             (Some(kind), _) => kind,
             (None, DraftKind::Enum(raw)) => EntityKind::Enum(Enum {
@@ -139,9 +141,9 @@ fn finish(
         };
         Some(Entity {
             features: features::finish(&draft.features, sources),
-            name: match draft.span {
-                Some(span) => sources.text(span.file, draft.name),
-                None => draft.name.into(),
+            name: match draft.span.filter(|_| !draft.implicit) {
+                Some(span) => sources.text(span.file(), draft.name),
+                None => implied_name(&mut names, draft.name),
             },
             module,
             span: draft.span,
@@ -151,7 +153,27 @@ fn finish(
             kind,
         })
     };
-    list.into_iter().zip(kinds).map(finish).collect()
+    let mut entities = Vec::with_capacity(list.len());
+    for pair in list.into_iter().zip(kinds) {
+        entities.push(finish(pair)?);
+    }
+    let names = Whole::new(names);
+    for entity in &mut entities {
+        entity.name.complete(&names);
+    }
+    Some(entities)
+}
+
+/// The name as a part of all those that are made up.
+fn implied_name(names: &mut String, name: &str) -> Text {
+    let start = names.len();
+    match (u32::try_from(start), u32::try_from(start + name.len())) {
+        (Ok(start), Ok(end)) => {
+            names.push_str(name);
+            Text::promised(start, end)
+        }
+        _ => name.into(),
+    }
 }
 
 impl<'d> Resolver<'d> {
@@ -166,7 +188,7 @@ impl<'d> Resolver<'d> {
 
     /// A name that is given at `span`.
     pub(super) fn text(&self, span: Span, name: &str) -> Text {
-        self.sources.text(span.file, name)
+        self.sources.text(span.file(), name)
     }
 
     /// Counts a copy; false, with an error the first time, when it was one too many.
@@ -190,7 +212,7 @@ impl<'d> Resolver<'d> {
         let draft = &self.drafts[id.0 as usize];
         let current = Current {
             span: draft.span,
-            draft: Some(draft),
+            draft: Some(*draft),
         };
         std::mem::replace(&mut self.current, current)
     }
@@ -205,20 +227,27 @@ impl<'d> Resolver<'d> {
     }
 
     /// The type that `ty` names; `what` uses it.
-    pub(super) fn lookup(&mut self, ty: &TypeRef<'_>, what: &dyn Display) -> Option<EntityId> {
-        let drafts = self.drafts;
-        let name = match ty.array {
-            true => {
-                self.array.clear();
-                self.array.push_str(ty.name);
-                self.array.push_str("List");
-                self.array.as_str()
-            }
-            false => ty.name,
+    pub(super) fn lookup(&mut self, ty: &TypeRef, what: &dyn Display) -> Option<EntityId> {
+        let meaning = self.symbols.meaning(ty.name);
+        let found = match ty.array {
+            true => meaning.array,
+            false => meaning.entity.filter(|_| meaning.is_type),
         };
-        let found = self.index.get(name).copied();
-        let found = found.filter(|id| drafts[id.0 as usize].is_type());
-        if found.is_none() && !self.poisoned.contains(name) {
+        if found.is_none() {
+            self.unknown_type(ty, what);
+        }
+        found
+    }
+
+    #[cold]
+    fn unknown_type(&mut self, ty: &TypeRef, what: &dyn Display) {
+        let name = self.symbols.meaning(ty.name).name;
+        let name = if ty.array {
+            &format!("{name}List")
+        } else {
+            name
+        };
+        if !self.poisoned.contains(name) {
             let message = format!("{what} uses unknown type '{name}'");
             let problem = Diagnostic::error(Code::UnknownType, message, ty.span);
             self.report(match self.similar(name) {
@@ -226,7 +255,6 @@ impl<'d> Resolver<'d> {
                 None => problem,
             });
         }
-        found
     }
 
     /// The type that may have been meant.
@@ -247,9 +275,6 @@ impl<'d> Resolver<'d> {
         } else {
             self.enter(id);
             self.kinds[id.0 as usize] = self.kind(draft);
-        }
-        if draft.doc.is_some() && !draft.implicit {
-            self.documentation(draft);
         }
     }
 

@@ -211,7 +211,7 @@ impl<'d> Resolver<'d> {
     }
 
     /// Resolves the base and takes over its members.
-    fn base(&mut self, base: &TypeRef<'_>, all: &mut Flat) -> Option<EntityId> {
+    fn base(&mut self, base: &TypeRef, all: &mut Flat) -> Option<EntityId> {
         let id = self.lookup(base, &"'base'")?;
         let drafts = self.drafts;
         let draft = &drafts[id.0 as usize];

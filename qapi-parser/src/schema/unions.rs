@@ -75,7 +75,8 @@ impl<'d> Resolver<'d> {
         if !self.spend(cost) {
             return None;
         }
-        let empty = *self.index.get("q_empty")?;
+        let empty = self.symbols.find("q_empty")?;
+        let empty = self.symbols.meaning(empty).entity?;
         let implied = values
             .members
             .iter()
@@ -191,8 +192,9 @@ impl<'d> Resolver<'d> {
     /// union has in its own branches counts too; each type is looked at once.
     fn branch_clashes(&mut self, union: EntityId, branches: &[Branch], common: &Flat) {
         let mut visited = HashSet::default();
+        let mut stack = Vec::new();
         for branch in branches {
-            let mut stack = vec![branch.ty];
+            stack.push(branch.ty);
             while let Some(id) = stack.pop() {
                 if visited.insert(id) && self.spend(1) {
                     self.common_clash(id, union, common, branch);

@@ -128,8 +128,8 @@ fn a_condition_in_c_becomes_an_expression() {
     let outcome = check_str("a.json", text);
     let schema = outcome.schema.unwrap();
     let symbol = |name: &str| Cond::Symbol(name.into());
-    let both = Cond::All(vec![symbol("A"), Cond::Not(Box::new(symbol("B")))]);
-    let expected = Cond::Any(vec![both, symbol("C")]);
+    let both = Cond::All(Box::new([symbol("A"), Cond::Not(Box::new(symbol("B")))]));
+    let expected = Cond::Any(Box::new([both, symbol("C")]));
     assert_eq!(schema.entity(schema.find("c").unwrap()).cond, expected);
 }
 

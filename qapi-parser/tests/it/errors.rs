@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use qapi_parser::include::{MAX_FILES, MAX_INCLUDE_DEPTH};
+use qapi_parser::include::MAX_INCLUDE_DEPTH;
 use qapi_parser::lint::LINTS;
 use qapi_parser::source::MAX_FILE_SIZE;
+use qapi_parser::source::MAX_FILES;
 use qapi_parser::{Code, Dialect, Format, MemoryLoader, Options, Outcome, check};
 
 fn run(text: impl Into<Vec<u8>>, dialect: Dialect) -> Outcome {

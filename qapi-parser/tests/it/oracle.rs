@@ -231,10 +231,6 @@ fn simplify(expected: &mut Value, with_docs: bool) {
     if !with_docs {
         out.remove("doc");
     }
-    if out["name"] == "QType" {
-        // QEMU 7.2 gave it a prefix.
-        out.remove("prefix");
-    }
     if let Some(doc) = out.get_mut("doc").and_then(Value::as_object_mut) {
         doc.remove("undocumented");
     }

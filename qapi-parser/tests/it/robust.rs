@@ -59,7 +59,7 @@ fn check_all(bytes: &[u8]) {
                 .chain(one.anchor.map(|anchor| anchor.span))
                 .chain(labels)
             {
-                let file = outcome.sources.file(span.file).unwrap();
+                let file = outcome.sources.file(span.file()).unwrap();
                 assert!(file.text().get(span.range()).is_some(), "{one:?}");
             }
         }
