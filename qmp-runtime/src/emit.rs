@@ -3,7 +3,7 @@
 //! All functions are `#[inline]`: the crate with the bindings stays free of machine code, and each user
 //! pays for what it uses.
 
-/// `Json` for a struct, a union, the arguments of a command or the data of an event.
+/// `Json` and `Clone` for a struct, a union, the arguments of a command or the data of an event.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! record {
@@ -15,6 +15,7 @@ macro_rules! record {
             }
         }
 
+        $crate::copy!($type);
         $crate::standard!($type);
     };
     ($type:ident, [$($(#[$cfg:meta])* ($name:literal, $field:ident $(, $($flag:ident)+)?)),* $(,)?]) => {
@@ -44,7 +45,38 @@ macro_rules! record {
             }
         };
 
+        $crate::copy!($type);
         $crate::standard!($type);
+    };
+}
+
+/// `Clone` by the table of a record: a derived one would have a line for each member.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! copy {
+    ($type:ident) => {
+        #[automatically_derived]
+        impl ::std::clone::Clone for $type {
+            #[inline]
+            fn clone(&self) -> Self {
+                $crate::codec::duplicate(self)
+            }
+        }
+    };
+}
+
+/// `Default` for a record of which every member may be absent.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! absent {
+    ($type:ident) => {
+        #[automatically_derived]
+        impl ::std::default::Default for $type {
+            #[inline]
+            fn default() -> Self {
+                $crate::codec::Json::blank()
+            }
+        }
     };
 }
 
@@ -93,6 +125,11 @@ macro_rules! enumeration {
                 at: $crate::json::NodeId,
             ) -> ::std::result::Result<(), $crate::QmpError> {
                 $crate::codec::decode_enum(self, decoder, at)
+            }
+
+            #[inline]
+            fn set(&mut self, from: &dyn $crate::codec::Json) -> bool {
+                $crate::codec::set(self, from)
             }
 
             #[inline]
@@ -160,6 +197,11 @@ macro_rules! variants {
                 object: &mut $crate::codec::Object,
             ) -> ::std::result::Result<(), $crate::QmpError> {
                 $crate::codec::decode_branch(self, decoder, object)
+            }
+
+            #[inline]
+            fn set(&mut self, from: &dyn $crate::codec::Json) -> bool {
+                $crate::codec::set(self, from)
             }
 
             #[inline]
@@ -257,6 +299,11 @@ macro_rules! alternate {
                     _ => *self = Self::$other(decoder.alternative(at, $name)?),
                 }
                 Ok(())
+            }
+
+            #[inline]
+            fn set(&mut self, from: &dyn $crate::codec::Json) -> bool {
+                $crate::codec::set(self, from)
             }
 
             #[inline]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Decoder, Json, View};
+use super::{Decoder, Json, View, set};
 use crate::error::QmpError;
 use crate::json::{Map, NodeId, Value};
 
@@ -24,6 +24,10 @@ macro_rules! scalar {
             ) -> Result<(), QmpError> {
                 *self = $decode?;
                 Ok(())
+            }
+
+            fn set(&mut self, from: &dyn Json) -> bool {
+                set(self, from)
             }
 
             fn view(&self) -> View<'_> {
@@ -157,6 +161,10 @@ impl Json for Map<String, Value> {
             );
         }
         Ok(())
+    }
+
+    fn set(&mut self, from: &dyn Json) -> bool {
+        set(self, from)
     }
 
     fn view(&self) -> View<'_> {
