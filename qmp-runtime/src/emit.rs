@@ -3,12 +3,51 @@
 //! All functions are `#[inline]`: the crate with the bindings stays free of machine code, and each user
 //! pays for what it uses.
 
+/// What the macros name. Their paths are short, as bindings have them by the ten thousands, and each of their
+/// segments costs compilers time and memory.
+pub(crate) mod names {
+    pub use std::clone::Clone;
+    pub use std::cmp::{Eq, Ord, Ordering, PartialEq, PartialOrd};
+    pub use std::default::Default;
+    pub use std::fmt::{Debug, Display, Formatter, Result as Formatted};
+    pub use std::hash::{Hash, Hasher};
+
+    pub use crate::codec::{
+        Branches, Decoder, Enum, Json, Member, Object, Shape, Slots, SlotsMut, UnknownValue,
+        Unrecognized, View, debug, decode, decode_branch, decode_branch_tag, decode_enum,
+        decode_members, decode_tag, duplicate, equal, parse_enum, set, view_branch,
+    };
+    pub use crate::json::NodeId;
+    #[cfg(feature = "serde")]
+    pub use crate::serde::{
+        Deserialize, Deserialized, Deserializer, Serialize, Serialized, Serializer, deserialize,
+        serialize,
+    };
+
+    /// What decoding yields.
+    pub type Done = Result<(), crate::QmpError>;
+
+    /// What comparing yields.
+    pub type Compared = Option<Ordering>;
+
+    /// A value to decode into.
+    #[inline]
+    pub fn blank<T: Json>() -> T {
+        T::blank()
+    }
+
+    /// The row of a member in a table.
+    pub const fn member(name: &'static str) -> Member {
+        Member::new(name)
+    }
+}
+
 /// `Json` and `Clone` for a struct, a union, the arguments of a command or the data of an event.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! record {
     ($type:ident, []) => {
-        impl $crate::codec::Json for $type {
+        impl $crate::Json for $type {
             #[inline]
             fn blank() -> Self {
                 Self {}
@@ -20,26 +59,26 @@ macro_rules! record {
     };
     ($type:ident, [$($(#[$cfg:meta])* ($name:literal, $field:ident $(, $($flag:ident)+)?)),* $(,)?]) => {
         const _: () = {
-            static SHAPE: $crate::codec::Shape = $crate::codec::Shape::new(
-                &[$($(#[$cfg])* $crate::codec::Member::new($name)$($(.$flag())+)?),*]
+            static SHAPE: $crate::Shape = $crate::Shape::new(
+                &[$($(#[$cfg])* $crate::member($name)$($(.$flag())+)?),*]
             );
 
-            impl $crate::codec::Json for $type {
+            impl $crate::Json for $type {
                 #[inline]
                 fn blank() -> Self {
-                    Self { $($(#[$cfg])* $field: $crate::codec::Json::blank()),* }
+                    Self { $($(#[$cfg])* $field: $crate::blank()),* }
                 }
 
                 #[inline]
                 fn slots_mut(
                     &mut self,
-                    visit: $crate::codec::SlotsMut<'_>,
-                ) -> ::std::result::Result<(), $crate::QmpError> {
+                    visit: $crate::SlotsMut<'_>,
+                ) -> $crate::Done {
                     visit(&SHAPE, &mut [$($(#[$cfg])* &mut self.$field),*])
                 }
 
                 #[inline]
-                fn slots(&self, visit: $crate::codec::Slots<'_>) {
+                fn slots(&self, visit: $crate::Slots<'_>) {
                     visit(&SHAPE, &[$($(#[$cfg])* &self.$field),*]);
                 }
             }
@@ -56,10 +95,10 @@ macro_rules! record {
 macro_rules! copy {
     ($type:ident) => {
         #[automatically_derived]
-        impl ::std::clone::Clone for $type {
+        impl $crate::Clone for $type {
             #[inline]
             fn clone(&self) -> Self {
-                $crate::codec::duplicate(self)
+                $crate::duplicate(self)
             }
         }
     };
@@ -71,16 +110,17 @@ macro_rules! copy {
 macro_rules! absent {
     ($type:ident) => {
         #[automatically_derived]
-        impl ::std::default::Default for $type {
+        impl $crate::Default for $type {
             #[inline]
             fn default() -> Self {
-                $crate::codec::Json::blank()
+                $crate::blank()
             }
         }
     };
 }
 
-/// `Json`, `Display`, `FromStr` and the rest for an enumeration; the second argument is the variant for
+/// `Json`, `Display`, `FromStr` and the rest for an enumeration, all by its texts, as derived code would be several
+/// times as much; the second argument is the variant for
 /// values that are not known.
 #[doc(hidden)]
 #[macro_export]
@@ -100,57 +140,95 @@ macro_rules! enumeration {
             }
         }
 
-        impl $crate::codec::Enum for $type {
+        impl $crate::Enum for $type {
             const NAMES: &'static [&'static str] = &[$($(#[$cfg])* $name),*];
             const VARIANTS: &'static [Self] = Self::ALL;
-            const MARKED: &'static [$crate::codec::Member] =
-                &[$($($crate::codec::Member::new($name)$(.$flag())+,)?)*];
+            const MARKED: &'static [$crate::Member] =
+                &[$($($crate::member($name)$(.$flag())+,)?)*];
 
             #[inline]
-            fn unrecognized(value: $crate::codec::Unrecognized) -> Self {
+            fn unrecognized(value: $crate::Unrecognized) -> Self {
                 Self::$other(value)
             }
         }
 
-        impl $crate::codec::Json for $type {
+        impl $crate::Json for $type {
             #[inline]
             fn blank() -> Self {
-                Self::$other(::std::default::Default::default())
+                Self::$other($crate::Default::default())
             }
 
             #[inline]
             fn decode_value(
                 &mut self,
-                decoder: &mut $crate::codec::Decoder<'_>,
-                at: $crate::json::NodeId,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
-                $crate::codec::decode_enum(self, decoder, at)
+                decoder: &mut $crate::Decoder<'_>,
+                at: $crate::NodeId,
+            ) -> $crate::Done {
+                $crate::decode_enum(self, decoder, at)
             }
 
             #[inline]
-            fn set(&mut self, from: &dyn $crate::codec::Json) -> bool {
-                $crate::codec::set(self, from)
+            fn set(&mut self, from: &dyn $crate::Json) -> bool {
+                $crate::set(self, from)
             }
 
             #[inline]
-            fn view(&self) -> $crate::codec::View<'_> {
-                $crate::codec::View::Str(self.as_str().into())
+            fn view(&self) -> $crate::View<'_> {
+                $crate::View::Str(self.as_str().into())
             }
         }
 
-        impl ::std::fmt::Display for $type {
+        impl $crate::PartialEq for $type {
             #[inline]
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+            fn eq(&self, other: &Self) -> bool {
+                self.as_str() == other.as_str()
+            }
+        }
+
+        impl $crate::Eq for $type {}
+
+        impl $crate::Hash for $type {
+            #[inline]
+            fn hash<H: $crate::Hasher>(&self, state: &mut H) {
+                $crate::Hash::hash(self.as_str(), state);
+            }
+        }
+
+        impl $crate::PartialOrd for $type {
+            #[inline]
+            fn partial_cmp(&self, other: &Self) -> $crate::Compared {
+                Some($crate::Ord::cmp(self, other))
+            }
+        }
+
+        /// By the texts on the wire.
+        impl $crate::Ord for $type {
+            #[inline]
+            fn cmp(&self, other: &Self) -> $crate::Ordering {
+                $crate::Ord::cmp(self.as_str(), other.as_str())
+            }
+        }
+
+        impl $crate::Debug for $type {
+            #[inline]
+            fn fmt(&self, f: &mut $crate::Formatter<'_>) -> $crate::Formatted {
+                $crate::debug(self, ::std::stringify!($type), f)
+            }
+        }
+
+        impl $crate::Display for $type {
+            #[inline]
+            fn fmt(&self, f: &mut $crate::Formatter<'_>) -> $crate::Formatted {
                 f.pad(self.as_str())
             }
         }
 
         impl ::std::str::FromStr for $type {
-            type Err = $crate::codec::UnknownValue;
+            type Err = $crate::UnknownValue;
 
             #[inline]
             fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
-                $crate::codec::parse_enum(text)
+                $crate::parse_enum(text)
             }
         }
 
@@ -175,51 +253,51 @@ macro_rules! variants {
             }
         }
 
-        impl $crate::codec::Json for $type {
+        impl $crate::Json for $type {
             #[inline]
             fn blank() -> Self {
-                Self::$other($crate::codec::Json::blank())
+                Self::$other($crate::blank())
             }
 
             #[inline]
             fn decode_value(
                 &mut self,
-                decoder: &mut $crate::codec::Decoder<'_>,
-                at: $crate::json::NodeId,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
-                $crate::codec::decode_branch_tag(self, decoder, at)
+                decoder: &mut $crate::Decoder<'_>,
+                at: $crate::NodeId,
+            ) -> $crate::Done {
+                $crate::decode_branch_tag(self, decoder, at)
             }
 
             #[inline]
             fn decode_members(
                 &mut self,
-                decoder: &mut $crate::codec::Decoder<'_>,
-                object: &mut $crate::codec::Object,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
-                $crate::codec::decode_branch(self, decoder, object)
+                decoder: &mut $crate::Decoder<'_>,
+                object: &mut $crate::Object,
+            ) -> $crate::Done {
+                $crate::decode_branch(self, decoder, object)
             }
 
             #[inline]
-            fn set(&mut self, from: &dyn $crate::codec::Json) -> bool {
-                $crate::codec::set(self, from)
+            fn set(&mut self, from: &dyn $crate::Json) -> bool {
+                $crate::set(self, from)
             }
 
             #[inline]
-            fn view(&self) -> $crate::codec::View<'_> {
-                $crate::codec::view_branch(self)
+            fn view(&self) -> $crate::View<'_> {
+                $crate::view_branch(self)
             }
         }
 
-        impl $crate::codec::Branches for $type {
+        impl $crate::Branches for $type {
             #[inline]
             fn decode_tag(
                 &mut self,
-                decoder: &mut $crate::codec::Decoder<'_>,
-                at: $crate::json::NodeId,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
-                *self = match $crate::codec::decode_tag::<$tag>(decoder, at)? {
+                decoder: &mut $crate::Decoder<'_>,
+                at: $crate::NodeId,
+            ) -> $crate::Done {
+                *self = match $crate::decode_tag::<$tag>(decoder, at)? {
                     $($(#[$cfg])* Ok(<$tag>::$variant) => $crate::variants!(@blank $variant $(($data))?),)*
-                    Ok(_) => $crate::codec::Json::blank(),
+                    Ok(_) => $crate::blank(),
                     Err(tag) => Self::$other(tag.into()),
                 };
                 Ok(())
@@ -228,38 +306,38 @@ macro_rules! variants {
             #[inline]
             fn decode_branch(
                 &mut self,
-                decoder: &mut $crate::codec::Decoder<'_>,
-                object: &mut $crate::codec::Object,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
+                decoder: &mut $crate::Decoder<'_>,
+                object: &mut $crate::Object,
+            ) -> $crate::Done {
                 match self {
                     $($(#[$cfg])* Self::$variant { .. } => {
                         $crate::variants!(@decode self decoder object $variant $(($data))?);
                     })*
-                    Self::$other(data) => $crate::codec::decode_members(data, decoder, object)?,
+                    Self::$other(data) => $crate::decode_members(data, decoder, object)?,
                 }
                 Ok(())
             }
 
             #[inline]
-            fn view_branch(&self) -> $crate::codec::View<'_> {
-                let data: ::std::option::Option<&dyn $crate::codec::Json> = match self {
+            fn view_branch(&self) -> $crate::View<'_> {
+                let data: ::std::option::Option<&dyn $crate::Json> = match self {
                     $($(#[$cfg])* Self::$variant { .. } => {
                         $crate::variants!(@view self $variant $(($data))?)
                     })*
                     Self::$other(data) => Some(data),
                 };
-                $crate::codec::View::Variant(self.tag().as_str().into(), data)
+                $crate::View::Variant(self.tag().as_str().into(), data)
             }
         }
 
         $crate::compare!($type);
     };
     (@blank $variant:ident) => { Self::$variant };
-    (@blank $variant:ident ($data:ty)) => { Self::$variant(<$data as $crate::codec::Json>::blank()) };
+    (@blank $variant:ident ($data:ty)) => { Self::$variant(<$data as $crate::Json>::blank()) };
     (@decode $self:ident $decoder:ident $object:ident $variant:ident) => {};
     (@decode $self:ident $decoder:ident $object:ident $variant:ident ($data:ty)) => {
         if let Self::$variant(data) = $self {
-            $crate::codec::decode_members(data, $decoder, $object)?;
+            $crate::decode_members(data, $decoder, $object)?;
         }
     };
     (@view $self:ident $variant:ident) => { None };
@@ -277,22 +355,22 @@ macro_rules! variants {
 #[macro_export]
 macro_rules! alternate {
     ($type:ident, $name:literal, $other:ident, [$($(#[$cfg:meta])* $kind:ident => $variant:ident),* $(,)?]) => {
-        impl $crate::codec::Json for $type {
+        impl $crate::Json for $type {
             #[inline]
             fn blank() -> Self {
-                Self::$other(::std::default::Default::default())
+                Self::$other($crate::Default::default())
             }
 
             #[inline]
             fn decode_value(
                 &mut self,
-                decoder: &mut $crate::codec::Decoder<'_>,
-                at: $crate::json::NodeId,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
+                decoder: &mut $crate::Decoder<'_>,
+                at: $crate::NodeId,
+            ) -> $crate::Done {
                 match decoder.kind(at) {
                     $($(#[$cfg])* $crate::alternate!(@kind $kind) => {
-                        let mut value = $crate::codec::Json::blank();
-                        $crate::codec::decode(&mut value, decoder, at)?;
+                        let mut value = $crate::blank();
+                        $crate::decode(&mut value, decoder, at)?;
                         *self = Self::$variant(value);
                     })*
                     #[allow(unreachable_patterns, reason = "all JSON types may be taken")]
@@ -302,23 +380,23 @@ macro_rules! alternate {
             }
 
             #[inline]
-            fn set(&mut self, from: &dyn $crate::codec::Json) -> bool {
-                $crate::codec::set(self, from)
+            fn set(&mut self, from: &dyn $crate::Json) -> bool {
+                $crate::set(self, from)
             }
 
             #[inline]
-            fn slots(&self, visit: $crate::codec::Slots<'_>) {
+            fn slots(&self, visit: $crate::Slots<'_>) {
                 match self {
-                    $($(#[$cfg])* Self::$variant(value) => $crate::codec::Json::slots(value, visit),)*
+                    $($(#[$cfg])* Self::$variant(value) => $crate::Json::slots(value, visit),)*
                     Self::$other(_) => {}
                 }
             }
 
             #[inline]
-            fn view(&self) -> $crate::codec::View<'_> {
+            fn view(&self) -> $crate::View<'_> {
                 match self {
-                    $($(#[$cfg])* Self::$variant(value) => $crate::codec::Json::view(value),)*
-                    Self::$other(value) => $crate::codec::View::Value(value.get()),
+                    $($(#[$cfg])* Self::$variant(value) => $crate::Json::view(value),)*
+                    Self::$other(value) => $crate::View::Value(value.get()),
                 }
             }
         }
@@ -334,46 +412,43 @@ macro_rules! alternate {
 #[macro_export]
 macro_rules! wrapper {
     ($type:ident, $inner:ty) => {
-        impl $crate::codec::Json for $type {
+        impl $crate::Json for $type {
             #[inline]
             fn blank() -> Self {
-                Self($crate::codec::Json::blank())
+                Self($crate::blank())
             }
 
             #[inline]
-            fn slots_mut(
-                &mut self,
-                visit: $crate::codec::SlotsMut<'_>,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
-                $crate::codec::Json::slots_mut(&mut self.0, visit)
+            fn slots_mut(&mut self, visit: $crate::SlotsMut<'_>) -> $crate::Done {
+                $crate::Json::slots_mut(&mut self.0, visit)
             }
 
             #[inline]
-            fn slots(&self, visit: $crate::codec::Slots<'_>) {
-                $crate::codec::Json::slots(&self.0, visit);
+            fn slots(&self, visit: $crate::Slots<'_>) {
+                $crate::Json::slots(&self.0, visit);
             }
 
             #[inline]
             fn decode_value(
                 &mut self,
-                decoder: &mut $crate::codec::Decoder<'_>,
-                at: $crate::json::NodeId,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
-                $crate::codec::Json::decode_value(&mut self.0, decoder, at)
+                decoder: &mut $crate::Decoder<'_>,
+                at: $crate::NodeId,
+            ) -> $crate::Done {
+                $crate::Json::decode_value(&mut self.0, decoder, at)
             }
 
             #[inline]
             fn decode_members(
                 &mut self,
-                decoder: &mut $crate::codec::Decoder<'_>,
-                object: &mut $crate::codec::Object,
-            ) -> ::std::result::Result<(), $crate::QmpError> {
-                $crate::codec::Json::decode_members(&mut self.0, decoder, object)
+                decoder: &mut $crate::Decoder<'_>,
+                object: &mut $crate::Object,
+            ) -> $crate::Done {
+                $crate::Json::decode_members(&mut self.0, decoder, object)
             }
 
             #[inline]
-            fn view(&self) -> $crate::codec::View<'_> {
-                $crate::codec::Json::view(&self.0)
+            fn view(&self) -> $crate::View<'_> {
+                $crate::Json::view(&self.0)
             }
         }
 
@@ -420,18 +495,18 @@ macro_rules! standard {
 macro_rules! compare {
     ($type:ident) => {
         #[automatically_derived]
-        impl ::std::cmp::PartialEq for $type {
+        impl $crate::PartialEq for $type {
             #[inline]
             fn eq(&self, other: &Self) -> bool {
-                $crate::codec::equal(self, other)
+                $crate::equal(self, other)
             }
         }
 
         #[automatically_derived]
-        impl ::std::fmt::Debug for $type {
+        impl $crate::Debug for $type {
             #[inline]
-            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
-                $crate::codec::debug(self, ::std::stringify!($type), f)
+            fn fmt(&self, f: &mut $crate::Formatter<'_>) -> $crate::Formatted {
+                $crate::debug(self, ::std::stringify!($type), f)
             }
         }
     };
@@ -443,20 +518,17 @@ macro_rules! compare {
 #[macro_export]
 macro_rules! serde {
     ($type:ty) => {
-        impl $crate::serde::Serialize for $type {
-            fn serialize<S: $crate::serde::Serializer>(
-                &self,
-                serializer: S,
-            ) -> ::std::result::Result<S::Ok, S::Error> {
-                $crate::serde::serialize(self, serializer)
+        impl $crate::Serialize for $type {
+            fn serialize<S: $crate::Serializer>(&self, serializer: S) -> $crate::Serialized<S> {
+                $crate::serialize(self, serializer)
             }
         }
 
-        impl<'de> $crate::serde::Deserialize<'de> for $type {
-            fn deserialize<D: $crate::serde::Deserializer<'de>>(
+        impl<'de> $crate::Deserialize<'de> for $type {
+            fn deserialize<D: $crate::Deserializer<'de>>(
                 deserializer: D,
-            ) -> ::std::result::Result<Self, D::Error> {
-                $crate::serde::deserialize(deserializer)
+            ) -> $crate::Deserialized<'de, Self, D> {
+                $crate::deserialize(deserializer)
             }
         }
     };

@@ -34,6 +34,8 @@ mod session;
 pub use asynchronous::{AsyncEntry, Running};
 pub use command::{Call, Command, CommandInfo, Entry, Event, EventInfo, OobEntry};
 pub use context::{Context, MonitorId};
+#[doc(hidden)]
+pub use emit::names::*;
 pub use error::{ErrorClass, QmpError, ResultExt};
 pub use events::EventSink;
 pub use policy::{CompatPolicy, InputPolicy, InvalidPolicy, OutputPolicy};

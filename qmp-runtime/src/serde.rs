@@ -15,6 +15,13 @@ pub use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::codec::{Json, List, Unknown, View, from_node};
 use crate::json::{Builder, Document, NodeId};
 
+/// What serializing yields.
+#[doc(hidden)]
+pub type Serialized<S> = Result<<S as Serializer>::Ok, <S as Serializer>::Error>;
+/// What deserializing yields.
+#[doc(hidden)]
+pub type Deserialized<'de, T, D> = Result<T, <D as Deserializer<'de>>::Error>;
+
 /// Serializes a value.
 ///
 /// # Errors

@@ -34,7 +34,7 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId) -> Vec<Code> {
     vec![
         code! {
             #docs
-            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+            #[derive(Clone, Copy)]
             #[non_exhaustive]
             #deprecated
             #custom

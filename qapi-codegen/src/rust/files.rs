@@ -52,7 +52,7 @@ fn folder(
     });
     let items = declared
         .chain(exports(module).map(|export| code!(#partial #export)))
-        .chain(module.items.iter().cloned());
+        .chain(items(module));
     let file = match (path, module.modules.is_empty()) {
         ("", _) => "mod.rs".to_owned(),
         (_, true) => format!("{path}.rs"),
@@ -105,7 +105,7 @@ fn inline(module: &Module, outer: &Module) -> Vec<Code> {
         .modules
         .iter()
         .flat_map(|inner| inline(inner, module));
-    let items = &module.items;
+    let items = items(module);
     let definition = code!(#attributes #public mod #name { #(#inner)* #(#items)* });
     let export = (!module.is_public).then(|| {
         let condition = &module.condition;
@@ -113,6 +113,34 @@ fn inline(module: &Module, outer: &Module) -> Vec<Code> {
     });
     [Some(definition), export].into_iter().flatten().collect()
 }
+
+/// The items of a module, with the names of the prelude as people write them, where nothing in the module has such a
+/// name.
+fn items(module: &Module) -> impl Iterator<Item = Code> + '_ {
+    let defines = |name: &str| {
+        let defined = ["struct", "enum", "trait"].map(|word| format!("{word} {name} "));
+        let has = |item: &Code| defined.iter().any(|it| item.as_str().contains(it));
+        module.items.iter().any(has)
+    };
+    let free: Vec<(&str, &str)> = PRELUDE
+        .into_iter()
+        .filter(|(name, _)| !defines(name))
+        .collect();
+    module.items.iter().map(move |item| {
+        let shorten = |text: String, (name, path): &(&str, &str)| text.replace(path, name);
+        Code::raw(free.iter().fold(item.as_str().to_owned(), shorten))
+    })
+}
+
+/// Names of the prelude, and the paths that are true everywhere.
+const PRELUDE: [(&str, &str); 6] = [
+    ("Into", ":: std :: convert :: Into"),
+    ("Option", ":: std :: option :: Option"),
+    ("String", ":: std :: string :: String"),
+    ("Vec", ":: std :: vec :: Vec"),
+    ("Box", ":: std :: boxed :: Box"),
+    ("Result", ":: std :: result :: Result"),
+];
 
 fn text(items: impl Iterator<Item = Code>, options: &Options) -> Result<String, Error> {
     let items = items.map(|item| {

@@ -21,7 +21,6 @@
 ///      "arguments": { "id": 730184 } }
 /// <- { "return": 730184 }
 /// ```
-#[derive(Clone)]
 pub struct GuestSyncDelimited {
     /// a number that the client picks at random
     pub id: i64,
@@ -51,7 +50,6 @@ impl ::qmp_runtime::Command for GuestSyncDelimited {
 /// **Returns:** that number
 ///
 /// **Since:** 0.15.0
-#[derive(Clone)]
 pub struct GuestSync {
     /// a number that the client picks at random
     pub id: i64,
@@ -83,10 +81,10 @@ impl ::qmp_runtime::Command for GuestSync {
 /// -> { "execute": "guest-ping" }
 /// <- { "return": {} }
 /// ```
-#[derive(Clone, Default)]
 pub struct GuestPing {}
 
 ::qmp_runtime::record!(GuestPing, []);
+::qmp_runtime::absent!(GuestPing);
 
 impl ::qmp_runtime::Command for GuestPing {
     type Return = ();
@@ -111,10 +109,10 @@ impl ::qmp_runtime::Command for GuestPing {
 ///                        "enabled": true,
 ///                        "success-response": true } ] } }
 /// ```
-#[derive(Clone, Default)]
 pub struct GuestInfo {}
 
 ::qmp_runtime::record!(GuestInfo, []);
+::qmp_runtime::absent!(GuestInfo);
 
 impl ::qmp_runtime::Command for GuestInfo {
     type Return = super::super::types::GuestAgentInfo;
@@ -135,13 +133,13 @@ impl ::qmp_runtime::Command for GuestInfo {
 /// -> { "execute": "guest-shutdown",
 ///      "arguments": { "mode": "reboot" } }
 /// ```
-#[derive(Clone, Default)]
 pub struct GuestShutdown {
     /// "powerdown", "reboot" or "halt"; the first of these if absent
-    pub mode: ::std::option::Option<::std::string::String>,
+    pub mode: Option<String>,
 }
 
 ::qmp_runtime::record!(GuestShutdown, [("mode", mode)]);
+::qmp_runtime::absent!(GuestShutdown);
 
 impl ::qmp_runtime::Command for GuestShutdown {
     type Return = ();
@@ -164,20 +162,19 @@ impl ::qmp_runtime::Command for GuestShutdown {
 ///      "arguments": { "path": "/var/log/messages" } }
 /// <- { "return": 1000 }
 /// ```
-#[derive(Clone)]
 pub struct GuestFileOpen {
     /// its full path
-    pub path: ::std::string::String,
+    pub path: String,
     /// mode string of fopen(), reading only ("r") if absent
-    pub mode: ::std::option::Option<::std::string::String>,
+    pub mode: Option<String>,
 }
 
 impl GuestFileOpen {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(path: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            mode: ::std::option::Option::None,
+            mode: Option::None,
         }
     }
 }
@@ -194,7 +191,6 @@ impl ::qmp_runtime::Command for GuestFileOpen {
 /// Close a file.
 ///
 /// **Since:** 0.15.0
-#[derive(Clone)]
 pub struct GuestFileClose {
     /// the handle, which ends with this
     pub handle: i64,
@@ -230,13 +226,12 @@ impl ::qmp_runtime::Command for GuestFileClose {
 ///      "arguments": { "handle": 1000, "count": 16 } }
 /// <- { "return": { "count": 3, "buf-b64": "b2sK", "eof": true } }
 /// ```
-#[derive(Clone)]
 pub struct GuestFileRead {
     /// the handle
     pub handle: i64,
     /// how many bytes at most; 4 KiB if absent, never more than 48
     /// MiB
-    pub count: ::std::option::Option<i64>,
+    pub count: Option<i64>,
 }
 
 impl GuestFileRead {
@@ -244,7 +239,7 @@ impl GuestFileRead {
     pub fn new(handle: i64) -> Self {
         Self {
             handle,
-            count: ::std::option::Option::None,
+            count: Option::None,
         }
     }
 }
@@ -263,26 +258,22 @@ impl ::qmp_runtime::Command for GuestFileRead {
 /// **Returns:** the number of bytes written
 ///
 /// **Since:** 0.15.0
-#[derive(Clone)]
 pub struct GuestFileWrite {
     /// the handle
     pub handle: i64,
     /// the data in base64
-    pub buf_b64: ::std::string::String,
+    pub buf_b64: String,
     /// how many bytes of the bare data to write; all if absent
-    pub count: ::std::option::Option<i64>,
+    pub count: Option<i64>,
 }
 
 impl GuestFileWrite {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        handle: i64,
-        buf_b64: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(handle: i64, buf_b64: impl Into<String>) -> Self {
         Self {
             handle,
             buf_b64: buf_b64.into(),
-            count: ::std::option::Option::None,
+            count: Option::None,
         }
     }
 }
@@ -313,7 +304,6 @@ impl ::qmp_runtime::Command for GuestFileWrite {
 ///                     "whence": "end" } }
 /// <- { "return": { "position": 7680, "eof": false } }
 /// ```
-#[derive(Clone)]
 pub struct GuestFileSeek {
     /// the handle
     pub handle: i64,
@@ -349,7 +339,6 @@ impl ::qmp_runtime::Command for GuestFileSeek {
 /// agent's buffers.
 ///
 /// **Since:** 0.15.0
-#[derive(Clone)]
 pub struct GuestFileFlush {
     /// the handle
     pub handle: i64,
@@ -381,10 +370,10 @@ impl ::qmp_runtime::Command for GuestFileFlush {
 /// in the guest may have frozen or thawed something behind its back.
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
-#[derive(Clone, Default)]
 pub struct GuestFsfreezeStatus {}
 
 ::qmp_runtime::record!(GuestFsfreezeStatus, []);
+::qmp_runtime::absent!(GuestFsfreezeStatus);
 
 impl ::qmp_runtime::Command for GuestFsfreezeStatus {
     type Return = super::super::types::GuestFsfreezeStatus;
@@ -413,10 +402,10 @@ impl ::qmp_runtime::Command for GuestFsfreezeStatus {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
-#[derive(Clone, Default)]
 pub struct GuestFsfreezeFreeze {}
 
 ::qmp_runtime::record!(GuestFsfreezeFreeze, []);
+::qmp_runtime::absent!(GuestFsfreezeFreeze);
 
 impl ::qmp_runtime::Command for GuestFsfreezeFreeze {
     type Return = i64;
@@ -436,10 +425,10 @@ impl ::qmp_runtime::Command for GuestFsfreezeFreeze {
 /// inconsistent.
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
-#[derive(Clone, Default)]
 pub struct GuestFsfreezeThaw {}
 
 ::qmp_runtime::record!(GuestFsfreezeThaw, []);
+::qmp_runtime::absent!(GuestFsfreezeThaw);
 
 impl ::qmp_runtime::Command for GuestFsfreezeThaw {
     type Return = i64;
@@ -466,15 +455,15 @@ impl ::qmp_runtime::Command for GuestFsfreezeThaw {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
-#[derive(Clone, Default)]
 pub struct GuestFstrim {
     /// leave alone free ranges below so many bytes, which is
     /// quicker but gives back less; 0 if absent.  The guest may round
     /// it, or pay no attention.
-    pub minimum: ::std::option::Option<i64>,
+    pub minimum: Option<i64>,
 }
 
 ::qmp_runtime::record!(GuestFstrim, [("minimum", minimum)]);
+::qmp_runtime::absent!(GuestFstrim);
 
 impl ::qmp_runtime::Command for GuestFstrim {
     type Return = super::super::types::GuestFilesystemTrimResponse;
@@ -498,10 +487,10 @@ impl ::qmp_runtime::Command for GuestFstrim {
 /// `guest-sync`.
 ///
 /// **If:** `CONFIG_LINUX` or `CONFIG_WIN32`
-#[derive(Clone, Default)]
 pub struct GuestSuspendDisk {}
 
 ::qmp_runtime::record!(GuestSuspendDisk, []);
+::qmp_runtime::absent!(GuestSuspendDisk);
 
 impl ::qmp_runtime::Command for GuestSuspendDisk {
     type Return = ();
@@ -529,10 +518,10 @@ impl ::qmp_runtime::Command for GuestSuspendDisk {
 /// `guest-sync`.
 ///
 /// **If:** `CONFIG_LINUX` or `CONFIG_WIN32`
-#[derive(Clone, Default)]
 pub struct GuestSuspendRam {}
 
 ::qmp_runtime::record!(GuestSuspendRam, []);
+::qmp_runtime::absent!(GuestSuspendRam);
 
 impl ::qmp_runtime::Command for GuestSuspendRam {
     type Return = ();
@@ -560,10 +549,10 @@ impl ::qmp_runtime::Command for GuestSuspendRam {
 /// `guest-sync`.
 ///
 /// **If:** `CONFIG_LINUX`
-#[derive(Clone, Default)]
 pub struct GuestSuspendHybrid {}
 
 ::qmp_runtime::record!(GuestSuspendHybrid, []);
+::qmp_runtime::absent!(GuestSuspendHybrid);
 
 impl ::qmp_runtime::Command for GuestSuspendHybrid {
     type Return = ();
@@ -592,13 +581,13 @@ impl ::qmp_runtime::Command for GuestSuspendHybrid {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
-#[derive(Clone, Default)]
 pub struct GuestNetworkGetInterfaces {}
 
 ::qmp_runtime::record!(GuestNetworkGetInterfaces, []);
+::qmp_runtime::absent!(GuestNetworkGetInterfaces);
 
 impl ::qmp_runtime::Command for GuestNetworkGetInterfaces {
-    type Return = ::std::vec::Vec<super::super::types::GuestNetworkInterface>;
+    type Return = Vec<super::super::types::GuestNetworkInterface>;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
         "guest-network-get-interfaces",
     );

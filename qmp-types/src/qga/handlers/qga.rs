@@ -132,11 +132,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestSyncDelimited,
-    ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
+    ) -> Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-sync-delimited"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-sync-delimited"))
     }
 
     /// Like `guest-sync-delimited`, without a mark ahead of the reply.  The
@@ -149,11 +147,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestSync,
-    ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
+    ) -> Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-sync"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-sync"))
     }
 
     /// Do nothing but reply, which shows that the agent is alive.
@@ -163,11 +159,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestPing,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-ping"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-ping"))
     }
 
     /// Ask what the agent is and can do.
@@ -177,14 +171,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestInfo,
-    ) -> ::std::result::Result<
-        super::super::types::GuestAgentInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::GuestAgentInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-info"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-info"))
     }
 
     /// Shut the guest down from within.  There is no reply unless the
@@ -196,11 +185,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestShutdown,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-shutdown"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-shutdown"))
     }
 
     /// Open a file of the guest.
@@ -210,11 +197,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFileOpen,
-    ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
+    ) -> Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-open"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-file-open"))
     }
 
     /// Close a file.
@@ -224,11 +209,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFileClose,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-close"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-file-close"))
     }
 
     /// Read a piece of a file, from its current position on.  This is meant
@@ -239,14 +222,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFileRead,
-    ) -> ::std::result::Result<
-        super::super::types::GuestFileRead,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::GuestFileRead, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-read"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-file-read"))
     }
 
     /// Write to a file, at its current position.
@@ -256,14 +234,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFileWrite,
-    ) -> ::std::result::Result<
-        super::super::types::GuestFileWrite,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::GuestFileWrite, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-write"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-file-write"))
     }
 
     /// Move the current position of a file.  An offset of 0 from "cur"
@@ -274,14 +247,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFileSeek,
-    ) -> ::std::result::Result<
-        super::super::types::GuestFileSeek,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::GuestFileSeek, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-seek"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-file-seek"))
     }
 
     /// Pass on to the guest's kernel what was written and is still in the
@@ -292,11 +260,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFileFlush,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-file-flush"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-file-flush"))
     }
 
     /// Ask whether file systems are frozen.
@@ -306,14 +272,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFsfreezeStatus,
-    ) -> ::std::result::Result<
-        super::super::types::GuestFsfreezeStatus,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::GuestFsfreezeStatus, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-fsfreeze-status"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-fsfreeze-status"))
     }
 
     /// Write out all local file systems and freeze them, so that a disk
@@ -325,11 +286,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFsfreezeFreeze,
-    ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
+    ) -> Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-fsfreeze-freeze"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-fsfreeze-freeze"))
     }
 
     /// Let file systems take writes again.
@@ -339,11 +298,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFsfreezeThaw,
-    ) -> ::std::result::Result<i64, ::qmp_runtime::QmpError> {
+    ) -> Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-fsfreeze-thaw"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-fsfreeze-thaw"))
     }
 
     /// Tell the disks which blocks the guest's file systems do not use, so
@@ -354,14 +311,12 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestFstrim,
-    ) -> ::std::result::Result<
+    ) -> Result<
         super::super::types::GuestFilesystemTrimResponse,
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-fstrim"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-fstrim"))
     }
 
     /// Hibernate the guest: save its memory on disk and power off.  The
@@ -374,11 +329,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestSuspendDisk,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-suspend-disk"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-suspend-disk"))
     }
 
     /// Put the guest to sleep with its memory powered.  The agent tries
@@ -391,11 +344,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestSuspendRam,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-suspend-ram"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-suspend-ram"))
     }
 
     /// Put the guest to sleep with its memory both powered and saved on
@@ -408,11 +359,9 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestSuspendHybrid,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("guest-suspend-hybrid"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("guest-suspend-hybrid"))
     }
 
     /// List the guest's network interfaces with their addresses.
@@ -422,12 +371,12 @@ pub trait QgaCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GuestNetworkGetInterfaces,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::GuestNetworkInterface>,
+    ) -> Result<
+        Vec<super::super::types::GuestNetworkInterface>,
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
+        Result::Err(
             ::qmp_runtime::QmpError::command_not_found("guest-network-get-interfaces"),
         )
     }

@@ -3,10 +3,9 @@
 /// A command of the agent.
 ///
 /// **Since:** 1.1.0
-#[derive(Clone)]
 pub struct GuestAgentCommandInfo {
     /// what to put into "execute"
-    pub name: ::std::string::String,
+    pub name: String,
     /// false if the guest's administrator has barred it
     pub enabled: bool,
     /// false if it replies only when it fails (since
@@ -16,11 +15,7 @@ pub struct GuestAgentCommandInfo {
 
 impl GuestAgentCommandInfo {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        name: impl ::std::convert::Into<::std::string::String>,
-        enabled: bool,
-        success_response: bool,
-    ) -> Self {
+    pub fn new(name: impl Into<String>, enabled: bool, success_response: bool) -> Self {
         Self {
             name: name.into(),
             enabled,
@@ -37,19 +32,18 @@ impl GuestAgentCommandInfo {
 /// Version and abilities of the agent.
 ///
 /// **Since:** 0.15.0
-#[derive(Clone)]
 pub struct GuestAgentInfo {
     /// its version, as text
-    pub version: ::std::string::String,
+    pub version: String,
     /// all of its commands, the barred ones included
-    pub supported_commands: ::std::vec::Vec<super::GuestAgentCommandInfo>,
+    pub supported_commands: Vec<super::GuestAgentCommandInfo>,
 }
 
 impl GuestAgentInfo {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        version: impl ::std::convert::Into<::std::string::String>,
-        supported_commands: ::std::vec::Vec<super::GuestAgentCommandInfo>,
+        version: impl Into<String>,
+        supported_commands: Vec<super::GuestAgentCommandInfo>,
     ) -> Self {
         Self {
             version: version.into(),
@@ -65,23 +59,18 @@ impl GuestAgentInfo {
 /// A piece of a file.
 ///
 /// **Since:** 0.15.0
-#[derive(Clone)]
 pub struct GuestFileRead {
     /// its length in bytes, that of the bare data
     pub count: i64,
     /// the data in base64
-    pub buf_b64: ::std::string::String,
+    pub buf_b64: String,
     /// whether the file ended within it
     pub eof: bool,
 }
 
 impl GuestFileRead {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        count: i64,
-        buf_b64: impl ::std::convert::Into<::std::string::String>,
-        eof: bool,
-    ) -> Self {
+    pub fn new(count: i64, buf_b64: impl Into<String>, eof: bool) -> Self {
         Self {
             count,
             buf_b64: buf_b64.into(),
@@ -97,7 +86,6 @@ impl GuestFileRead {
 /// What became of a write.
 ///
 /// **Since:** 0.15.0
-#[derive(Clone)]
 pub struct GuestFileWrite {
     /// how many bytes of the bare data were written
     pub count: i64,
@@ -117,7 +105,6 @@ impl GuestFileWrite {
 /// Where a file stands.
 ///
 /// **Since:** 0.15.0
-#[derive(Clone)]
 pub struct GuestFileSeek {
     /// distance from its start in bytes
     pub position: i64,
@@ -137,7 +124,7 @@ impl GuestFileSeek {
 /// The points that an offset can be counted from.
 ///
 /// **Since:** 2.6
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum QgaSeek {
     /// the start of the file, number 0
@@ -178,7 +165,7 @@ pub enum GuestFileWhence {
 /// **Since:** 0.15.0
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum GuestFsfreezeStatus {
     /// they do
@@ -198,26 +185,25 @@ pub enum GuestFsfreezeStatus {
 /// **Since:** 2.4
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
-#[derive(Clone)]
 pub struct GuestFilesystemTrimResult {
     /// where it is mounted
-    pub path: ::std::string::String,
+    pub path: String,
     /// bytes given back to the host
-    pub trimmed: ::std::option::Option<i64>,
+    pub trimmed: Option<i64>,
     /// smallest free range considered, in bytes
-    pub minimum: ::std::option::Option<i64>,
+    pub minimum: Option<i64>,
     /// why it failed, if it did
-    pub error: ::std::option::Option<::std::string::String>,
+    pub error: Option<String>,
 }
 
 impl GuestFilesystemTrimResult {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(path: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            trimmed: ::std::option::Option::None,
-            minimum: ::std::option::Option::None,
-            error: ::std::option::Option::None,
+            trimmed: Option::None,
+            minimum: Option::None,
+            error: Option::None,
         }
     }
 }
@@ -232,15 +218,14 @@ impl GuestFilesystemTrimResult {
 /// **Since:** 2.4
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
-#[derive(Clone)]
 pub struct GuestFilesystemTrimResponse {
     /// one entry for each of them
-    pub paths: ::std::vec::Vec<super::GuestFilesystemTrimResult>,
+    pub paths: Vec<super::GuestFilesystemTrimResult>,
 }
 
 impl GuestFilesystemTrimResponse {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(paths: ::std::vec::Vec<super::GuestFilesystemTrimResult>) -> Self {
+    pub fn new(paths: Vec<super::GuestFilesystemTrimResult>) -> Self {
         Self { paths }
     }
 }
@@ -252,7 +237,7 @@ impl GuestFilesystemTrimResponse {
 /// **Since:** 1.1
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum GuestIpAddressType {
     /// version 4
@@ -272,10 +257,9 @@ pub enum GuestIpAddressType {
 /// **Since:** 1.1
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
-#[derive(Clone)]
 pub struct GuestIpAddress {
     /// its usual text form
-    pub ip_address: ::std::string::String,
+    pub ip_address: String,
     /// which version it belongs to
     pub ip_address_type: super::GuestIpAddressType,
     /// how many leading bits name the network
@@ -285,7 +269,7 @@ pub struct GuestIpAddress {
 impl GuestIpAddress {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        ip_address: impl ::std::convert::Into<::std::string::String>,
+        ip_address: impl Into<String>,
         ip_address_type: super::GuestIpAddressType,
         prefix: i64,
     ) -> Self {
@@ -307,7 +291,6 @@ impl GuestIpAddress {
 /// **Since:** 2.11
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
-#[derive(Clone)]
 pub struct GuestNetworkInterfaceStat {
     /// bytes in
     pub rx_bytes: u64,
@@ -364,26 +347,25 @@ impl GuestNetworkInterfaceStat {
 /// **Since:** 1.1
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
-#[derive(Clone)]
 pub struct GuestNetworkInterface {
     /// what the guest calls it
-    pub name: ::std::string::String,
+    pub name: String,
     /// its MAC address, if it has one
-    pub hardware_address: ::std::option::Option<::std::string::String>,
+    pub hardware_address: Option<String>,
     /// its addresses, if it has any
-    pub ip_addresses: ::std::option::Option<::std::vec::Vec<super::GuestIpAddress>>,
+    pub ip_addresses: Option<Vec<super::GuestIpAddress>>,
     /// its counters, where the guest has them (since 2.11)
-    pub statistics: ::std::option::Option<super::GuestNetworkInterfaceStat>,
+    pub statistics: Option<super::GuestNetworkInterfaceStat>,
 }
 
 impl GuestNetworkInterface {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(name: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            hardware_address: ::std::option::Option::None,
-            ip_addresses: ::std::option::Option::None,
-            statistics: ::std::option::Option::None,
+            hardware_address: Option::None,
+            ip_addresses: Option::None,
+            statistics: Option::None,
         }
     }
 }

@@ -16,13 +16,13 @@
 ///
 /// **Note:** Types that serve the emulator internally and never appear
 /// on the wire are left out.
-#[derive(Clone, Default)]
 pub struct QueryQmpSchema {}
 
 ::qmp_runtime::record!(QueryQmpSchema, []);
+::qmp_runtime::absent!(QueryQmpSchema);
 
 impl ::qmp_runtime::Command for QueryQmpSchema {
-    type Return = ::std::vec::Vec<super::super::types::SchemaInfo>;
+    type Return = Vec<super::super::types::SchemaInfo>;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
             "query-qmp-schema",
         )

@@ -6,15 +6,14 @@
 /// pause.
 ///
 /// **Since:** 3.0
-#[derive(Clone)]
 pub struct JobPause {
     /// which job
-    pub id: ::std::string::String,
+    pub id: String,
 }
 
 impl JobPause {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(id: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
     }
 }
@@ -32,15 +31,14 @@ impl ::qmp_runtime::Command for JobPause {
 /// it.
 ///
 /// **Since:** 3.0
-#[derive(Clone)]
 pub struct JobResume {
     /// which job
-    pub id: ::std::string::String,
+    pub id: String,
 }
 
 impl JobResume {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(id: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
     }
 }
@@ -66,15 +64,14 @@ impl ::qmp_runtime::Command for JobResume {
 /// -> { "execute": "job-cancel", "arguments": { "id": "copy1" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Clone)]
 pub struct JobCancel {
     /// which job
-    pub id: ::std::string::String,
+    pub id: String,
 }
 
 impl JobCancel {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(id: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
     }
 }
@@ -91,15 +88,14 @@ impl ::qmp_runtime::Command for JobCancel {
 /// Tell a job in stage "ready" to end successfully.
 ///
 /// **Since:** 3.0
-#[derive(Clone)]
 pub struct JobComplete {
     /// which job
-    pub id: ::std::string::String,
+    pub id: String,
 }
 
 impl JobComplete {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(id: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
     }
 }
@@ -118,15 +114,14 @@ impl ::qmp_runtime::Command for JobComplete {
 /// refused.
 ///
 /// **Since:** 3.0
-#[derive(Clone)]
 pub struct JobDismiss {
     /// which job, in stage "concluded"
-    pub id: ::std::string::String,
+    pub id: String,
 }
 
 impl JobDismiss {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(id: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
     }
 }
@@ -145,15 +140,14 @@ impl ::qmp_runtime::Command for JobDismiss {
 /// that telling one of them is enough.
 ///
 /// **Since:** 3.0
-#[derive(Clone)]
 pub struct JobFinalize {
     /// the job, or any job of the transaction
-    pub id: ::std::string::String,
+    pub id: String,
 }
 
 impl JobFinalize {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(id: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into() }
     }
 }
@@ -182,13 +176,13 @@ impl ::qmp_runtime::Command for JobFinalize {
 ///                    "current-progress": 1048576,
 ///                    "total-progress": 1048576 } ] }
 /// ```
-#[derive(Clone, Default)]
 pub struct QueryJobs {}
 
 ::qmp_runtime::record!(QueryJobs, []);
+::qmp_runtime::absent!(QueryJobs);
 
 impl ::qmp_runtime::Command for QueryJobs {
-    type Return = ::std::vec::Vec<super::super::types::JobInfo>;
+    type Return = Vec<super::super::types::JobInfo>;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
         "query-jobs",
     );

@@ -14,31 +14,27 @@
 ///      "arguments": { "protocol": "vnc", "fdname": "viewer" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Clone)]
 pub struct AddClient {
     /// the receiver: "vnc", "spice", "`dbus-display`", or the
     /// identifier of a character device
-    pub protocol: ::std::string::String,
+    pub protocol: String,
     /// the name that the descriptor got from `getfd`
-    pub fdname: ::std::string::String,
+    pub fdname: String,
     /// let the client in without authentication; for VNC and
     /// SPICE
-    pub skipauth: ::std::option::Option<bool>,
+    pub skipauth: Option<bool>,
     /// speak TLS on the connection; for SPICE
-    pub tls: ::std::option::Option<bool>,
+    pub tls: Option<bool>,
 }
 
 impl AddClient {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        protocol: impl ::std::convert::Into<::std::string::String>,
-        fdname: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(protocol: impl Into<String>, fdname: impl Into<String>) -> Self {
         Self {
             protocol: protocol.into(),
             fdname: fdname.into(),
-            skipauth: ::std::option::Option::None,
-            tls: ::std::option::Option::None,
+            skipauth: Option::None,
+            tls: Option::None,
         }
     }
 }
@@ -67,10 +63,10 @@ impl ::qmp_runtime::Command for AddClient {
 /// -> { "execute": "query-name" }
 /// <- { "return": { "name": "build-host" } }
 /// ```
-#[derive(Clone, Default)]
 pub struct QueryName {}
 
 ::qmp_runtime::record!(QueryName, []);
+::qmp_runtime::absent!(QueryName);
 
 impl ::qmp_runtime::Command for QueryName {
     type Return = super::super::types::NameInfo;
@@ -95,13 +91,13 @@ impl ::qmp_runtime::Command for QueryName {
 ///                    "poll-max-ns": 32768, "poll-grow": 0,
 ///                    "poll-shrink": 0, "aio-max-batch": 0 } ] }
 /// ```
-#[derive(Clone, Default)]
 pub struct QueryIothreads {}
 
 ::qmp_runtime::record!(QueryIothreads, []);
+::qmp_runtime::absent!(QueryIothreads);
 
 impl ::qmp_runtime::Command for QueryIothreads {
-    type Return = ::std::vec::Vec<super::super::types::IoThreadInfo>;
+    type Return = Vec<super::super::types::IoThreadInfo>;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
             "query-iothreads",
         )
@@ -123,10 +119,10 @@ impl ::qmp_runtime::Command for QueryIothreads {
 /// -> { "execute": "stop" }
 /// <- { "return": {} }
 /// ```
-#[derive(Clone, Default)]
 pub struct Stop {}
 
 ::qmp_runtime::record!(Stop, []);
+::qmp_runtime::absent!(Stop);
 
 impl ::qmp_runtime::Command for Stop {
     type Return = ();
@@ -148,10 +144,10 @@ impl ::qmp_runtime::Command for Stop {
 /// -> { "execute": "cont" }
 /// <- { "return": {} }
 /// ```
-#[derive(Clone, Default)]
 pub struct Cont {}
 
 ::qmp_runtime::record!(Cont, []);
+::qmp_runtime::absent!(Cont);
 
 impl ::qmp_runtime::Command for Cont {
     type Return = ();
@@ -174,10 +170,10 @@ impl ::qmp_runtime::Command for Cont {
 /// **Features:**
 ///
 /// - `unstable`: May change or go away.
-#[derive(Clone, Default)]
 pub struct XExitPreconfig {}
 
 ::qmp_runtime::record!(XExitPreconfig, []);
+::qmp_runtime::absent!(XExitPreconfig);
 
 impl ::qmp_runtime::Command for XExitPreconfig {
     type Return = ();
@@ -212,20 +208,19 @@ impl ::qmp_runtime::Command for XExitPreconfig {
 /// - `savevm-monitor-nodes`: Of the nodes that the monitor owns, savevm
 ///   includes only those without a parent, which makes it usable for
 ///   disks that `-blockdev` made (since 4.2).
-#[derive(Clone)]
 pub struct HumanMonitorCommand {
     /// the line, without line end
-    pub command_line: ::std::string::String,
+    pub command_line: String,
     /// the CPU that commands about a single CPU refer to
-    pub cpu_index: ::std::option::Option<i64>,
+    pub cpu_index: Option<i64>,
 }
 
 impl HumanMonitorCommand {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(command_line: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(command_line: impl Into<String>) -> Self {
         Self {
             command_line: command_line.into(),
-            cpu_index: ::std::option::Option::None,
+            cpu_index: Option::None,
         }
     }
 }
@@ -235,7 +230,7 @@ impl HumanMonitorCommand {
 );
 
 impl ::qmp_runtime::Command for HumanMonitorCommand {
-    type Return = ::std::string::String;
+    type Return = String;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
             "human-monitor-command",
         )
@@ -258,16 +253,15 @@ impl ::qmp_runtime::Command for HumanMonitorCommand {
 /// ```
 ///
 /// **If:** `CONFIG_POSIX`
-#[derive(Clone)]
 pub struct Getfd {
     /// the name; one in use is overwritten, and its old descriptor
     /// closed
-    pub fdname: ::std::string::String,
+    pub fdname: String,
 }
 
 impl Getfd {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(fdname: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(fdname: impl Into<String>) -> Self {
         Self { fdname: fdname.into() }
     }
 }
@@ -296,21 +290,17 @@ impl ::qmp_runtime::Command for Getfd {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32`
-#[derive(Clone)]
 pub struct GetWin32Socket {
     /// the WSAPROTOCOL_INFOW record in base64
-    pub info: ::std::string::String,
+    pub info: String,
     /// the name; one in use is overwritten, and its old descriptor
     /// closed
-    pub fdname: ::std::string::String,
+    pub fdname: String,
 }
 
 impl GetWin32Socket {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        info: impl ::std::convert::Into<::std::string::String>,
-        fdname: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(info: impl Into<String>, fdname: impl Into<String>) -> Self {
         Self {
             info: info.into(),
             fdname: fdname.into(),
@@ -341,15 +331,14 @@ impl ::qmp_runtime::Command for GetWin32Socket {
 /// -> { "execute": "closefd", "arguments": { "fdname": "viewer" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Clone)]
 pub struct Closefd {
     /// its name
-    pub fdname: ::std::string::String,
+    pub fdname: String,
 }
 
 impl Closefd {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(fdname: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(fdname: impl Into<String>) -> Self {
         Self { fdname: fdname.into() }
     }
 }
@@ -384,16 +373,16 @@ impl ::qmp_runtime::Command for Closefd {
 ///      "arguments": { "fdset-id": 4, "opaque": "rdwr:disk" } }
 /// <- { "return": { "fdset-id": 4, "fd": 17 } }
 /// ```
-#[derive(Clone, Default)]
 pub struct AddFd {
     /// number of the set, made if need be; when absent, a new
     /// set with a free number
-    pub fdset_id: ::std::option::Option<i64>,
+    pub fdset_id: Option<i64>,
     /// any text, kept with the descriptor
-    pub opaque: ::std::option::Option<::std::string::String>,
+    pub opaque: Option<String>,
 }
 
 ::qmp_runtime::record!(AddFd, [("fdset-id", fdset_id), ("opaque", opaque)]);
+::qmp_runtime::absent!(AddFd);
 
 impl ::qmp_runtime::Command for AddFd {
     type Return = super::super::types::AddfdInfo;
@@ -420,21 +409,17 @@ impl ::qmp_runtime::Command for AddFd {
 ///      "arguments": { "fdset-id": 4, "fd": 17 } }
 /// <- { "return": {} }
 /// ```
-#[derive(Clone)]
 pub struct RemoveFd {
     /// number of the set
     pub fdset_id: i64,
     /// the descriptor's number; when absent, the whole set is emptied
-    pub fd: ::std::option::Option<i64>,
+    pub fd: Option<i64>,
 }
 
 impl RemoveFd {
     /// A value with the required members; the optional ones are absent.
     pub fn new(fdset_id: i64) -> Self {
-        Self {
-            fdset_id,
-            fd: ::std::option::Option::None,
-        }
+        Self { fdset_id, fd: Option::None }
     }
 }
 
@@ -464,13 +449,13 @@ impl ::qmp_runtime::Command for RemoveFd {
 ///                    "fds": [ { "fd": 17, "opaque": "rdwr:disk" },
 ///                             { "fd": 18 } ] } ] }
 /// ```
-#[derive(Clone, Default)]
 pub struct QueryFdsets {}
 
 ::qmp_runtime::record!(QueryFdsets, []);
+::qmp_runtime::absent!(QueryFdsets);
 
 impl ::qmp_runtime::Command for QueryFdsets {
-    type Return = ::std::vec::Vec<super::super::types::FdsetInfo>;
+    type Return = Vec<super::super::types::FdsetInfo>;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
         "query-fdsets",
     );
@@ -495,16 +480,16 @@ impl ::qmp_runtime::Command for QueryFdsets {
 ///                    "parameters": [ { "name": "guest",
 ///                                      "type": "string" } ] } ] }
 /// ```
-#[derive(Clone, Default)]
 pub struct QueryCommandLineOptions {
     /// look at this option only
-    pub option: ::std::option::Option<::std::string::String>,
+    pub option: Option<String>,
 }
 
 ::qmp_runtime::record!(QueryCommandLineOptions, [("option", option)]);
+::qmp_runtime::absent!(QueryCommandLineOptions);
 
 impl ::qmp_runtime::Command for QueryCommandLineOptions {
-    type Return = ::std::vec::Vec<super::super::types::CommandLineOptionInfo>;
+    type Return = Vec<super::super::types::CommandLineOptionInfo>;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
             "query-command-line-options",
         )

@@ -12,10 +12,10 @@
 /// -> { "execute": "query-status" }
 /// <- { "return": { "running": false, "status": "prelaunch" } }
 /// ```
-#[derive(Clone, Default)]
 pub struct QueryStatus {}
 
 ::qmp_runtime::record!(QueryStatus, []);
+::qmp_runtime::absent!(QueryStatus);
 
 impl ::qmp_runtime::Command for QueryStatus {
     type Return = super::super::types::StatusInfo;
@@ -36,7 +36,6 @@ impl ::qmp_runtime::Command for QueryStatus {
 ///      "arguments": { "action": "pause" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Clone)]
 pub struct WatchdogSetAction {
     /// the new action
     pub action: super::super::types::WatchdogAction,
@@ -70,22 +69,23 @@ impl ::qmp_runtime::Command for WatchdogSetAction {
 ///      "arguments": { "reboot": "shutdown", "panic": "pause" } }
 /// <- { "return": {} }
 /// ```
-#[derive(Clone, Default)]
 pub struct SetAction {
     /// for a reboot
-    pub reboot: ::std::option::Option<super::super::types::RebootAction>,
+    pub reboot: Option<super::super::types::RebootAction>,
     /// for a shutdown
-    pub shutdown: ::std::option::Option<super::super::types::ShutdownAction>,
+    pub shutdown: Option<super::super::types::ShutdownAction>,
     /// for a crash
-    pub panic: ::std::option::Option<super::super::types::PanicAction>,
+    pub panic: Option<super::super::types::PanicAction>,
     /// for an expired watchdog timer
-    pub watchdog: ::std::option::Option<super::super::types::WatchdogAction>,
+    pub watchdog: Option<super::super::types::WatchdogAction>,
 }
 
 ::qmp_runtime::record!(
     SetAction, [("reboot", reboot), ("shutdown", shutdown), ("panic", panic),
     ("watchdog", watchdog)]
 );
+
+::qmp_runtime::absent!(SetAction);
 
 impl ::qmp_runtime::Command for SetAction {
     type Return = ();

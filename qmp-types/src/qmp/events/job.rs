@@ -12,20 +12,16 @@
 ///      "timestamp": { "seconds": 1735689607,
 ///                     "microseconds": 901 } }
 /// ```
-#[derive(Clone)]
 pub struct JobStatusChange {
     /// which job
-    pub id: ::std::string::String,
+    pub id: String,
     /// the stage entered
     pub status: super::super::types::JobStatus,
 }
 
 impl JobStatusChange {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        id: impl ::std::convert::Into<::std::string::String>,
-        status: super::super::types::JobStatus,
-    ) -> Self {
+    pub fn new(id: impl Into<String>, status: super::super::types::JobStatus) -> Self {
         Self { id: id.into(), status }
     }
 }

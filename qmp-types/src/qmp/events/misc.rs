@@ -16,21 +16,17 @@
 ///      "timestamp": { "seconds": 1735689600,
 ///                     "microseconds": 250000 } }
 /// ```
-#[derive(Clone)]
 pub struct RtcChange {
     /// distance in seconds between the time now set and the time
     /// of the clock that `-rtc base` asked for
     pub offset: i64,
     /// the clock's place in the object tree
-    pub qom_path: ::std::string::String,
+    pub qom_path: String,
 }
 
 impl RtcChange {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        offset: i64,
-        qom_path: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(offset: i64, qom_path: impl Into<String>) -> Self {
         Self {
             offset,
             qom_path: qom_path.into(),
@@ -60,25 +56,24 @@ impl ::qmp_runtime::Event for RtcChange {
 ///      "timestamp": { "seconds": 1735689601,
 ///                     "microseconds": 4000 } }
 /// ```
-#[derive(Clone)]
 pub struct VfuClientHangup {
     /// the server object's identifier
-    pub vfu_id: ::std::string::String,
+    pub vfu_id: String,
     /// its place in the object tree, which ends in `vfu-id`
-    pub vfu_qom_path: ::std::string::String,
+    pub vfu_qom_path: String,
     /// identifier of the PCI device being served
-    pub dev_id: ::std::string::String,
+    pub dev_id: String,
     /// the device's place in the object tree
-    pub dev_qom_path: ::std::string::String,
+    pub dev_qom_path: String,
 }
 
 impl VfuClientHangup {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        vfu_id: impl ::std::convert::Into<::std::string::String>,
-        vfu_qom_path: impl ::std::convert::Into<::std::string::String>,
-        dev_id: impl ::std::convert::Into<::std::string::String>,
-        dev_qom_path: impl ::std::convert::Into<::std::string::String>,
+        vfu_id: impl Into<String>,
+        vfu_qom_path: impl Into<String>,
+        dev_id: impl Into<String>,
+        dev_qom_path: impl Into<String>,
     ) -> Self {
         Self {
             vfu_id: vfu_id.into(),

@@ -36,11 +36,9 @@ pub trait ControlCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QmpCapabilities,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("qmp_capabilities"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("qmp_capabilities"))
     }
 
     /// Ask for the version of the running program.
@@ -50,14 +48,9 @@ pub trait ControlCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryVersion,
-    ) -> ::std::result::Result<
-        super::super::types::VersionInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::VersionInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-version"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-version"))
     }
 
     /// List the commands that this server accepts.
@@ -67,14 +60,9 @@ pub trait ControlCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryCommands,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::CommandInfo>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<Vec<super::super::types::CommandInfo>, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-commands"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-commands"))
     }
 
     /// End the process in an orderly way.  The connection may close before
@@ -85,8 +73,8 @@ pub trait ControlCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::Quit,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("quit"))
+        Result::Err(::qmp_runtime::QmpError::command_not_found("quit"))
     }
 }

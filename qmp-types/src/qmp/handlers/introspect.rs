@@ -20,13 +20,8 @@ pub trait IntrospectCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryQmpSchema,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::SchemaInfo>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<Vec<super::super::types::SchemaInfo>, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-qmp-schema"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-qmp-schema"))
     }
 }

@@ -50,11 +50,9 @@ pub trait JobCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::JobPause,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-pause"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("job-pause"))
     }
 
     /// Let a paused job continue.  It is an error if no client has paused
@@ -65,11 +63,9 @@ pub trait JobCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::JobResume,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-resume"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("job-resume"))
     }
 
     /// Ask a job to give up.  The reply does not wait for it; event
@@ -81,11 +77,9 @@ pub trait JobCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::JobCancel,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-cancel"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("job-cancel"))
     }
 
     /// Tell a job in stage "ready" to end successfully.
@@ -95,11 +89,9 @@ pub trait JobCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::JobComplete,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-complete"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("job-complete"))
     }
 
     /// Remove a job at the end of its life from the list.  Needed only
@@ -111,11 +103,9 @@ pub trait JobCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::JobDismiss,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-dismiss"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("job-dismiss"))
     }
 
     /// Let jobs in stage "pending" take their final step: change the block
@@ -127,11 +117,9 @@ pub trait JobCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::JobFinalize,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("job-finalize"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("job-finalize"))
     }
 
     /// List the jobs that exist.
@@ -141,13 +129,8 @@ pub trait JobCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryJobs,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::JobInfo>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<Vec<super::super::types::JobInfo>, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-jobs"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-jobs"))
     }
 }

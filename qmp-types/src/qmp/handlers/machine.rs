@@ -105,14 +105,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryCpusFast,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::CpuInfoFast>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<Vec<super::super::types::CpuInfoFast>, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-cpus-fast"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-cpus-fast"))
     }
 
     /// List the machine types.
@@ -122,14 +117,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryMachines,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::MachineInfo>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<Vec<super::super::types::MachineInfo>, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-machines"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-machines"))
     }
 
     /// Ask what the machine at hand can do.
@@ -139,14 +129,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryCurrentMachine,
-    ) -> ::std::result::Result<
-        super::super::types::CurrentMachineParams,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::CurrentMachineParams, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-current-machine"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-current-machine"))
     }
 
     /// Ask which architecture this program emulates.
@@ -156,14 +141,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryTarget,
-    ) -> ::std::result::Result<
-        super::super::types::TargetInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::TargetInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-target"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-target"))
     }
 
     /// Ask for the UUID of the machine.
@@ -173,11 +153,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryUuid,
-    ) -> ::std::result::Result<super::super::types::UuidInfo, ::qmp_runtime::QmpError> {
+    ) -> Result<super::super::types::UuidInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-uuid"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-uuid"))
     }
 
     /// Press the reset button.  The guest gets no warning.
@@ -187,11 +165,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::SystemReset,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("system_reset"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("system_reset"))
     }
 
     /// Press the power button.  What comes of it is up to the guest: it may
@@ -203,11 +179,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::SystemPowerdown,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("system_powerdown"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("system_powerdown"))
     }
 
     /// Wake a suspended guest.
@@ -217,11 +191,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::SystemWakeup,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("system_wakeup"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("system_wakeup"))
     }
 
     /// Raise a non-maskable interrupt, which guests commonly take as an
@@ -233,11 +205,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::InjectNmi,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("inject-nmi"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("inject-nmi"))
     }
 
     /// Ask whether KVM is at work.
@@ -247,11 +217,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryKvm,
-    ) -> ::std::result::Result<super::super::types::KvmInfo, ::qmp_runtime::QmpError> {
+    ) -> Result<super::super::types::KvmInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-kvm"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-kvm"))
     }
 
     /// Write memory to a file, as a CPU sees it.
@@ -261,9 +229,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::Memsave,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("memsave"))
+        Result::Err(::qmp_runtime::QmpError::command_not_found("memsave"))
     }
 
     /// Write physical memory of the guest to a file.
@@ -273,11 +241,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::Pmemsave,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("pmemsave"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("pmemsave"))
     }
 
     /// List the memory back ends.
@@ -287,14 +253,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryMemdev,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::Memdev>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<Vec<super::super::types::Memdev>, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-memdev"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-memdev"))
     }
 
     /// List the places for CPUs, free and taken.
@@ -304,12 +265,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryHotpluggableCpus,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::HotpluggableCpu>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<Vec<super::super::types::HotpluggableCpu>, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
+        Result::Err(
             ::qmp_runtime::QmpError::command_not_found("query-hotpluggable-cpus"),
         )
     }
@@ -323,9 +281,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::Balloon,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("balloon"))
+        Result::Err(::qmp_runtime::QmpError::command_not_found("balloon"))
     }
 
     /// Ask how far the balloon is filled.
@@ -335,14 +293,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryBalloon,
-    ) -> ::std::result::Result<
-        super::super::types::BalloonInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::BalloonInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-balloon"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-balloon"))
     }
 
     /// Ask how much memory the machine has.
@@ -352,12 +305,9 @@ pub trait MachineCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryMemorySizeSummary,
-    ) -> ::std::result::Result<
-        super::super::types::MemoryInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::MemoryInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
+        Result::Err(
             ::qmp_runtime::QmpError::command_not_found("query-memory-size-summary"),
         )
     }

@@ -93,11 +93,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::AddClient,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("add_client"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("add_client"))
     }
 
     /// Ask for the name that the machine was given at start.
@@ -107,11 +105,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryName,
-    ) -> ::std::result::Result<super::super::types::NameInfo, ::qmp_runtime::QmpError> {
+    ) -> Result<super::super::types::NameInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-name"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-name"))
     }
 
     /// List the I/O threads that were made as objects.  The main loop is
@@ -122,14 +118,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryIothreads,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::IoThreadInfo>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<Vec<super::super::types::IoThreadInfo>, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-iothreads"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-iothreads"))
     }
 
     /// Halt all virtual CPUs.  A machine that is halted already stays so,
@@ -140,9 +131,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::Stop,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("stop"))
+        Result::Err(::qmp_runtime::QmpError::command_not_found("stop"))
     }
 
     /// Let the virtual CPUs run.  Nothing happens if they do already.
@@ -152,9 +143,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::Cont,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("cont"))
+        Result::Err(::qmp_runtime::QmpError::command_not_found("cont"))
     }
 
     /// Leave the early phase that `--preconfig` starts in, and build the
@@ -166,11 +157,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::XExitPreconfig,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("x-exit-preconfig"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("x-exit-preconfig"))
     }
 
     /// Run one line of the human monitor and hand back what it prints.
@@ -180,11 +169,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::HumanMonitorCommand,
-    ) -> ::std::result::Result<::std::string::String, ::qmp_runtime::QmpError> {
+    ) -> Result<String, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("human-monitor-command"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("human-monitor-command"))
     }
 
     /// Keep the file descriptor that came with this command, as ancillary
@@ -195,9 +182,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::Getfd,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("getfd"))
+        Result::Err(::qmp_runtime::QmpError::command_not_found("getfd"))
     }
 
     /// Take over a Windows socket that the client duplicated for this
@@ -209,11 +196,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::GetWin32Socket,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("get-win32-socket"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("get-win32-socket"))
     }
 
     /// Forget a descriptor kept under a name, and close it.
@@ -223,9 +208,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::Closefd,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("closefd"))
+        Result::Err(::qmp_runtime::QmpError::command_not_found("closefd"))
     }
 
     /// Put the file descriptor that came with this command into a set.
@@ -237,9 +222,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::AddFd,
-    ) -> ::std::result::Result<super::super::types::AddfdInfo, ::qmp_runtime::QmpError> {
+    ) -> Result<super::super::types::AddfdInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(::qmp_runtime::QmpError::command_not_found("add-fd"))
+        Result::Err(::qmp_runtime::QmpError::command_not_found("add-fd"))
     }
 
     /// Take a descriptor, or all of them, out of a set.
@@ -249,11 +234,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::RemoveFd,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("remove-fd"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("remove-fd"))
     }
 
     /// List all sets of descriptors.
@@ -263,14 +246,9 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryFdsets,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::FdsetInfo>,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<Vec<super::super::types::FdsetInfo>, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-fdsets"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-fdsets"))
     }
 
     /// Ask which options and parameters the command line takes.
@@ -280,12 +258,12 @@ pub trait MiscCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryCommandLineOptions,
-    ) -> ::std::result::Result<
-        ::std::vec::Vec<super::super::types::CommandLineOptionInfo>,
+    ) -> Result<
+        Vec<super::super::types::CommandLineOptionInfo>,
         ::qmp_runtime::QmpError,
     > {
         let _ = (cx, args);
-        ::std::result::Result::Err(
+        Result::Err(
             ::qmp_runtime::QmpError::command_not_found("query-command-line-options"),
         )
     }

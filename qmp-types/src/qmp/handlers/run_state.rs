@@ -29,14 +29,9 @@ pub trait RunStateCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryStatus,
-    ) -> ::std::result::Result<
-        super::super::types::StatusInfo,
-        ::qmp_runtime::QmpError,
-    > {
+    ) -> Result<super::super::types::StatusInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("query-status"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-status"))
     }
 
     /// Choose the action for watchdog timers.
@@ -46,11 +41,9 @@ pub trait RunStateCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::WatchdogSetAction,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("watchdog-set-action"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("watchdog-set-action"))
     }
 
     /// Choose actions for what the guest may do.  Those not named stay as
@@ -61,10 +54,8 @@ pub trait RunStateCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::SetAction,
-    ) -> ::std::result::Result<(), ::qmp_runtime::QmpError> {
+    ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
-        ::std::result::Result::Err(
-            ::qmp_runtime::QmpError::command_not_found("set-action"),
-        )
+        Result::Err(::qmp_runtime::QmpError::command_not_found("set-action"))
     }
 }

@@ -3,7 +3,7 @@
 /// Direction of a disk transfer.
 ///
 /// **Since:** 2.1
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum IoOperationType {
     /// from the device into memory
@@ -21,7 +21,7 @@ pub enum IoOperationType {
 /// A switch that may be left to the emulator.
 ///
 /// **Since:** 2.2
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum OnOffAuto {
     /// the emulator decides
@@ -41,7 +41,7 @@ pub enum OnOffAuto {
 /// A switch with a third position for features that can be divided.
 ///
 /// **Since:** 2.6
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum OnOffSplit {
     /// wholly on
@@ -66,7 +66,7 @@ pub enum OnOffSplit {
 #[non_exhaustive]
 pub enum StrOrNull {
     /// a string
-    S(::std::string::String),
+    S(String),
     /// JSON null
     N(::qmp_runtime::codec::Null),
     /// A value of a type that these bindings do not know.
@@ -81,7 +81,7 @@ pub enum StrOrNull {
 /// of a device.
 ///
 /// **Since:** 2.12
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum OffAutoPcibar {
     /// no BAR, which turns the resource off
@@ -112,7 +112,7 @@ pub enum OffAutoPcibar {
 /// Transfer rate of a PCI Express lane, in gigatransfers per second.
 ///
 /// **Since:** 4.0
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum PcieLinkSpeed {
     /// 2.5 GT/s, generation 1
@@ -139,7 +139,7 @@ pub enum PcieLinkSpeed {
 /// Number of lanes of a PCI Express link.
 ///
 /// **Since:** 4.0
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum PcieLinkWidth {
     /// one lane
@@ -168,7 +168,7 @@ pub enum PcieLinkWidth {
 /// How the host spreads guest memory over its NUMA nodes.
 ///
 /// **Since:** 2.1
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum HostMemPolicy {
     /// no special policy; the host's own rule applies
@@ -192,7 +192,7 @@ pub enum HostMemPolicy {
 /// The side of a network back end where a filter sits.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum NetFilterDirection {
     /// both sides, which is the default
@@ -213,7 +213,7 @@ pub enum NetFilterDirection {
 /// host to the guest and back.
 ///
 /// **Since:** 4.0
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum GrabToggleKeys {
     /// both Control keys
@@ -241,18 +241,15 @@ pub enum GrabToggleKeys {
 /// Reply of a command that gives prose rather than data.
 ///
 /// **Since:** 6.2
-#[derive(Clone)]
 pub struct HumanReadableText {
     /// the text, laid out for a reader; programs
     /// should not parse it
-    pub human_readable_text: ::std::string::String,
+    pub human_readable_text: String,
 }
 
 impl HumanReadableText {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        human_readable_text: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(human_readable_text: impl Into<String>) -> Self {
         Self {
             human_readable_text: human_readable_text.into(),
         }
@@ -266,7 +263,7 @@ impl HumanReadableText {
 /// Byte order of a device's registers or data.
 ///
 /// **Since:** 10.0
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum EndianMode {
     /// not chosen; the user of the type picks one

@@ -3,7 +3,7 @@
 /// Protocol extensions that a server may offer in its greeting.
 ///
 /// **Since:** 2.12
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum QmpCapability {
     /// commands marked for it may be sent with "exec-oob" and then
@@ -18,7 +18,6 @@ pub enum QmpCapability {
 /// A version in three numbers.
 ///
 /// **Since:** 2.4
-#[derive(Clone)]
 pub struct VersionTriple {
     /// grows with big changes
     pub major: i64,
@@ -42,7 +41,6 @@ impl VersionTriple {
 /// Version of the running program.
 ///
 /// **Since:** 0.14
-#[derive(Clone)]
 pub struct VersionInfo {
     /// the three numbers.  The micro number 50 stands for a
     /// development tree, and 90 and above count the release candidates
@@ -50,15 +48,12 @@ pub struct VersionInfo {
     pub qemu: super::VersionTriple,
     /// label of the distributor's build, empty for a build from
     /// plain sources
-    pub package: ::std::string::String,
+    pub package: String,
 }
 
 impl VersionInfo {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        qemu: super::VersionTriple,
-        package: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(qemu: super::VersionTriple, package: impl Into<String>) -> Self {
         Self {
             qemu,
             package: package.into(),
@@ -71,15 +66,14 @@ impl VersionInfo {
 /// An entry of the command list.
 ///
 /// **Since:** 0.14
-#[derive(Clone)]
 pub struct CommandInfo {
     /// the name to put into "execute"
-    pub name: ::std::string::String,
+    pub name: String,
 }
 
 impl CommandInfo {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(name: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
     }
 }
@@ -89,7 +83,7 @@ impl CommandInfo {
 /// The language that a monitor speaks.
 ///
 /// **Since:** 5.0
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum MonitorMode {
     /// command lines for a person (HMP)
@@ -107,26 +101,25 @@ pub enum MonitorMode {
 /// Set-up of one monitor.
 ///
 /// **Since:** 5.0
-#[derive(Clone)]
 pub struct MonitorOptions {
     /// the monitor's own identifier
-    pub id: ::std::option::Option<::std::string::String>,
+    pub id: Option<String>,
     /// its language; `readline` unless given, or `control` in the
     /// storage daemon
-    pub mode: ::std::option::Option<super::MonitorMode>,
+    pub mode: Option<super::MonitorMode>,
     /// break and indent the JSON output; QMP monitors only
-    pub pretty: ::std::option::Option<bool>,
+    pub pretty: Option<bool>,
     /// the character device that carries the conversation
-    pub chardev: ::std::string::String,
+    pub chardev: String,
 }
 
 impl MonitorOptions {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(chardev: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(chardev: impl Into<String>) -> Self {
         Self {
-            id: ::std::option::Option::None,
-            mode: ::std::option::Option::None,
-            pretty: ::std::option::Option::None,
+            id: Option::None,
+            mode: Option::None,
+            pretty: Option::None,
             chardev: chardev.into(),
         }
     }

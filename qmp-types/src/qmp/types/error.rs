@@ -6,7 +6,7 @@
 /// clients test for them.
 ///
 /// **Since:** 1.2
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum QapiErrorClass {
     /// any failure that has no class of its own

@@ -3,7 +3,7 @@
 /// The kinds of entity in a schema.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum SchemaMetaType {
     /// a type that the language itself provides
@@ -32,12 +32,11 @@ pub enum SchemaMetaType {
 /// One entity of the schema.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfo {
     /// what other entities refer to it by.  For a command or event
     /// that is its real name; for a type it is a mere label, which may
     /// differ from one version to the next.
-    pub name: ::std::string::String,
+    pub name: String,
     /// the kind of entity, which selects the further members
     ///
     /// The members that depend on it are in it.
@@ -45,19 +44,16 @@ pub struct SchemaInfo {
     /// feature names attached to the entity, unordered (since
     /// 4.1; first on objects alone, from 4.2 on commands and from 5.0
     /// on everything)
-    pub features: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+    pub features: Option<Vec<String>>,
 }
 
 impl SchemaInfo {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        name: impl ::std::convert::Into<::std::string::String>,
-        meta_type: SchemaInfoMetaType,
-    ) -> Self {
+    pub fn new(name: impl Into<String>, meta_type: SchemaInfoMetaType) -> Self {
         Self {
             name: name.into(),
             meta_type,
-            features: ::std::option::Option::None,
+            features: Option::None,
         }
     }
 }
@@ -79,7 +75,7 @@ pub enum SchemaInfoMetaType {
     /// `array`
     Array(super::SchemaInfoArray),
     /// `object`
-    Object(::std::boxed::Box<super::SchemaInfoObject>),
+    Object(Box<super::SchemaInfoObject>),
     /// `alternate`
     Alternate(super::SchemaInfoAlternate),
     /// `command`
@@ -93,7 +89,7 @@ pub enum SchemaInfoMetaType {
 ::qmp_runtime::variants!(
     SchemaInfoMetaType, super::SchemaMetaType, Unrecognized,
     [Builtin(super::SchemaInfoBuiltin), Enum(super::SchemaInfoEnum),
-    Array(super::SchemaInfoArray), Object(::std::boxed::Box < super::SchemaInfoObject >),
+    Array(super::SchemaInfoArray), Object(Box < super::SchemaInfoObject >),
     Alternate(super::SchemaInfoAlternate), Command(super::SchemaInfoCommand),
     Event(super::SchemaInfoEvent)]
 );
@@ -101,7 +97,6 @@ pub enum SchemaInfoMetaType {
 /// What is known of a built-in type.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfoBuiltin {
     /// its form on the wire
     pub json_type: super::JsonType,
@@ -120,7 +115,7 @@ impl SchemaInfoBuiltin {
 /// numbers.
 ///
 /// **Since:** 2.5
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum JsonType {
     /// a string
@@ -155,21 +150,17 @@ pub enum JsonType {
 /// **Features:**
 ///
 /// - `deprecated`: For `values`: everything in it is in `members`, too.
-#[derive(Clone)]
 pub struct SchemaInfoEnum {
     /// the values with their features, unordered (since 6.2)
-    pub members: ::std::vec::Vec<super::SchemaInfoEnumMember>,
+    pub members: Vec<super::SchemaInfoEnumMember>,
     /// only the strings of `members`, unordered
     #[deprecated(note = "For values: everything in it is in members, too.")]
-    pub values: ::std::vec::Vec<::std::string::String>,
+    pub values: Vec<String>,
 }
 
 impl SchemaInfoEnum {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        members: ::std::vec::Vec<super::SchemaInfoEnumMember>,
-        values: ::std::vec::Vec<::std::string::String>,
-    ) -> Self {
+    pub fn new(members: Vec<super::SchemaInfoEnumMember>, values: Vec<String>) -> Self {
         Self { members, values }
     }
 }
@@ -181,20 +172,19 @@ impl SchemaInfoEnum {
 /// One value of an enumeration.
 ///
 /// **Since:** 6.2
-#[derive(Clone)]
 pub struct SchemaInfoEnumMember {
     /// the string that stands for it
-    pub name: ::std::string::String,
+    pub name: String,
     /// feature names attached to the value, unordered
-    pub features: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+    pub features: Option<Vec<String>>,
 }
 
 impl SchemaInfoEnumMember {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(name: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            features: ::std::option::Option::None,
+            features: Option::None,
         }
     }
 }
@@ -204,15 +194,14 @@ impl SchemaInfoEnumMember {
 /// What is known of an array type.  Its values travel as JSON arrays.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfoArray {
     /// name of the type that each element has
-    pub element_type: ::std::string::String,
+    pub element_type: String,
 }
 
 impl SchemaInfoArray {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(element_type: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(element_type: impl Into<String>) -> Self {
         Self {
             element_type: element_type.into(),
         }
@@ -224,23 +213,22 @@ impl SchemaInfoArray {
 /// What is known of an object type.  Its values travel as JSON objects.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfoObject {
     /// the members that do not depend on a tag, unordered
-    pub members: ::std::vec::Vec<super::SchemaInfoObjectMember>,
+    pub members: Vec<super::SchemaInfoObjectMember>,
     /// which of `members` selects the branch; only unions have one
-    pub tag: ::std::option::Option<::std::string::String>,
+    pub tag: Option<String>,
     /// the branches, unordered; there exactly if `tag` is
-    pub variants: ::std::option::Option<::std::vec::Vec<super::SchemaInfoObjectVariant>>,
+    pub variants: Option<Vec<super::SchemaInfoObjectVariant>>,
 }
 
 impl SchemaInfoObject {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(members: ::std::vec::Vec<super::SchemaInfoObjectMember>) -> Self {
+    pub fn new(members: Vec<super::SchemaInfoObjectMember>) -> Self {
         Self {
             members,
-            tag: ::std::option::Option::None,
-            variants: ::std::option::Option::None,
+            tag: Option::None,
+            variants: Option::None,
         }
     }
 }
@@ -252,32 +240,28 @@ impl SchemaInfoObject {
 /// One member of an object type.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfoObjectMember {
     /// the key in the JSON object
-    pub name: ::std::string::String,
+    pub name: String,
     /// name of the entity that is its type
-    pub r#type: ::std::string::String,
+    pub r#type: String,
     /// there if the member may be left out.  Null is the only
     /// value in use and says nothing of what happens then; real default
     /// values may come later.
-    pub default: ::std::option::Option<::qmp_runtime::json::Value>,
+    pub default: Option<::qmp_runtime::json::Value>,
     /// feature names attached to the member, unordered (since
     /// 5.0)
-    pub features: ::std::option::Option<::std::vec::Vec<::std::string::String>>,
+    pub features: Option<Vec<String>>,
 }
 
 impl SchemaInfoObjectMember {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        name: impl ::std::convert::Into<::std::string::String>,
-        r#type: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(name: impl Into<String>, r#type: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             r#type: r#type.into(),
-            default: ::std::option::Option::None,
-            features: ::std::option::Option::None,
+            default: Option::None,
+            features: Option::None,
         }
     }
 }
@@ -290,20 +274,16 @@ impl SchemaInfoObjectMember {
 /// One branch of a union.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfoObjectVariant {
     /// the tag's value that selects the branch
-    pub case: ::std::string::String,
+    pub case: String,
     /// name of an object type, whose members the branch adds
-    pub r#type: ::std::string::String,
+    pub r#type: String,
 }
 
 impl SchemaInfoObjectVariant {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        case: impl ::std::convert::Into<::std::string::String>,
-        r#type: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(case: impl Into<String>, r#type: impl Into<String>) -> Self {
         Self {
             case: case.into(),
             r#type: r#type.into(),
@@ -316,15 +296,14 @@ impl SchemaInfoObjectVariant {
 /// What is known of an alternate type.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfoAlternate {
     /// the possible types, unordered; no two share a JSON type
-    pub members: ::std::vec::Vec<super::SchemaInfoAlternateMember>,
+    pub members: Vec<super::SchemaInfoAlternateMember>,
 }
 
 impl SchemaInfoAlternate {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(members: ::std::vec::Vec<super::SchemaInfoAlternateMember>) -> Self {
+    pub fn new(members: Vec<super::SchemaInfoAlternateMember>) -> Self {
         Self { members }
     }
 }
@@ -334,15 +313,14 @@ impl SchemaInfoAlternate {
 /// One possibility of an alternate type.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfoAlternateMember {
     /// name of the entity that is its type
-    pub r#type: ::std::string::String,
+    pub r#type: String,
 }
 
 impl SchemaInfoAlternateMember {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(r#type: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(r#type: impl Into<String>) -> Self {
         Self { r#type: r#type.into() }
     }
 }
@@ -352,27 +330,23 @@ impl SchemaInfoAlternateMember {
 /// What is known of a command.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfoCommand {
     /// the object type, by name, that "arguments" has to match
-    pub arg_type: ::std::string::String,
+    pub arg_type: String,
     /// name of the type that "return" will have
-    pub ret_type: ::std::string::String,
+    pub ret_type: String,
     /// whether "exec-oob" is possible for it; absent stands for
     /// no (since 2.12)
-    pub allow_oob: ::std::option::Option<bool>,
+    pub allow_oob: Option<bool>,
 }
 
 impl SchemaInfoCommand {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(
-        arg_type: impl ::std::convert::Into<::std::string::String>,
-        ret_type: impl ::std::convert::Into<::std::string::String>,
-    ) -> Self {
+    pub fn new(arg_type: impl Into<String>, ret_type: impl Into<String>) -> Self {
         Self {
             arg_type: arg_type.into(),
             ret_type: ret_type.into(),
-            allow_oob: ::std::option::Option::None,
+            allow_oob: Option::None,
         }
     }
 }
@@ -385,15 +359,14 @@ impl SchemaInfoCommand {
 /// What is known of an event.
 ///
 /// **Since:** 2.5
-#[derive(Clone)]
 pub struct SchemaInfoEvent {
     /// the object type, by name, of its "data"
-    pub arg_type: ::std::string::String,
+    pub arg_type: String,
 }
 
 impl SchemaInfoEvent {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(arg_type: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(arg_type: impl Into<String>) -> Self {
         Self { arg_type: arg_type.into() }
     }
 }

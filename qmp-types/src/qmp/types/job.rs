@@ -3,7 +3,7 @@
 /// What a background job does.
 ///
 /// **Since:** 1.7
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum JobType {
     /// merge an overlay into its backing image, by "block-commit"
@@ -41,7 +41,7 @@ pub enum JobType {
 /// The stages in the life of a job.
 ///
 /// **Since:** 2.12
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum JobStatus {
     /// no stage at all; clients never see it
@@ -86,7 +86,7 @@ pub enum JobStatus {
 /// What can be done to a job, which depends on its stage.
 ///
 /// **Since:** 2.12
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum JobVerb {
     /// `job-cancel`
@@ -118,10 +118,9 @@ pub enum JobVerb {
 /// State of one job.
 ///
 /// **Since:** 3.0
-#[derive(Clone)]
 pub struct JobInfo {
     /// its identifier
-    pub id: ::std::string::String,
+    pub id: String,
     /// what it does
     pub r#type: super::JobType,
     /// its stage
@@ -134,13 +133,13 @@ pub struct JobInfo {
     pub total_progress: i64,
     /// what went wrong, in words for a person; absent in a
     /// concluded job that succeeded
-    pub error: ::std::option::Option<::std::string::String>,
+    pub error: Option<String>,
 }
 
 impl JobInfo {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        id: impl ::std::convert::Into<::std::string::String>,
+        id: impl Into<String>,
         r#type: super::JobType,
         status: super::JobStatus,
         current_progress: i64,
@@ -152,7 +151,7 @@ impl JobInfo {
             status,
             current_progress,
             total_progress,
-            error: ::std::option::Option::None,
+            error: Option::None,
         }
     }
 }

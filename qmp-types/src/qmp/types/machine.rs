@@ -5,7 +5,7 @@
 /// program.
 ///
 /// **Since:** 3.0
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum SysEmuTarget {
     /// Arm, 64-bit
@@ -83,7 +83,7 @@ pub enum SysEmuTarget {
 /// The states that the S390 architecture gives a CPU.
 ///
 /// **Since:** 2.12
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum S390CpuState {
     /// not set up yet
@@ -108,14 +108,13 @@ pub enum S390CpuState {
 /// What is known of an S390 CPU besides.
 ///
 /// **Since:** 2.12
-#[derive(Clone)]
 pub struct CpuInfoS390 {
     /// its state
     pub cpu_state: super::S390CpuState,
     /// whether a real core is set aside for it (since 8.2)
-    pub dedicated: ::std::option::Option<bool>,
+    pub dedicated: Option<bool>,
     /// its share of a real core (since 8.2)
-    pub entitlement: ::std::option::Option<super::S390CpuEntitlement>,
+    pub entitlement: Option<super::S390CpuEntitlement>,
 }
 
 impl CpuInfoS390 {
@@ -123,8 +122,8 @@ impl CpuInfoS390 {
     pub fn new(cpu_state: super::S390CpuState) -> Self {
         Self {
             cpu_state,
-            dedicated: ::std::option::Option::None,
-            entitlement: ::std::option::Option::None,
+            dedicated: Option::None,
+            entitlement: Option::None,
         }
     }
 }
@@ -137,16 +136,15 @@ impl CpuInfoS390 {
 /// One virtual CPU, as far as it can be told without stopping it.
 ///
 /// **Since:** 2.12
-#[derive(Clone)]
 pub struct CpuInfoFast {
     /// its number, from 0
     pub cpu_index: i64,
     /// its place in the object tree
-    pub qom_path: ::std::string::String,
+    pub qom_path: String,
     /// what the host's kernel calls its thread
     pub thread_id: i64,
     /// its place in the topology
-    pub props: ::std::option::Option<::std::boxed::Box<super::CpuInstanceProperties>>,
+    pub props: Option<Box<super::CpuInstanceProperties>>,
     /// its architecture, which selects the further members (since
     /// 3.0)
     ///
@@ -158,7 +156,7 @@ impl CpuInfoFast {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
         cpu_index: i64,
-        qom_path: impl ::std::convert::Into<::std::string::String>,
+        qom_path: impl Into<String>,
         thread_id: i64,
         target: CpuInfoFastTarget,
     ) -> Self {
@@ -166,7 +164,7 @@ impl CpuInfoFast {
             cpu_index,
             qom_path: qom_path.into(),
             thread_id,
-            props: ::std::option::Option::None,
+            props: Option::None,
             target,
         }
     }
@@ -256,23 +254,22 @@ pub enum CpuInfoFastTarget {
 /// version.
 ///
 /// **Since:** 9.1
-#[derive(Clone)]
 pub struct CompatProperty {
     /// type of the objects that get the value
-    pub qom_type: ::std::string::String,
+    pub qom_type: String,
     /// key of the property
-    pub property: ::std::string::String,
+    pub property: String,
     /// what it is set to, unless the machine settles the matter
     /// differently
-    pub value: ::std::string::String,
+    pub value: String,
 }
 
 impl CompatProperty {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        qom_type: impl ::std::convert::Into<::std::string::String>,
-        property: impl ::std::convert::Into<::std::string::String>,
-        value: impl ::std::convert::Into<::std::string::String>,
+        qom_type: impl Into<String>,
+        property: impl Into<String>,
+        value: impl Into<String>,
     ) -> Self {
         Self {
             qom_type: qom_type.into(),
@@ -293,14 +290,13 @@ impl CompatProperty {
 /// **Features:**
 ///
 /// - `unstable`: For `compat-props`, which may change or go away.
-#[derive(Clone)]
 pub struct MachineInfo {
     /// its name for `-machine`
-    pub name: ::std::string::String,
+    pub name: String,
     /// another name for it
-    pub alias: ::std::option::Option<::std::string::String>,
+    pub alias: Option<String>,
     /// true for the type used when none is asked for
-    pub is_default: ::std::option::Option<bool>,
+    pub is_default: Option<bool>,
     /// the most CPUs it can have (since 1.5)
     pub cpu_max: i64,
     /// whether CPUs can be plugged in later (since 2.7)
@@ -312,22 +308,22 @@ pub struct MachineInfo {
     pub deprecated: bool,
     /// type of the CPU used when `-cpu` is absent
     /// (since 4.2)
-    pub default_cpu_type: ::std::option::Option<::std::string::String>,
+    pub default_cpu_type: Option<String>,
     /// identifier that the back end of main memory gets
     /// (since 5.2)
-    pub default_ram_id: ::std::option::Option<::std::string::String>,
+    pub default_ram_id: Option<String>,
     /// whether it has ACPI (since 8.0)
     pub acpi: bool,
     /// its compatibility values, if asked for (since 9.1)
     ///
     /// **Unstable:** it may change or go away.
-    pub compat_props: ::std::option::Option<::std::vec::Vec<super::CompatProperty>>,
+    pub compat_props: Option<Vec<super::CompatProperty>>,
 }
 
 impl MachineInfo {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        name: impl ::std::convert::Into<::std::string::String>,
+        name: impl Into<String>,
         cpu_max: i64,
         hotpluggable_cpus: bool,
         numa_mem_supported: bool,
@@ -336,16 +332,16 @@ impl MachineInfo {
     ) -> Self {
         Self {
             name: name.into(),
-            alias: ::std::option::Option::None,
-            is_default: ::std::option::Option::None,
+            alias: Option::None,
+            is_default: Option::None,
             cpu_max,
             hotpluggable_cpus,
             numa_mem_supported,
             deprecated,
-            default_cpu_type: ::std::option::Option::None,
-            default_ram_id: ::std::option::Option::None,
+            default_cpu_type: Option::None,
+            default_ram_id: Option::None,
             acpi,
-            compat_props: ::std::option::Option::None,
+            compat_props: Option::None,
         }
     }
 }
@@ -361,7 +357,6 @@ impl MachineInfo {
 /// Facts about the machine at hand.
 ///
 /// **Since:** 4.0
-#[derive(Clone)]
 pub struct CurrentMachineParams {
     /// whether it can be woken once suspended
     pub wakeup_suspend_support: bool,
@@ -381,7 +376,6 @@ impl CurrentMachineParams {
 /// The architecture that this program emulates.
 ///
 /// **Since:** 1.2
-#[derive(Clone)]
 pub struct TargetInfo {
     /// its name
     pub arch: super::SysEmuTarget,
@@ -399,15 +393,14 @@ impl TargetInfo {
 /// The UUID of the machine.
 ///
 /// **Since:** 0.14
-#[derive(Clone)]
 pub struct UuidInfo {
     /// its usual text form, all zeros if none was set
-    pub uuid: ::std::string::String,
+    pub uuid: String,
 }
 
 impl UuidInfo {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(uuid: impl ::std::convert::Into<::std::string::String>) -> Self {
+    pub fn new(uuid: impl Into<String>) -> Self {
         Self { uuid: uuid.into() }
     }
 }
@@ -418,7 +411,7 @@ impl UuidInfo {
 /// could not take them.
 ///
 /// **Since:** 2.0
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum LostTickPolicy {
     /// drop them.  The guest's clock is right if the guest
@@ -441,7 +434,6 @@ pub enum LostTickPolicy {
 /// Whether KVM is at work.
 ///
 /// **Since:** 0.14
-#[derive(Clone)]
 pub struct KvmInfo {
     /// the machine runs on KVM
     pub enabled: bool,
@@ -461,10 +453,9 @@ impl KvmInfo {
 /// A memory back end.
 ///
 /// **Since:** 2.1
-#[derive(Clone)]
 pub struct Memdev {
     /// its identifier, where there is one (since 2.9)
-    pub id: ::std::option::Option<::std::string::String>,
+    pub id: Option<String>,
     /// its length in bytes
     pub size: u64,
     /// whether the host may merge equal pages
@@ -479,9 +470,9 @@ pub struct Memdev {
     /// whether swap or huge pages were to be reserved for it.
     /// This repeats the setting; the host may not have honoured it
     /// (since 6.1).
-    pub reserve: ::std::option::Option<bool>,
+    pub reserve: Option<bool>,
     /// the NUMA nodes that `policy` is about
-    pub host_nodes: ::std::vec::Vec<u16>,
+    pub host_nodes: Vec<u16>,
     /// how it is spread over them
     pub policy: super::HostMemPolicy,
 }
@@ -494,17 +485,17 @@ impl Memdev {
         dump: bool,
         prealloc: bool,
         share: bool,
-        host_nodes: ::std::vec::Vec<u16>,
+        host_nodes: Vec<u16>,
         policy: super::HostMemPolicy,
     ) -> Self {
         Self {
-            id: ::std::option::Option::None,
+            id: Option::None,
             size,
             merge,
             dump,
             prealloc,
             share,
-            reserve: ::std::option::Option::None,
+            reserve: Option::None,
             host_nodes,
             policy,
         }
@@ -521,26 +512,25 @@ impl Memdev {
 /// level above; machines without a level leave its member out.
 ///
 /// **Since:** 2.7
-#[derive(Clone, Default)]
 pub struct CpuInstanceProperties {
     /// NUMA node, which is apart from the levels below
-    pub node_id: ::std::option::Option<i64>,
+    pub node_id: Option<i64>,
     /// drawer, the outermost level (since 8.2)
-    pub drawer_id: ::std::option::Option<i64>,
+    pub drawer_id: Option<i64>,
     /// book (since 8.2)
-    pub book_id: ::std::option::Option<i64>,
+    pub book_id: Option<i64>,
     /// socket
-    pub socket_id: ::std::option::Option<i64>,
+    pub socket_id: Option<i64>,
     /// die (since 4.1)
-    pub die_id: ::std::option::Option<i64>,
+    pub die_id: Option<i64>,
     /// cluster (since 7.1)
-    pub cluster_id: ::std::option::Option<i64>,
+    pub cluster_id: Option<i64>,
     /// module (since 9.1)
-    pub module_id: ::std::option::Option<i64>,
+    pub module_id: Option<i64>,
     /// core
-    pub core_id: ::std::option::Option<i64>,
+    pub core_id: Option<i64>,
     /// thread, the innermost level
-    pub thread_id: ::std::option::Option<i64>,
+    pub thread_id: Option<i64>,
 }
 
 ::qmp_runtime::record!(
@@ -549,29 +539,30 @@ pub struct CpuInstanceProperties {
     ("module-id", module_id), ("core-id", core_id), ("thread-id", thread_id)]
 );
 
+::qmp_runtime::absent!(CpuInstanceProperties);
+
 /// A place where a CPU is, or can be plugged in.
 ///
 /// **Since:** 2.7
 ///
 /// **Note:** A client should copy all of `props`, also those that it
 /// does not know.
-#[derive(Clone)]
 pub struct HotpluggableCpu {
     /// type of the object to plug in, the driver for "device_add"
-    pub r#type: ::std::string::String,
+    pub r#type: String,
     /// how many virtual CPUs one such object brings
     pub vcpus_count: i64,
     /// values that "device_add" needs for this place
     pub props: super::CpuInstanceProperties,
     /// where the CPU is in the object tree; absent while the
     /// place is free
-    pub qom_path: ::std::option::Option<::std::string::String>,
+    pub qom_path: Option<String>,
 }
 
 impl HotpluggableCpu {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        r#type: impl ::std::convert::Into<::std::string::String>,
+        r#type: impl Into<String>,
         vcpus_count: i64,
         props: super::CpuInstanceProperties,
     ) -> Self {
@@ -579,7 +570,7 @@ impl HotpluggableCpu {
             r#type: r#type.into(),
             vcpus_count,
             props,
-            qom_path: ::std::option::Option::None,
+            qom_path: Option::None,
         }
     }
 }
@@ -592,7 +583,6 @@ impl HotpluggableCpu {
 /// State of the balloon.
 ///
 /// **Since:** 0.14
-#[derive(Clone)]
 pub struct BalloonInfo {
     /// bytes that the guest has now, which is all memory less the
     /// balloon
@@ -611,13 +601,12 @@ impl BalloonInfo {
 /// The machine's memory in bytes.
 ///
 /// **Since:** 2.11
-#[derive(Clone)]
 pub struct MemoryInfo {
     /// what `-m` gave it at start
     pub base_memory: u64,
     /// what was plugged in since and can be unplugged;
     /// absent on targets without memory hotplug
-    pub plugged_memory: ::std::option::Option<u64>,
+    pub plugged_memory: Option<u64>,
 }
 
 impl MemoryInfo {
@@ -625,7 +614,7 @@ impl MemoryInfo {
     pub fn new(base_memory: u64) -> Self {
         Self {
             base_memory,
-            plugged_memory: ::std::option::Option::None,
+            plugged_memory: Option::None,
         }
     }
 }

@@ -4,7 +4,7 @@
 /// topology shown to the guest states it.
 ///
 /// **Since:** 8.2
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum S390CpuEntitlement {
     /// `medium`, or `high` for a dedicated CPU

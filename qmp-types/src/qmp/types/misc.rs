@@ -3,21 +3,20 @@
 /// The name of the machine.
 ///
 /// **Since:** 0.14
-#[derive(Clone, Default)]
 pub struct NameInfo {
     /// as given with `-name`; absent if there is none
-    pub name: ::std::option::Option<::std::string::String>,
+    pub name: Option<String>,
 }
 
 ::qmp_runtime::record!(NameInfo, [("name", name)]);
+::qmp_runtime::absent!(NameInfo);
 
 /// State of one I/O thread.
 ///
 /// **Since:** 2.0
-#[derive(Clone)]
 pub struct IoThreadInfo {
     /// identifier of the thread's object
-    pub id: ::std::string::String,
+    pub id: String,
     /// what the host's kernel calls the thread
     pub thread_id: i64,
     /// longest busy-waiting before the thread blocks, in
@@ -37,7 +36,7 @@ pub struct IoThreadInfo {
 impl IoThreadInfo {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        id: impl ::std::convert::Into<::std::string::String>,
+        id: impl Into<String>,
         thread_id: i64,
         poll_max_ns: i64,
         poll_grow: i64,
@@ -64,7 +63,6 @@ impl IoThreadInfo {
 /// Where a descriptor went.
 ///
 /// **Since:** 1.2
-#[derive(Clone)]
 pub struct AddfdInfo {
     /// its set
     pub fdset_id: i64,
@@ -84,21 +82,17 @@ impl AddfdInfo {
 /// A descriptor within a set.
 ///
 /// **Since:** 1.2
-#[derive(Clone)]
 pub struct FdsetFdInfo {
     /// its number in the server process
     pub fd: i64,
     /// the text that came with `add-fd`, if any
-    pub opaque: ::std::option::Option<::std::string::String>,
+    pub opaque: Option<String>,
 }
 
 impl FdsetFdInfo {
     /// A value with the required members; the optional ones are absent.
     pub fn new(fd: i64) -> Self {
-        Self {
-            fd,
-            opaque: ::std::option::Option::None,
-        }
+        Self { fd, opaque: Option::None }
     }
 }
 
@@ -107,17 +101,16 @@ impl FdsetFdInfo {
 /// A set of descriptors.
 ///
 /// **Since:** 1.2
-#[derive(Clone)]
 pub struct FdsetInfo {
     /// its number
     pub fdset_id: i64,
     /// what is in it
-    pub fds: ::std::vec::Vec<super::FdsetFdInfo>,
+    pub fds: Vec<super::FdsetFdInfo>,
 }
 
 impl FdsetInfo {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(fdset_id: i64, fds: ::std::vec::Vec<super::FdsetFdInfo>) -> Self {
+    pub fn new(fdset_id: i64, fds: Vec<super::FdsetFdInfo>) -> Self {
         Self { fdset_id, fds }
     }
 }
@@ -127,7 +120,7 @@ impl FdsetInfo {
 /// The kinds of value that parameters of options take.
 ///
 /// **Since:** 1.5
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum CommandLineParameterType {
     /// any text
@@ -150,29 +143,28 @@ pub enum CommandLineParameterType {
 /// One parameter of an option.
 ///
 /// **Since:** 1.5
-#[derive(Clone)]
 pub struct CommandLineParameterInfo {
     /// its key
-    pub name: ::std::string::String,
+    pub name: String,
     /// its kind of value
     pub r#type: super::CommandLineParameterType,
     /// a line for the reader of a manual, if there is one
-    pub help: ::std::option::Option<::std::string::String>,
+    pub help: Option<String>,
     /// its value when not given, as text (since 2.1)
-    pub default: ::std::option::Option<::std::string::String>,
+    pub default: Option<String>,
 }
 
 impl CommandLineParameterInfo {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        name: impl ::std::convert::Into<::std::string::String>,
+        name: impl Into<String>,
         r#type: super::CommandLineParameterType,
     ) -> Self {
         Self {
             name: name.into(),
             r#type,
-            help: ::std::option::Option::None,
-            default: ::std::option::Option::None,
+            help: Option::None,
+            default: Option::None,
         }
     }
 }
@@ -185,19 +177,18 @@ impl CommandLineParameterInfo {
 /// An option that the program takes at start.
 ///
 /// **Since:** 1.5
-#[derive(Clone)]
 pub struct CommandLineOptionInfo {
     /// its name, without the dash
-    pub option: ::std::string::String,
+    pub option: String,
     /// all of its parameters
-    pub parameters: ::std::vec::Vec<super::CommandLineParameterInfo>,
+    pub parameters: Vec<super::CommandLineParameterInfo>,
 }
 
 impl CommandLineOptionInfo {
     /// A value with the required members; the optional ones are absent.
     pub fn new(
-        option: impl ::std::convert::Into<::std::string::String>,
-        parameters: ::std::vec::Vec<super::CommandLineParameterInfo>,
+        option: impl Into<String>,
+        parameters: Vec<super::CommandLineParameterInfo>,
     ) -> Self {
         Self {
             option: option.into(),
