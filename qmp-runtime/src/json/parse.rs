@@ -17,11 +17,11 @@ type Result<T> = std::result::Result<T, String>;
 ///
 /// # Errors
 /// QEMU's description of the first grammar error.
-pub(super) fn parse(bytes: Vec<u8>, tokens: &[Token]) -> Result<Document> {
-    let document = Document {
-        bytes,
-        nodes: Vec::with_capacity(tokens.len()),
-    };
+pub(super) fn parse(bytes: Vec<u8>, mut nodes: Vec<Node>, tokens: &[Token]) -> Result<Document> {
+    nodes.clear();
+    // No more nodes than values and keys, each of which is a token.
+    nodes.reserve(tokens.len());
+    let document = Document { bytes, nodes };
     let mut parser = Parser {
         document,
         tokens,
@@ -72,7 +72,7 @@ impl Parser<'_> {
             TokenKind::LeftBrace => self.object(token),
             TokenKind::LeftBracket => self.array(token),
             TokenKind::String => {
-                let inner = &self.document.bytes[token.start as usize + 1..token.end as usize - 1];
+                let inner = &self.document.bytes[token.start as usize + 1..token.end as usize];
                 let escaped = !token.plain && text::check(inner)?;
                 Ok(self.push(Kind::String, escaped, token))
             }

@@ -1,20 +1,17 @@
 //! One client: reads requests, runs them, lets out-of-band ones overtake.
 
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::Shared;
 use super::outbox::Outbox;
+use super::shared::Shared;
 use crate::context::{Context, MonitorId};
 use crate::events::Subscriber;
-use crate::fd::{self, Channel};
-use crate::json::{Item, Stream, Style};
-use crate::session::{self, Negotiated};
+use crate::fd::Channel;
+use crate::json::{Item, Style, Writer};
+use crate::session::{self, Received, Session};
 
-/// How many in-band requests wait besides the running one when out-of-band commands are enabled.
-const QUEUE_LIMIT: usize = 8;
 /// How many bytes are read at once.
 const READ_BYTES: usize = 16 << 10;
 
@@ -27,20 +24,21 @@ pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, 
         shared: Arc::clone(shared),
         monitor,
         style,
-        outbox: Arc::new(outbox),
+        outbox,
         fds: Mutex::default(),
-        negotiated: Mutex::default(),
-        queue: Mutex::default(),
+        state: Mutex::default(),
         queue_changed: Condvar::new(),
     });
     shared.begin(monitor, &client.outbox);
     let subscriber: Arc<dyn Subscriber> = Arc::<Outbox>::clone(&client.outbox);
     shared.events.subscribe(Arc::downgrade(&subscriber));
-    client
-        .outbox
-        .reply(&session::greeting(&shared.version, style));
-    shared.wait_for_release();
-    client.read();
+    if client.outbox.shake_hands().is_ok() {
+        client
+            .outbox
+            .reply(&session::greeting(&shared.version, style));
+        shared.wait_for_release();
+        client.read();
+    }
     client.close_queue();
     client.outbox.close();
 }
@@ -52,15 +50,13 @@ struct Client {
     outbox: Arc<Outbox>,
     /// Descriptors that came and were not taken yet.
     fds: Mutex<Vec<OwnedFd>>,
-    negotiated: Mutex<Negotiated>,
-    queue: Mutex<Queue>,
+    state: Mutex<State>,
     queue_changed: Condvar,
 }
 
-/// In-band requests that wait while out-of-band ones are let through.
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Item>,
+#[derive(Debug, Default)]
+struct State {
+    session: Session,
     closed: bool,
     /// A thread works through the queue; it starts when out-of-band commands are enabled.
     has_worker: bool,
@@ -72,103 +68,90 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Client {
     fn read(self: &Arc<Self>) {
-        let mut stream = Stream::new();
         let mut buffer = vec![0; READ_BYTES];
-        let mut backlog = false;
-        while !self.outbox.is_closed() {
-            let Ok(ready) = fd::wait(&self.outbox.channel, backlog, &self.outbox.wake) else {
-                return;
-            };
-            if ready.wake {
-                self.outbox.woken();
-            }
-            if ready.wake || ready.output {
-                backlog = self.outbox.flush();
-            }
-            if !ready.input {
-                continue;
-            }
+        let mut out = Writer::new(self.style);
+        loop {
             let mut received = Vec::new();
-            match self.outbox.channel.read(&mut buffer, &mut received) {
+            match self.outbox.read(&mut buffer, &mut received) {
                 Ok(0) | Err(_) => return,
                 Ok(count) => {
                     if !received.is_empty() {
                         *lock(&self.fds) = received;
                     }
-                    self.receive(&mut stream, &buffer[..count]);
+                    self.receive(&buffer[..count], &mut out);
+                }
+            }
+            if self.outbox.is_closed() {
+                return;
+            }
+        }
+    }
+
+    fn receive(self: &Arc<Self>, mut input: &[u8], out: &mut Writer) {
+        let mut state = lock(&self.state);
+        while !state.closed {
+            match state.session.receive(&mut input) {
+                Received::Nothing => return,
+                Received::Now(item) => {
+                    drop(state);
+                    state = self.answer(item, out);
+                }
+                Received::Queued => {
+                    state.closed |= !self.wake_worker(&mut state);
+                }
+                Received::Full => {
+                    state = self
+                        .queue_changed
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner);
                 }
             }
         }
     }
 
-    fn receive(self: &Arc<Self>, stream: &mut Stream, mut input: &[u8]) {
-        while let Some(item) = stream.next_item(&mut input) {
-            if self.outbox.is_closed() {
-                return;
-            }
-            if !lock(&self.negotiated).oob || session::is_out_of_band(&item) {
-                self.answer(&item);
-            } else {
-                self.enqueue(item);
-            }
-        }
-    }
-
-    /// Queues an in-band request; waits while the queue is full.
-    fn enqueue(self: &Arc<Self>, item: Item) {
-        let mut queue = lock(&self.queue);
-        queue.waiting.push_back(item);
-        if !queue.has_worker {
-            queue.has_worker = true;
-            let client = Arc::clone(self);
-            let name = format!("monitor-{}-in-band", self.monitor.0);
-            if thread::Builder::new()
-                .name(name)
-                .spawn(move || client.work())
-                .is_err()
-            {
-                self.outbox.close();
-                return;
-            }
-        }
+    /// Says that there is something in the queue; false if nobody can work through it.
+    fn wake_worker(self: &Arc<Self>, state: &mut State) -> bool {
         self.queue_changed.notify_all();
-        let full = |queue: &mut Queue| queue.waiting.len() >= QUEUE_LIMIT && !queue.closed;
-        drop(self.queue_changed.wait_while(queue, full));
+        if state.has_worker {
+            return true;
+        }
+        let client = Arc::clone(self);
+        let name = format!("monitor-{}-in-band", self.monitor.0);
+        let worker = thread::Builder::new().name(name);
+        state.has_worker = worker.spawn(move || client.work()).is_ok();
+        state.has_worker
     }
 
     /// Works through the queue until it is closed.
     fn work(&self) {
-        loop {
-            let queue = lock(&self.queue);
-            let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
-            let mut queue = self
-                .queue_changed
-                .wait_while(queue, idle)
-                .unwrap_or_else(PoisonError::into_inner);
-            if queue.closed {
-                return;
-            }
-            let item = queue.waiting.pop_front();
-            drop(queue);
-            self.queue_changed.notify_all();
-            if let Some(item) = item {
-                self.answer(&item);
+        let mut out = Writer::new(self.style);
+        let mut state = lock(&self.state);
+        while !state.closed {
+            if let Some(item) = state.session.next_in_band() {
+                drop(state);
+                self.queue_changed.notify_all();
+                state = self.answer(item, &mut out);
+            } else {
+                state = self
+                    .queue_changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
         }
     }
 
     /// Drops what waits; the running command finishes, and nobody hears of it.
     fn close_queue(&self) {
-        let mut queue = lock(&self.queue);
-        queue.closed = true;
-        queue.waiting.clear();
-        drop(queue);
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.session.clear();
+        drop(state);
         self.queue_changed.notify_all();
     }
 
-    fn answer(&self, item: &Item) {
+    fn answer(&self, item: Item, out: &mut Writer) -> MutexGuard<'_, State> {
         if !self.shared.begin_answer() {
-            return;
+            return lock(&self.state);
         }
         let dispatcher = &self.shared.dispatcher;
         let mut cx = Context {
@@ -179,20 +162,24 @@ impl Client {
             fds: &self.fds,
             quit: false,
         };
-        let before = *lock(&self.negotiated);
+        let before = lock(&self.state).session.negotiated;
         let mut negotiated = before;
-        let reply = session::answer(item, &mut negotiated, dispatcher, &mut cx, self.style);
+        let replies = session::answer(&item, &mut negotiated, dispatcher, &mut cx, out);
         if negotiated != before {
-            *lock(&self.negotiated) = negotiated;
+            lock(&self.state).session.negotiated = negotiated;
             self.outbox.subscribe();
         }
-        if let Some(reply) = reply {
-            self.outbox.reply(&reply);
+        if replies {
+            self.outbox.reply(out.bytes());
         }
-        self.shared.end_answer(cx.quit);
-        if cx.quit {
+        let quit = cx.quit;
+        self.shared.end_answer(quit);
+        if quit {
             self.close_queue();
             self.shared.end_sessions();
         }
+        let mut state = lock(&self.state);
+        state.session.recycle(item);
+        state
     }
 }

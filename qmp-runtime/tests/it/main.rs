@@ -15,5 +15,4 @@ mod serde;
 mod served;
 mod stream;
 mod toy;
-mod transcripts;
 mod wire;

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use qmp_runtime::server::Address;
+use qmp_runtime::json::Style;
+use qmp_runtime::server::{Address, Endpoint};
 
 use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
-use super::{MonitorOptions, Options, UsageError};
+use super::{Options, UsageError};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::machine::{BootConfig, Image, MachineKind};
@@ -187,18 +188,18 @@ impl Builder {
             self.mons.push((id.to_owned(), pretty));
             return Ok(());
         }
-        let wait = !value
+        let names_side = value
             .split(',')
-            .any(|part| matches!(part, "wait=off" | "nowait"))
-            && value.contains(":");
-        let address = value
+            .any(|option| option == "server" || option.starts_with("server="));
+        // As with QEMU, the monitor connects if nothing is said.
+        let endpoint: Endpoint = value
             .parse()
             .map_err(|error| UsageError::new(format!("{error}")))?;
-        self.options.monitors.push(MonitorOptions {
-            address,
-            pretty,
-            wait,
-        });
+        let endpoint = match names_side {
+            true => endpoint,
+            false => endpoint.server(false),
+        };
+        self.options.monitors.push(endpoint.style(style(pretty)));
         Ok(())
     }
 
@@ -282,20 +283,16 @@ impl Builder {
             let at = at.ok_or_else(|| {
                 UsageError::new(format!("-mon: there is no character device '{id}'"))
             })?;
-            let (address, wait) = match self.chardevs.remove(at).1 {
-                Chardev::Listener(address, wait) => (address, wait),
-                Chardev::Backend(BackendConfig::Stdio) => (Address::Stdio, false),
+            let endpoint = match self.chardevs.remove(at).1 {
+                Chardev::Socket(endpoint) => endpoint,
+                Chardev::Backend(BackendConfig::Stdio) => Endpoint::listen(Address::Stdio),
                 Chardev::Backend(_) => {
                     return Err(UsageError::new(format!(
                         "-mon: '{id}' must be a socket or stdio"
                     )));
                 }
             };
-            self.options.monitors.push(MonitorOptions {
-                address,
-                pretty,
-                wait,
-            });
+            self.options.monitors.push(endpoint.style(style(pretty)));
         }
         Ok(())
     }
@@ -304,7 +301,7 @@ impl Builder {
         for (label, chardev) in std::mem::take(&mut self.chardevs) {
             match chardev {
                 Chardev::Backend(backend) => self.options.chardevs.push((label, backend)),
-                Chardev::Listener(..) => {
+                Chardev::Socket(_) => {
                     return Err(UsageError::new(format!(
                         "-chardev: the socket '{label}' can serve a monitor only (-mon)"
                     )));
@@ -324,6 +321,13 @@ impl Builder {
             }
         }
         Ok(())
+    }
+}
+
+fn style(pretty: bool) -> Style {
+    match pretty {
+        true => Style::Pretty,
+        false => Style::Line,
     }
 }
 

@@ -17,3 +17,4 @@ mod lifecycle;
 mod memory;
 mod no_accel;
 mod process;
+mod transcripts;
