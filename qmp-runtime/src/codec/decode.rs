@@ -28,7 +28,50 @@ pub struct Decoder<'d> {
     pub(super) document: &'d Document,
     unknown: Unknown,
     policy: CompatPolicy,
-    path: Vec<Segment>,
+    path: Path,
+}
+
+/// Where a walk is. Few values lie deeper than what needs no memory of its own.
+#[derive(Debug)]
+struct Path {
+    first: [Segment; 4],
+    more: Vec<Segment>,
+    depth: usize,
+}
+
+impl Path {
+    fn new() -> Self {
+        Path {
+            first: [Segment::Index(0); 4],
+            more: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, segment: Segment) {
+        match self.first.get_mut(self.depth) {
+            Some(place) => *place = segment,
+            None => self.more.push(segment),
+        }
+        self.depth += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.depth -= 1;
+        self.more
+            .truncate(self.depth.saturating_sub(self.first.len()));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.depth == 0
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = Segment> + '_ {
+        let first = &self.first[..self.depth.min(self.first.len())];
+        first.iter().chain(&self.more).copied()
+    }
 }
 
 /// An object whose members are being taken.
@@ -129,7 +172,7 @@ impl<'d> Decoder<'d> {
             document,
             unknown,
             policy: CompatPolicy::default(),
-            path: Vec::new(),
+            path: Path::new(),
         }
     }
 
@@ -268,7 +311,7 @@ impl<'d> Decoder<'d> {
 
     fn path(&self) -> String {
         let mut path = String::new();
-        for segment in &self.path {
+        for segment in self.path.iter() {
             match segment {
                 Segment::Member(name) if path.is_empty() => path.push_str(name),
                 Segment::Member(name) => {
@@ -287,7 +330,7 @@ impl<'d> Decoder<'d> {
 
     /// The name of the current member alone; an element of an array has none.
     fn name(&self) -> &'static str {
-        match self.path.last() {
+        match self.path.iter().next_back() {
             Some(Segment::Member(name)) => name,
             _ => "null",
         }

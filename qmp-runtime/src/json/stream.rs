@@ -42,8 +42,7 @@ pub enum Item {
 pub struct Stream {
     lexer: Lexer,
     message: Message,
-    /// Memory for the nodes of the next message.
-    nodes: Vec<Node>,
+    spare: parse::Spare,
 }
 
 /// The message being read.
@@ -84,7 +83,7 @@ impl Stream {
             self.message.bytes = bytes;
         }
         if nodes.capacity() <= KEEP_BYTES / size_of::<Node>() {
-            self.nodes = nodes;
+            self.spare.nodes = nodes;
         }
     }
 
@@ -106,7 +105,7 @@ impl Stream {
                     Finished::Whole => {
                         message.bytes.extend_from_slice(&bytes[run..at]);
                         *input = &bytes[at..];
-                        return Some(message.complete(&mut self.nodes));
+                        return Some(message.complete(&mut self.spare));
                     }
                     Finished::Exceeds(limit) => {
                         *input = &bytes[at..];
@@ -149,7 +148,7 @@ impl Stream {
                         Finished::More => None,
                         Finished::Whole => {
                             message.bytes.extend_from_slice(&bytes[run..at]);
-                            Some(message.complete(&mut self.nodes))
+                            Some(message.complete(&mut self.spare))
                         }
                         Finished::Exceeds(limit) => {
                             Some(message.fail(format!("JSON {limit} limit exceeded")))
@@ -213,9 +212,9 @@ impl Message {
         }
     }
 
-    fn complete(&mut self, nodes: &mut Vec<Node>) -> Item {
+    fn complete(&mut self, spare: &mut parse::Spare) -> Item {
         let bytes = std::mem::take(&mut self.bytes);
-        let item = match parse::parse(bytes, std::mem::take(nodes), &self.tokens) {
+        let item = match parse::parse(bytes, &self.tokens, spare) {
             Ok(document) => Item::Message(document),
             Err(error) => Item::Error(error),
         };

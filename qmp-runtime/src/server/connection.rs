@@ -60,6 +60,8 @@ struct State {
     closed: bool,
     /// A thread works through the queue; it starts when out-of-band commands are enabled.
     has_worker: bool,
+    /// One of the two threads waits for the other: waking nobody costs a system call as well.
+    is_waited_for: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -99,19 +101,14 @@ impl Client {
                 Received::Queued => {
                     state.closed |= !self.wake_worker(&mut state);
                 }
-                Received::Full => {
-                    state = self
-                        .queue_changed
-                        .wait(state)
-                        .unwrap_or_else(PoisonError::into_inner);
-                }
+                Received::Full => state = self.wait(state),
             }
         }
     }
 
     /// Says that there is something in the queue; false if nobody can work through it.
     fn wake_worker(self: &Arc<Self>, state: &mut State) -> bool {
-        self.queue_changed.notify_all();
+        self.wake(state);
         if state.has_worker {
             return true;
         }
@@ -128,15 +125,27 @@ impl Client {
         let mut state = lock(&self.state);
         while !state.closed {
             if let Some(item) = state.session.next_in_band() {
+                self.wake(&mut state);
                 drop(state);
-                self.queue_changed.notify_all();
                 state = self.answer(item, &mut out);
             } else {
-                state = self
-                    .queue_changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = self.wait(state);
             }
+        }
+    }
+
+    /// Waits until the queue has changed.
+    fn wait<'s>(&self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        state.is_waited_for = true;
+        self.queue_changed
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that the queue has changed.
+    fn wake(&self, state: &mut State) {
+        if std::mem::take(&mut state.is_waited_for) {
+            self.queue_changed.notify_all();
         }
     }
 

@@ -75,22 +75,32 @@ impl Solo {
     }
 
     /// The client sends something; it is read as far as the protocol reads on.
-    pub fn receive(&mut self, bytes: &[u8]) {
+    pub fn receive(&mut self, mut bytes: &[u8]) {
+        if self.unread.is_empty() {
+            self.read(&mut bytes);
+        }
         self.unread.extend_from_slice(bytes);
-        self.read();
+        self.go_on();
     }
 
-    fn read(&mut self) {
-        let unread = std::mem::take(&mut self.unread);
-        let mut input = &unread[..];
+    /// Reads on in what was not read before.
+    fn go_on(&mut self) {
+        if !self.unread.is_empty() {
+            let unread = std::mem::take(&mut self.unread);
+            let mut input = &unread[..];
+            self.read(&mut input);
+            self.unread = input.to_vec();
+        }
+    }
+
+    fn read(&mut self, input: &mut &[u8]) {
         while !self.is_over() && !self.client.lock().is_full() {
-            match self.session.receive(&mut input) {
+            match self.session.receive(input) {
                 Received::Now(item) => self.answer(item),
                 Received::Queued => {}
                 Received::Nothing | Received::Full => break,
             }
         }
-        self.unread = input.to_vec();
     }
 
     /// Runs the in-band request that has waited longest; false if there is none, or the client has too
@@ -103,7 +113,7 @@ impl Solo {
             return false;
         };
         self.answer(item);
-        self.read();
+        self.go_on();
         true
     }
 
@@ -142,8 +152,18 @@ impl Solo {
             outgoing.sent(count);
         }
         drop(outgoing);
-        self.read();
+        self.go_on();
         taken
+    }
+
+    /// The client reads all there is, and forgets it; how many bytes that was.
+    pub fn skip(&mut self) -> usize {
+        let mut outgoing = self.client.lock();
+        let count = outgoing.len();
+        outgoing.sent(count);
+        drop(outgoing);
+        self.go_on();
+        count
     }
 
     /// How many bytes wait for the client to read them.

@@ -53,7 +53,7 @@ fn cases() -> Option<Vec<Case>> {
     }
     let cases = load(&folder);
     let is_here = |name: &&str| cases.iter().any(|case| case.name == **name);
-    assert!(OTHER_MACHINES.iter().all(|name| is_here(name)));
+    assert!(OTHER_MACHINES.iter().all(is_here));
     Some(cases)
 }
 
