@@ -14,5 +14,8 @@ mod policy;
 mod serde;
 mod served;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod toy;
+mod transports;
 mod wire;
