@@ -139,7 +139,7 @@ impl Channel {
         }
     }
 
-    /// Has TLS, if it is there, come to an agreement with the client.
+    /// Has TLS, if it is there, come to an agreement with the client; reads as [`Channel::receive`] does.
     #[cfg_attr(
         not(feature = "tls"),
         expect(
@@ -148,10 +148,11 @@ impl Channel {
             reason = "with TLS it is looked at"
         )
     )]
-    pub(crate) fn shake_hands(&self) -> io::Result<()> {
+    pub(crate) fn shake_hands(&self, flags: RecvFlags) -> io::Result<()> {
+        let _ = flags;
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
-            return tls.shake_hands(self);
+            return tls.shake_hands(self, flags);
         }
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! A monitor's address and what else is to be known about it.
 
+use std::io;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::address::{Address, AddressError, Tcp};
+use crate::fd::Channel;
 use crate::json::Style;
 
 /// A monitor's address, which side calls the other, and how.
@@ -122,6 +124,20 @@ impl Endpoint {
     /// Whether clients connect here; otherwise the monitor connects to them.
     pub fn listens(&self) -> bool {
         self.listens
+    }
+
+    /// What is to be done with the channel of a client.
+    pub(super) fn wrap(&self) -> impl Fn(Channel) -> io::Result<Channel> + Send + Sync + use<> {
+        #[cfg(feature = "tls")]
+        let tls = self.tls.clone();
+        move |channel| {
+            #[cfg(feature = "tls")]
+            if let Some(config) = &tls {
+                let session = super::TlsSession::new(std::sync::Arc::clone(config))?;
+                return Ok(channel.with_tls(session));
+            }
+            Ok(channel)
+        }
     }
 
     /// The address.

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -244,32 +244,39 @@ fn resolve(tcp: &Tcp, port: u16, any: &str) -> io::Result<Vec<SocketAddr>> {
 /// The next client; ends only when a listening socket itself is of no use.
 pub(super) fn next_client(sockets: &[OwnedFd]) -> io::Result<Channel> {
     loop {
-        let error = match wait_and_accept(sockets) {
+        match wait(sockets).and_then(|socket| accept(socket.as_fd())) {
             Ok(client) => return channel(client),
-            Err(error) => error,
-        };
-        match error {
-            // The client has gone already, or a signal came.
-            Errno::CONNABORTED | Errno::INTR | Errno::AGAIN => {}
-            // The process has too much open just now; the client waits meanwhile.
-            Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => {
-                std::thread::sleep(BETWEEN_ATTEMPTS);
-            }
-            error => return Err(error.into()),
+            Err(error) => std::thread::sleep(pause_after(&error).ok_or(error)?),
         }
     }
 }
 
-fn wait_and_accept(sockets: &[OwnedFd]) -> rustix::io::Result<OwnedFd> {
-    let mut ready = &sockets[0];
-    if sockets.len() > 1 {
-        let mut fds: Vec<PollFd<'_>> = sockets
-            .iter()
-            .map(|socket| PollFd::new(socket, PollFlags::IN))
-            .collect();
-        poll(&mut fds, None)?;
-        let at = fds.iter().position(|fd| !fd.revents().is_empty());
-        ready = &sockets[at.ok_or(Errno::AGAIN)?];
+/// The socket that has a client.
+fn wait(sockets: &[OwnedFd]) -> io::Result<&OwnedFd> {
+    if let [socket] = sockets {
+        return Ok(socket);
     }
-    accept_with(ready, SocketFlags::CLOEXEC)
+    let mut fds: Vec<PollFd<'_>> = sockets
+        .iter()
+        .map(|socket| PollFd::new(socket, PollFlags::IN))
+        .collect();
+    poll(&mut fds, None)?;
+    let at = fds.iter().position(|fd| !fd.revents().is_empty());
+    Ok(&sockets[at.ok_or(Errno::AGAIN)?])
+}
+
+/// Takes a client that has connected.
+pub(super) fn accept(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    Ok(accept_with(socket, SocketFlags::CLOEXEC)?)
+}
+
+/// How long to wait before the next attempt to accept; nothing if there is no use in it.
+pub(super) fn pause_after(error: &io::Error) -> Option<Duration> {
+    match error.raw_os_error().map(Errno::from_raw_os_error)? {
+        // The client has gone already, or a signal came.
+        Errno::CONNABORTED | Errno::INTR | Errno::AGAIN => Some(Duration::ZERO),
+        // The process has too much open just now; the client waits meanwhile.
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM => Some(BETWEEN_ATTEMPTS),
+        _ => None,
+    }
 }

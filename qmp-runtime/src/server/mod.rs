@@ -8,6 +8,8 @@ mod outbox;
 mod shared;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -23,7 +25,6 @@ pub(crate) use tls::TlsSession;
 
 use crate::context::MonitorId;
 use crate::events::EventSink;
-use crate::fd::Channel;
 use crate::json::Style;
 use crate::router::{Dispatcher, Router};
 pub use crate::session::Version;
@@ -73,6 +74,15 @@ impl ServerBuilder {
     pub fn held(mut self, yes: bool) -> Self {
         self.held = yes;
         self
+    }
+
+    /// The same for programs on tokio.
+    #[cfg(feature = "tokio")]
+    pub fn serve_on_tokio(self, router: Router) -> tokio::Server {
+        let dispatcher = Dispatcher::new(router);
+        dispatcher.catalog.set_preconfig(self.preconfig);
+        self.events.set_policy(dispatcher.catalog.policy);
+        tokio::Server::new(dispatcher, self.version, self.events, self.held)
     }
 
     /// A server for these handlers; it answers once it listens somewhere.
@@ -137,22 +147,14 @@ impl Server {
     /// The address cannot be opened; there is nobody to connect to, and it is not to try again.
     pub fn open(&self, endpoint: Endpoint) -> io::Result<Monitor> {
         let style = endpoint.style;
-        #[cfg(feature = "tls")]
-        let tls = endpoint.tls.clone();
+        let wrap = endpoint.wrap();
         let (source, file) = Source::open(endpoint)?;
-        let inside = move |channel: Channel| {
-            #[cfg(feature = "tls")]
-            if let Some(config) = &tls {
-                return Ok(channel.with_tls(TlsSession::new(Arc::clone(config))?));
-            }
-            Ok::<_, io::Error>(channel)
-        };
         if let Source::Listening(sockets) = &source {
             self.shared.keep(sockets, file);
         }
         self.spawn(move |shared, id| {
             let serve = |channel| {
-                if let Ok(channel) = inside(channel) {
+                if let Ok(channel) = wrap(channel) {
                     connection::serve(shared, id, channel, style);
                 }
             };

@@ -51,7 +51,7 @@ impl Outbox {
 
     /// Comes to an agreement about encryption, where there is some.
     pub(super) fn shake_hands(&self) -> io::Result<()> {
-        self.channel.shake_hands()
+        self.channel.shake_hands(RecvFlags::empty())
     }
 
     /// Waits for input; 0 bytes at the end, and when the session is closed.

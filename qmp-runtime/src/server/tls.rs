@@ -25,11 +25,12 @@ impl TlsSession {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shakes hands with the client; waits for what it has to say to that.
-    pub(crate) fn shake_hands(&self, channel: &Channel) -> io::Result<()> {
+    /// Shakes hands with the client; waits for what it has to say to that unless `flags` say otherwise. It
+    /// goes on where it stopped.
+    pub(crate) fn shake_hands(&self, channel: &Channel, flags: RecvFlags) -> io::Result<()> {
         let mut raw = vec![0; READ_BYTES];
         while self.lock().is_handshaking() {
-            if self.advance(channel, &mut raw, RecvFlags::empty())? == 0 {
+            if self.advance(channel, &mut raw, flags)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }

@@ -15,7 +15,7 @@ pub(crate) use outgoing::Outgoing;
 pub(crate) use reply::{end_line, greeting};
 pub(crate) use request::answer;
 #[cfg(feature = "tokio")]
-pub(crate) use request::{Begun, begin, finish};
+pub(crate) use request::{Begun, begin, command_of, finish};
 
 use crate::json::{Item, Stream};
 

@@ -49,6 +49,16 @@ pub(crate) fn answer(
     }
 }
 
+/// The command that a request is about to call, whether or not it may.
+#[cfg(feature = "tokio")]
+pub(crate) fn command_of(item: &Item) -> Option<Cow<'_, str>> {
+    let Item::Message(document) = item else {
+        return None;
+    };
+    let find = |name| document.get(document.root(), name);
+    document.str(find("execute").or_else(|| find("exec-oob"))?)
+}
+
 /// Answers what needs no handler, and starts the reply of what does.
 pub(crate) fn begin<'d>(
     item: &'d Item,

@@ -9,6 +9,8 @@
 
 mod introspection;
 mod newer_peer;
+#[cfg(feature = "tokio")]
+mod on_tokio;
 mod policy;
 #[cfg(feature = "serde")]
 mod serde;
