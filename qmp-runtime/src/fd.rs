@@ -24,7 +24,7 @@ pub(crate) struct Channel {
     pub(crate) output: OwnedFd,
     is_socket: bool,
     #[cfg(feature = "tls")]
-    tls: Option<crate::server::TlsSession>,
+    tls: Option<Box<crate::server::TlsSession>>,
 }
 
 impl Channel {
@@ -62,7 +62,7 @@ impl Channel {
     #[cfg(feature = "tls")]
     pub(crate) fn with_tls(self, session: crate::server::TlsSession) -> Self {
         Channel {
-            tls: Some(session),
+            tls: Some(Box::new(session)),
             ..self
         }
     }

@@ -58,6 +58,10 @@ struct Route {
     /// The service is one that others may use at the same time.
     shared: bool,
     /// Its method is `async`.
+    #[cfg_attr(
+        not(feature = "tokio"),
+        expect(dead_code, reason = "it matters to the server on tokio alone")
+    )]
     is_async: bool,
     out_of_band: bool,
     service: usize,

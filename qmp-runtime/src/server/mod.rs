@@ -76,24 +76,27 @@ impl ServerBuilder {
         self
     }
 
-    /// The same for programs on tokio.
-    #[cfg(feature = "tokio")]
-    pub fn serve_on_tokio(self, router: Router) -> tokio::Server {
-        let dispatcher = Dispatcher::new(router);
-        dispatcher.catalog.set_preconfig(self.preconfig);
-        self.events.set_policy(dispatcher.catalog.policy);
-        tokio::Server::new(dispatcher, self.version, self.events, self.held)
-    }
-
     /// A server for these handlers; it answers once it listens somewhere.
     pub fn serve(self, router: Router) -> Server {
-        let dispatcher = Dispatcher::new(router);
-        dispatcher.catalog.set_preconfig(self.preconfig);
-        self.events.set_policy(dispatcher.catalog.policy);
+        let dispatcher = self.dispatcher(router);
         let shared = Shared::new(dispatcher, self.version, self.events, self.held);
         Server {
             shared: Arc::new(shared),
         }
+    }
+
+    /// The same for programs on tokio.
+    #[cfg(feature = "tokio")]
+    pub fn serve_on_tokio(self, router: Router) -> tokio::Server {
+        let dispatcher = self.dispatcher(router);
+        tokio::Server::new(dispatcher, self.version, self.events, self.held)
+    }
+
+    fn dispatcher(&self, router: Router) -> Dispatcher {
+        let dispatcher = Dispatcher::new(router);
+        dispatcher.catalog.set_preconfig(self.preconfig);
+        self.events.set_policy(dispatcher.catalog.policy);
+        dispatcher
     }
 }
 

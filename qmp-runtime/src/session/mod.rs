@@ -17,10 +17,12 @@ pub(crate) use request::answer;
 #[cfg(feature = "tokio")]
 pub(crate) use request::{Begun, begin, command_of, finish};
 
-use crate::json::{Item, Stream};
+use crate::json::{Item, MAX_TOKEN_BYTES, Stream};
 
 /// How many in-band requests wait besides the running one when out-of-band commands are enabled.
-pub(crate) const QUEUE_LIMIT: usize = 8;
+const QUEUE_LIMIT: usize = 8;
+/// With more bytes than this waiting, no more are read either: what a message may have.
+const QUEUE_BYTES: usize = MAX_TOKEN_BYTES;
 
 /// The version that a server greets with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,6 +53,8 @@ pub(crate) struct Session {
     pub(crate) negotiated: Negotiated,
     /// In-band requests that wait while out-of-band ones are let through.
     waiting: VecDeque<Item>,
+    /// How much memory these take.
+    waiting_bytes: usize,
 }
 
 /// What is to be done with input.
@@ -69,7 +73,7 @@ pub(crate) enum Received {
 impl Session {
     /// Takes requests off the front of `input`, up to the next one that something is to be done about.
     pub(crate) fn receive(&mut self, input: &mut &[u8]) -> Received {
-        if self.waiting.len() >= QUEUE_LIMIT {
+        if self.waiting.len() >= QUEUE_LIMIT || self.waiting_bytes > QUEUE_BYTES {
             return Received::Full;
         }
         let Some(item) = self.stream.next_item(input) else {
@@ -78,18 +82,22 @@ impl Session {
         if !self.negotiated.oob || is_out_of_band(&item) {
             return Received::Now(item);
         }
+        self.waiting_bytes += memory(&item);
         self.waiting.push_back(item);
         Received::Queued
     }
 
     /// Takes the in-band request that has waited longest.
     pub(crate) fn next_in_band(&mut self) -> Option<Item> {
-        self.waiting.pop_front()
+        let item = self.waiting.pop_front()?;
+        self.waiting_bytes -= memory(&item);
+        Some(item)
     }
 
     /// Drops what waits.
     pub(crate) fn clear(&mut self) {
         self.waiting = VecDeque::new();
+        self.waiting_bytes = 0;
     }
 
     /// Takes back the memory of a request that was answered.
@@ -97,6 +105,13 @@ impl Session {
         if let Item::Message(document) = item {
             self.stream.recycle(document);
         }
+    }
+}
+
+fn memory(item: &Item) -> usize {
+    match item {
+        Item::Message(document) => document.memory(),
+        Item::Error(text) => text.len(),
     }
 }
 
