@@ -10,7 +10,7 @@ use std::time::Duration;
 use qmp_runtime::client::{Client, ClientError};
 use qmp_runtime::json::{Map, Value};
 use qmp_runtime::server::{Address, Server, Tcp};
-use qmp_runtime::{Context, EventSink, MonitorId, QmpError, Router, handlers};
+use qmp_runtime::{Context, EventSink, MonitorId, QmpError, RateLimit, Router, handlers};
 use serde_json::json;
 
 use crate::toy::types::{Leaf, Shape, ShapeKind};
@@ -278,6 +278,40 @@ fn event_precedes_reply_and_reaches_all_that_negotiated() {
         seen.decode::<events::Ticked>().unwrap().unwrap(),
         events::Ticked { count: 1 }
     );
+}
+
+#[test]
+fn burst_of_a_limited_event_arrives_as_its_first_and_its_last() {
+    let limit = RateLimit {
+        event: "TICKED",
+        key: None,
+        interval: Duration::from_millis(200),
+    };
+    let events = EventSink::with_rate_limits(&[limit]);
+    let server = Server::builder().events(&events).serve(Router::new());
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    server.serve_socket(theirs.into()).unwrap();
+    let mut raw = Raw {
+        socket: ours,
+        rest: Vec::new(),
+    };
+    raw.line();
+    raw.send(PLAIN);
+    raw.line();
+    for count in 1..=5 {
+        events.emit(&events::Ticked { count });
+        events.emit(&events::Bare {});
+    }
+    let mut counts = Vec::new();
+    let mut bare = 0;
+    while counts.len() < 2 {
+        let event: Value = serde_json::from_str(&raw.line()).unwrap();
+        match event["event"].as_str() {
+            Some("TICKED") => counts.push(event["data"]["count"].clone()),
+            _ => bare += 1,
+        }
+    }
+    assert_eq!((counts, bare), (vec![json!(1), json!(5)], 5));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod actions;
+mod beside_qemu;
 mod boot;
 mod config;
 mod fixture;
