@@ -1,17 +1,17 @@
 //! Reading and writing file descriptors, with descriptors riding along on sockets.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, Shutdown, recvmsg, send,
-    sockopt,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, Shutdown, recvmsg, send, sendmsg, sockopt,
 };
 
 /// How many descriptors one message may carry; QEMU's limit.
-const MAX_FDS: usize = 16;
+pub(crate) const MAX_FDS: usize = 16;
 /// What a pipe takes without blocking once it is writable.
 const PIPE_CHUNK: usize = 4096;
 /// How often input is read to be thrown away at the end of a conversation.
@@ -107,6 +107,24 @@ impl Channel {
             }
         }
         Ok(message.bytes)
+    }
+
+    /// Writes as much as goes without blocking, the descriptors with the first byte.
+    pub(crate) fn write_with(&self, bytes: &[u8], fds: &[OwnedFd]) -> io::Result<usize> {
+        if fds.is_empty() || sockopt::socket_domain(&self.output) != Ok(AddressFamily::UNIX) {
+            return self.write_some(bytes);
+        }
+        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_FDS))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        ancillary.push(SendAncillaryMessage::ScmRights(&fds));
+        let slices = [IoSlice::new(bytes)];
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        match retry(|| sendmsg(&self.output, &slices, &mut ancillary, flags)) {
+            Ok(written) => Ok(written),
+            Err(rustix::io::Errno::AGAIN) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Writes as much as goes without blocking.

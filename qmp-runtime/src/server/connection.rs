@@ -35,7 +35,7 @@ pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, 
     if client.outbox.shake_hands().is_ok() {
         client
             .outbox
-            .reply(&session::greeting(&shared.version, style));
+            .reply(&session::greeting(&shared.version, style), Vec::new());
         shared.wait_for_release();
         client.read();
     }
@@ -169,6 +169,7 @@ impl Client {
             monitor: self.monitor,
             out_of_band: false,
             fds: &self.fds,
+            sends: Vec::new(),
             quit: false,
         };
         let before = lock(&self.state).session.negotiated;
@@ -179,7 +180,8 @@ impl Client {
             self.outbox.subscribe();
         }
         if replies {
-            self.outbox.reply(out.bytes());
+            self.outbox
+                .reply(out.bytes(), std::mem::take(&mut cx.sends));
         }
         let quit = cx.quit;
         self.shared.end_answer(quit);

@@ -65,17 +65,18 @@ impl Outbox {
         self.channel.receive(buffer, fds, RecvFlags::empty())
     }
 
-    /// Sends a reply; waits while the client has too much to read already.
-    pub(super) fn reply(&self, bytes: &[u8]) {
+    /// Sends a reply, with descriptors; waits while the client has too much to read already.
+    pub(super) fn reply(&self, bytes: &[u8], fds: Vec<OwnedFd>) {
         let mut state = self.lock();
         let mut rest = bytes;
-        if state.outgoing.is_empty() && !state.outgoing.is_closed() {
+        if fds.is_empty() && state.outgoing.is_empty() && !state.outgoing.is_closed() {
             // As a rule all of it goes at once, and nothing has to be kept.
             match self.channel.write_some(rest) {
                 Ok(sent) => rest = &rest[sent..],
                 Err(_) => state.outgoing.close(),
             }
         }
+        state.outgoing.attach(fds);
         state.outgoing.reply(rest);
         self.send(&mut state);
         while state.outgoing.is_full() {
@@ -119,7 +120,8 @@ impl Outbox {
     fn send(&self, state: &mut State) {
         let outgoing = &mut state.outgoing;
         while !outgoing.is_empty() {
-            match self.channel.write_some(outgoing.next()) {
+            let (bytes, fds) = outgoing.next();
+            match self.channel.write_with(bytes, fds) {
                 Ok(0) => return,
                 Ok(sent) => outgoing.sent(sent),
                 Err(_) => outgoing.close(),

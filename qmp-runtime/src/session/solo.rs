@@ -124,6 +124,7 @@ impl Solo {
             monitor: MonitorId(0),
             out_of_band: false,
             fds: &self.fds,
+            sends: Vec::new(),
             quit: false,
         };
         let Session { negotiated, .. } = &mut self.session;
@@ -134,6 +135,7 @@ impl Solo {
             outgoing.subscribe();
         }
         if replies {
+            outgoing.attach(std::mem::take(&mut cx.sends));
             outgoing.reply(self.out.bytes());
         }
         self.has_quit |= cx.quit;
@@ -146,7 +148,7 @@ impl Solo {
         let mut outgoing = self.client.lock();
         let mut taken = Vec::new();
         while taken.len() < limit && !outgoing.is_empty() {
-            let next = outgoing.next();
+            let (next, _) = outgoing.next();
             let count = next.len().min(limit - taken.len());
             taken.extend_from_slice(&next[..count]);
             outgoing.sent(count);
@@ -159,8 +161,12 @@ impl Solo {
     /// The client reads all there is, and forgets it; how many bytes that was.
     pub fn skip(&mut self) -> usize {
         let mut outgoing = self.client.lock();
-        let count = outgoing.len();
-        outgoing.sent(count);
+        let mut count = 0;
+        while !outgoing.is_empty() {
+            let next = outgoing.next().0.len();
+            outgoing.sent(next);
+            count += next;
+        }
         drop(outgoing);
         self.go_on();
         count

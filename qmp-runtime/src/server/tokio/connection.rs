@@ -51,7 +51,7 @@ pub(super) async fn serve(hub: &Arc<Hub>, monitor: MonitorId, channel: Channel, 
     });
     if client.shake_hands(&input).await.is_ok() {
         let greeting = session::greeting(&hub.version, style);
-        client.mailbox.reply(&greeting).await;
+        client.mailbox.reply(&greeting, Vec::new()).await;
         hub.wait_for_release().await;
         // It ends with the conversation, by whatever error.
         let _ = client.read(&input).await;
@@ -95,6 +95,7 @@ struct Answered {
     out: Writer,
     negotiated: Negotiated,
     replies: bool,
+    sends: Vec<OwnedFd>,
     quit: bool,
 }
 
@@ -225,7 +226,8 @@ impl Client {
             self.mailbox.subscribe();
         }
         if answered.replies {
-            self.mailbox.reply(answered.out.bytes()).await;
+            let bytes = answered.out.bytes();
+            self.mailbox.reply(bytes, answered.sends).await;
         }
         self.hub.end_answer(answered.quit);
         if answered.quit {
@@ -243,6 +245,7 @@ impl Client {
             monitor: self.monitor,
             out_of_band: false,
             fds: &self.fds,
+            sends: Vec::new(),
             quit: false,
         }
     }
@@ -251,12 +254,13 @@ impl Client {
         let mut cx = self.context();
         let dispatcher = &self.hub.dispatcher;
         let replies = session::answer(&item, &mut negotiated, dispatcher, &mut cx, &mut out);
-        let quit = cx.quit;
+        let (quit, sends) = (cx.quit, cx.sends);
         Answered {
             item,
             out,
             negotiated,
             replies,
+            sends,
             quit,
         }
     }
@@ -274,12 +278,13 @@ impl Client {
                 session::finish(document, &request, result, &mut out)
             }
         };
-        let quit = cx.quit;
+        let (quit, sends) = (cx.quit, cx.sends);
         Answered {
             item,
             out,
             negotiated,
             replies,
+            sends,
             quit,
         }
     }

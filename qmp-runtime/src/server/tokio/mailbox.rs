@@ -1,6 +1,7 @@
 //! What waits to be sent to one client.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::unix::AsyncFd;
@@ -48,9 +49,9 @@ impl Mailbox {
         self.lock().is_closed()
     }
 
-    /// Sends a reply; waits while the client has too much to read already.
-    pub(super) async fn reply(&self, bytes: &[u8]) {
-        self.put(bytes);
+    /// Sends a reply, with descriptors; waits while the client has too much to read already.
+    pub(super) async fn reply(&self, bytes: &[u8], fds: Vec<OwnedFd>) {
+        self.put(bytes, fds);
         loop {
             let drained = self.drained.notified();
             if !self.lock().is_full() {
@@ -60,8 +61,9 @@ impl Mailbox {
         }
     }
 
-    fn put(&self, bytes: &[u8]) {
+    fn put(&self, bytes: &[u8], fds: Vec<OwnedFd>) {
         let mut outgoing = self.lock();
+        outgoing.attach(fds);
         outgoing.reply(bytes);
         self.send(&mut outgoing);
     }
@@ -83,7 +85,8 @@ impl Mailbox {
     /// Sends what is waiting as far as the client takes it.
     fn send(&self, outgoing: &mut Outgoing) {
         while !outgoing.is_empty() {
-            match self.channel.write_some(outgoing.next()) {
+            let (bytes, fds) = outgoing.next();
+            match self.channel.write_with(bytes, fds) {
                 Ok(0) => break,
                 Ok(sent) => outgoing.sent(sent),
                 Err(_) => outgoing.close(),
@@ -114,7 +117,8 @@ impl Mailbox {
         let mut outgoing = self.lock();
         self.channel.flush()?;
         while !outgoing.is_empty() {
-            match self.channel.write_some(outgoing.next())? {
+            let (bytes, fds) = outgoing.next();
+            match self.channel.write_with(bytes, fds)? {
                 0 => break,
                 sent => outgoing.sent(sent),
             }
