@@ -8,6 +8,7 @@ use qmp_runtime::server::{Address, Endpoint};
 use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
+use super::tls::{self, Credentials};
 use super::{Options, UsageError};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
@@ -37,6 +38,7 @@ pub(super) struct Builder {
     /// Character device and layout of each `-mon`.
     mons: Vec<(String, bool)>,
     nographic: bool,
+    credentials: Vec<(String, Credentials)>,
 }
 
 impl Builder {
@@ -66,6 +68,7 @@ impl Builder {
             "chardev" => self.chardev(value)?,
             "qmp" | "qmp-pretty" => self.qmp(value, name == "qmp-pretty")?,
             "mon" => self.mon(value)?,
+            "object" => self.credentials.push(tls::parse(value)?),
             "S" => self.options.machine.paused = true,
             "preconfig" => self.options.machine.preconfig = true,
             "no-reboot" => self.action("reboot=shutdown")?,
@@ -284,7 +287,8 @@ impl Builder {
                 UsageError::new(format!("-mon: there is no character device '{id}'"))
             })?;
             let endpoint = match self.chardevs.remove(at).1 {
-                Chardev::Socket(endpoint) => endpoint,
+                Chardev::Socket(endpoint, None) => endpoint,
+                Chardev::Socket(endpoint, Some(id)) => self.credentials(&id)?.protect(endpoint)?,
                 Chardev::Backend(BackendConfig::Stdio) => Endpoint::listen(Address::Stdio),
                 Chardev::Backend(_) => {
                     return Err(UsageError::new(format!(
@@ -297,11 +301,20 @@ impl Builder {
         Ok(())
     }
 
+    fn credentials(&self, id: &str) -> Result<&Credentials, UsageError> {
+        let found = self.credentials.iter().find(|(label, _)| label == id);
+        found.map(|(_, credentials)| credentials).ok_or_else(|| {
+            UsageError::new(format!(
+                "-chardev: there is no -object tls-creds-x509,id={id}"
+            ))
+        })
+    }
+
     fn connect_serial(&mut self) -> Result<(), UsageError> {
         for (label, chardev) in std::mem::take(&mut self.chardevs) {
             match chardev {
                 Chardev::Backend(backend) => self.options.chardevs.push((label, backend)),
-                Chardev::Socket(_) => {
+                Chardev::Socket(..) => {
                     return Err(UsageError::new(format!(
                         "-chardev: the socket '{label}' can serve a monitor only (-mon)"
                     )));

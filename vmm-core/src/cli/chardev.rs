@@ -14,8 +14,8 @@ use crate::char::BackendConfig;
 #[derive(Debug)]
 pub(super) enum Chardev {
     Backend(BackendConfig),
-    /// For a monitor.
-    Socket(Endpoint),
+    /// For a monitor, and the label of its credentials.
+    Socket(Endpoint, Option<String>),
 }
 
 /// Reads the argument of `-chardev`; its label and the device.
@@ -99,7 +99,7 @@ fn socket(params: &mut Params) -> Result<Chardev, UsageError> {
     if let Some(pause) = reconnect {
         endpoint = endpoint.reconnect(pause);
     }
-    Ok(Chardev::Socket(endpoint))
+    Ok(Chardev::Socket(endpoint, params.take("tls-creds")))
 }
 
 fn tcp(params: &mut Params) -> Result<Tcp, UsageError> {

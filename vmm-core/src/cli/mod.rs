@@ -7,6 +7,7 @@ mod apply;
 mod chardev;
 mod params;
 mod table;
+mod tls;
 
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@ mod conversation;
 mod hostile;
 mod options;
 mod python;
+mod transports;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
