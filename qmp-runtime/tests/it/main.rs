@@ -12,6 +12,7 @@ mod introspection;
 mod newer_peer;
 #[cfg(feature = "tokio")]
 mod on_tokio;
+mod operations;
 mod policy;
 #[cfg(feature = "serde")]
 mod serde;
