@@ -215,31 +215,14 @@ impl Channel {
         Ok(!fds[0].revents().is_empty())
     }
 
-    /// Waits until more can be written.
-    pub(crate) fn wait_writable(&self) -> io::Result<()> {
-        let mut fds = [PollFd::new(&self.output, PollFlags::OUT)];
-        retry(|| poll(&mut fds, None))?;
-        Ok(())
-    }
-
     /// Waits until more can be written, or `wake` is readable.
-    pub(crate) fn wait_writable_or(&self, wake: impl AsFd) -> io::Result<()> {
-        let mut fds = [
-            PollFd::new(&self.output, PollFlags::OUT),
-            PollFd::new(&wake, PollFlags::IN),
-        ];
-        retry(|| poll(&mut fds, None))?;
-        Ok(())
+    pub(crate) fn wait_writable(&self, wake: Option<&OwnedFd>) -> io::Result<()> {
+        wait(&self.output, PollFlags::OUT, wake)
     }
 
     /// Waits until there is something to read, or `wake` is readable.
-    pub(crate) fn wait_readable_or(&self, wake: impl AsFd) -> io::Result<()> {
-        let mut fds = [
-            PollFd::new(&self.input, PollFlags::IN),
-            PollFd::new(&wake, PollFlags::IN),
-        ];
-        retry(|| poll(&mut fds, None))?;
-        Ok(())
+    pub(crate) fn wait_readable(&self, wake: Option<&OwnedFd>) -> io::Result<()> {
+        wait(&self.input, PollFlags::IN, wake)
     }
 
     /// Ends the conversation from this side; a reader of either end sees the end.
@@ -263,6 +246,16 @@ impl Channel {
         }
         let _ = rustix::net::shutdown(&self.output, Shutdown::Both);
     }
+}
+
+fn wait(end: &OwnedFd, flags: PollFlags, wake: Option<&OwnedFd>) -> io::Result<()> {
+    let mut fds = [
+        PollFd::new(end, flags),
+        PollFd::new(wake.unwrap_or(end), PollFlags::IN),
+    ];
+    let count = 1 + usize::from(wake.is_some());
+    retry(|| poll(&mut fds[..count], None))?;
+    Ok(())
 }
 
 fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {

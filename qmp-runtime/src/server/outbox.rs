@@ -57,7 +57,7 @@ impl Outbox {
     /// Waits for input; 0 bytes at the end, and when the session is closed.
     pub(super) fn read(&self, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
         if let Some(wake) = &self.wake {
-            self.channel.wait_readable_or(wake)?;
+            self.channel.wait_readable(Some(wake))?;
             if self.is_closed() {
                 return Ok(0);
             }
@@ -130,10 +130,7 @@ impl Outbox {
     }
 
     fn wait_writable(&self) -> io::Result<()> {
-        match &self.wake {
-            None => self.channel.wait_writable(),
-            Some(wake) => self.channel.wait_writable_or(wake),
-        }
+        self.channel.wait_writable(self.wake.as_ref())
     }
 
     /// Leaves what the client does not take now to a thread that waits for it.

@@ -99,6 +99,25 @@ struct Answered {
     quit: bool,
 }
 
+impl Answered {
+    fn new(
+        item: Item,
+        out: Writer,
+        negotiated: Negotiated,
+        replies: bool,
+        cx: Context<'_>,
+    ) -> Self {
+        Answered {
+            item,
+            out,
+            negotiated,
+            replies,
+            sends: cx.sends,
+            quit: cx.quit,
+        }
+    }
+}
+
 impl Client {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -254,15 +273,7 @@ impl Client {
         let mut cx = self.context();
         let dispatcher = &self.hub.dispatcher;
         let replies = session::answer(&item, &mut negotiated, dispatcher, &mut cx, &mut out);
-        let (quit, sends) = (cx.quit, cx.sends);
-        Answered {
-            item,
-            out,
-            negotiated,
-            replies,
-            sends,
-            quit,
-        }
+        Answered::new(item, out, negotiated, replies, cx)
     }
 
     async fn run(&self, item: Item, mut out: Writer, mut negotiated: Negotiated) -> Answered {
@@ -278,15 +289,7 @@ impl Client {
                 session::finish(document, &request, result, &mut out)
             }
         };
-        let (quit, sends) = (cx.quit, cx.sends);
-        Answered {
-            item,
-            out,
-            negotiated,
-            replies,
-            sends,
-            quit,
-        }
+        Answered::new(item, out, negotiated, replies, cx)
     }
 }
 
