@@ -12,8 +12,10 @@ use crate::fd::Channel;
 use crate::json::{Item, Style, Writer};
 use crate::session::{self, Received, Session};
 
-/// How many bytes are read at once.
-const READ_BYTES: usize = 16 << 10;
+/// How many bytes are read at once at first; most requests are smaller.
+const READ_BYTES: usize = 2 << 10;
+/// How many bytes are read at once by a session that has sent more than that at a time.
+const READ_MANY_BYTES: usize = 32 << 10;
 
 /// Serves a client until it goes, or the server is closed.
 pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, style: Style) {
@@ -81,6 +83,9 @@ impl Client {
                         *lock(&self.fds) = received;
                     }
                     self.receive(&buffer[..count], &mut out);
+                    if count == buffer.len() {
+                        buffer.resize(READ_MANY_BYTES, 0);
+                    }
                 }
             }
             if self.outbox.is_closed() {

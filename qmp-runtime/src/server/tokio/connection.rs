@@ -20,8 +20,10 @@ use crate::fd::Channel;
 use crate::json::{Item, Style, Writer};
 use crate::session::{self, Begun, Negotiated, Received, Session};
 
-/// How many bytes are read at once.
-const READ_BYTES: usize = 16 << 10;
+/// How many bytes are read at once at first; most requests are smaller.
+const READ_BYTES: usize = 2 << 10;
+/// How many bytes are read at once by a session that has sent more than that at a time.
+const READ_MANY_BYTES: usize = 32 << 10;
 
 /// Serves a client until it goes, or the server is closed.
 pub(super) async fn serve(hub: &Arc<Hub>, monitor: MonitorId, channel: Channel, style: Style) {
@@ -153,6 +155,9 @@ impl Client {
                         *self.fds.lock().unwrap_or_else(PoisonError::into_inner) = received;
                     }
                     out = self.receive(&buffer[..count], out).await;
+                    if count == buffer.len() {
+                        buffer.resize(READ_MANY_BYTES, 0);
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => known_ready = false,
                 Err(error) => return Err(error),
