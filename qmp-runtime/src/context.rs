@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::command::Event;
 use crate::events::EventSink;
+use crate::fd::MAX_FDS;
 use crate::json::Value;
 use crate::router::Catalog;
 
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub(crate) monitor: MonitorId,
     pub(crate) out_of_band: bool,
     pub(crate) fds: &'a Mutex<Vec<OwnedFd>>,
+    /// Descriptors that go along with the reply.
+    pub(crate) sends: Vec<OwnedFd>,
     pub(crate) quit: bool,
 }
 
@@ -39,6 +42,14 @@ impl Context<'_> {
         let waiting = std::mem::take(&mut *self.fds.lock().unwrap_or_else(PoisonError::into_inner));
         // Of several, the first counts; the others are closed.
         waiting.into_iter().next()
+    }
+
+    /// Sends a file descriptor along with the reply, whether that is a result or an error. It is closed where
+    /// the client's connection carries none (anything but a unix socket), or where 16 go along already.
+    pub fn send_fd(&mut self, fd: OwnedFd) {
+        if self.sends.len() < MAX_FDS {
+            self.sends.push(fd);
+        }
     }
 
     /// The monitor over which the command came.

@@ -37,7 +37,7 @@ pub use context::{Context, MonitorId};
 #[doc(hidden)]
 pub use emit::names::*;
 pub use error::{ErrorClass, QmpError, ResultExt};
-pub use events::EventSink;
+pub use events::{EventSink, RateLimit};
 pub use policy::{CompatPolicy, InputPolicy, InvalidPolicy, OutputPolicy};
 pub use qapi_macros::handlers;
 #[cfg(feature = "schema")]
@@ -47,10 +47,7 @@ pub use router::{DuplicateCommand, Router};
 /// Open to this project's tests and fuzz targets alone.
 #[doc(hidden)]
 pub mod __private {
-    /// What a client gets for its bytes, without transport, threads and events.
-    pub fn converse(router: crate::Router, input: &[u8]) -> Vec<u8> {
-        crate::session::converse(router, input)
-    }
+    pub use crate::session::solo::Solo;
 
     /// All of a schema's introspection data, masked.
     pub fn select_all(unmasked: &str) -> crate::json::Value {

@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+#[cfg(feature = "tokio")]
+use crate::asynchronous::Running;
 use crate::asynchronous::{AsyncEntry, block_on};
 use crate::command::{Call, CommandInfo, Entry, OobEntry};
 use crate::context::Context;
@@ -55,6 +57,12 @@ struct Route {
     info: CommandInfo,
     /// The service is one that others may use at the same time.
     shared: bool,
+    /// Its method is `async`.
+    #[cfg_attr(
+        not(feature = "tokio"),
+        expect(dead_code, reason = "it matters to the server on tokio alone")
+    )]
+    is_async: bool,
     out_of_band: bool,
     service: usize,
     entry: usize,
@@ -66,6 +74,18 @@ trait Service: Send {
 
 trait OobService: Send + Sync {
     fn call(&self, entry: usize, cx: &mut Context<'_>, call: Call<'_>) -> Result<(), QmpError>;
+
+    /// The future of a command, if its method is `async`; those of others have no future.
+    #[cfg(feature = "tokio")]
+    fn start<'f>(
+        &'f self,
+        entry: usize,
+        cx: &'f mut Context<'_>,
+        call: Call<'f>,
+    ) -> Option<Running<'f>> {
+        let _ = (entry, cx, call);
+        None
+    }
 }
 
 struct Mounted<H: 'static> {
@@ -98,6 +118,16 @@ struct AsyncMounted<H: 'static> {
 impl<H: Send + Sync> OobService for AsyncMounted<H> {
     fn call(&self, entry: usize, cx: &mut Context<'_>, call: Call<'_>) -> Result<(), QmpError> {
         block_on((self.entries[entry].call)(&self.handler, cx, call))
+    }
+
+    #[cfg(feature = "tokio")]
+    fn start<'f>(
+        &'f self,
+        entry: usize,
+        cx: &'f mut Context<'_>,
+        call: Call<'f>,
+    ) -> Option<Running<'f>> {
+        Some((self.entries[entry].call)(&self.handler, cx, call))
     }
 }
 
@@ -134,6 +164,7 @@ impl Router {
             self.route(Route {
                 info: entry.info,
                 shared: false,
+                is_async: false,
                 out_of_band: false,
                 service,
                 entry: index,
@@ -158,6 +189,7 @@ impl Router {
             self.route(Route {
                 info: entry.info,
                 shared: true,
+                is_async: false,
                 out_of_band: true,
                 service,
                 entry: index,
@@ -183,6 +215,7 @@ impl Router {
             self.route(Route {
                 info: entry.info,
                 shared: true,
+                is_async: true,
                 out_of_band: entry.info.allow_oob,
                 service,
                 entry: index,
@@ -353,6 +386,32 @@ impl Dispatcher {
             // A handler that panicked has left its state as it was then; the others go on.
             let mut services = self.in_band.lock().unwrap_or_else(PoisonError::into_inner);
             services[route.service].call(route.entry, cx, call)?;
+        }
+        Ok(route.info.success_response)
+    }
+
+    /// Whether a command would keep a thread waiting: its handler is there, and not `async`.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn blocks(&self, name: &str) -> bool {
+        let route = self.catalog.routes.get(name);
+        route.is_some_and(|route| !route.is_async)
+    }
+
+    /// As [`Dispatcher::call`], for a command that does not block.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn call_async(
+        &self,
+        name: &str,
+        cx: &mut Context<'_>,
+        call: Call<'_>,
+    ) -> Result<bool, QmpError> {
+        let call = call.with_policy(self.catalog.policy);
+        let Some(route) = self.find(name, cx.out_of_band)? else {
+            return self.built_in(name, call).map(|()| true);
+        };
+        match self.shared[route.service].start(route.entry, cx, call) {
+            Some(running) => running.await?,
+            None => return Err(QmpError::generic(format!("The command {name} blocks"))),
         }
         Ok(route.info.success_response)
     }

@@ -8,13 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use qmp_runtime::EventSink;
-use qmp_runtime::json::Style;
-use qmp_runtime::server::Server;
+use qmp_runtime::server::{Endpoint, Server};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::char::{CharError, Registry};
-use crate::cli::{MonitorOptions, Options};
+use crate::cli::Options;
 use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
 use crate::qmp::{EventBridge, Vmm};
 
@@ -37,12 +36,14 @@ pub enum RunError {
         error: CharError,
     },
     /// A monitor cannot be opened.
-    #[error("-qmp {address}: {error}")]
+    #[error("-qmp {address}: {error}{remedy}")]
     Monitor {
-        /// Where it was to listen.
+        /// Where it was to listen or connect.
         address: String,
         /// The cause.
         error: io::Error,
+        /// What to do about it.
+        remedy: &'static str,
     },
     /// The process id cannot be written.
     #[error("-pidfile {}: {error}", path.display())]
@@ -71,7 +72,7 @@ pub fn run(options: Options) -> Result<i32, RunError> {
         .serve(Server::builder().events(&events).held(true))
         .map_err(io::Error::other)?;
     for monitor in options.monitors {
-        listen(&server, monitor)?;
+        open(&server, monitor)?;
     }
     machine.start()?;
     server.release();
@@ -97,17 +98,19 @@ fn make_machine(options: &Options, events: &EventSink) -> Result<Machine, RunErr
     )?)
 }
 
-fn listen(server: &Server, options: MonitorOptions) -> Result<(), RunError> {
-    let address = format!("{:?}", options.address);
-    let style = if options.pretty {
-        Style::Pretty
-    } else {
-        Style::Line
-    };
-    let monitor = server
-        .listen_with(options.address, style)
-        .map_err(|error| RunError::Monitor { address, error })?;
-    if options.wait {
+fn open(server: &Server, endpoint: Endpoint) -> Result<(), RunError> {
+    let address = endpoint.address().to_string();
+    let waits = endpoint.waits();
+    let listens = endpoint.listens();
+    let monitor = server.open(endpoint).map_err(|error| RunError::Monitor {
+        address,
+        error,
+        remedy: match listens {
+            true => "",
+            false => "; for clients to connect here, add server=on",
+        },
+    })?;
+    if waits {
         monitor.wait_for_client();
     }
     Ok(())

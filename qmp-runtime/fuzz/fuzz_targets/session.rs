@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use qmp_runtime::{Command, CommandInfo, Entry, Router, record};
+use qmp_runtime::__private::Solo;
+use qmp_runtime::{Command, CommandInfo, Entry, EventSink, Router, record};
 
 struct Echo {
     text: String,
@@ -22,8 +23,11 @@ static COMMANDS: [Entry<()>; 1] = [Entry::new::<Echo>(|(), _, call| {
 
 fuzz_target!(|bytes: &[u8]| {
     let router = Router::new().mount((), &[&COMMANDS]).unwrap();
-    let input = [b"{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}", bytes].concat();
-    let answers = qmp_runtime::__private::converse(router, &input);
+    let mut solo = Solo::new(router, EventSink::new(), false);
+    solo.receive(b"{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}");
+    solo.receive(bytes);
+    while solo.work() {}
+    let answers = solo.take(usize::MAX);
     for line in answers.split(|&byte| byte == b'\n') {
         assert!(line.is_empty() || line.ends_with(b"}\r"));
     }

@@ -2,7 +2,7 @@
 
 use super::{Member, Unrecognized, UnrecognizedValue};
 use crate::error::QmpError;
-use crate::json::{Document, Kind, NodeId};
+use crate::json::{Document, Kind, NodeId, order};
 use crate::policy::CompatPolicy;
 
 /// What becomes of that which a type does not have: members, values of enumerations and with them
@@ -28,7 +28,50 @@ pub struct Decoder<'d> {
     pub(super) document: &'d Document,
     unknown: Unknown,
     policy: CompatPolicy,
-    path: Vec<Segment>,
+    path: Path,
+}
+
+/// Where a walk is. Few values lie deeper than what needs no memory of its own.
+#[derive(Debug)]
+struct Path {
+    first: [Segment; 4],
+    more: Vec<Segment>,
+    depth: usize,
+}
+
+impl Path {
+    fn new() -> Self {
+        Path {
+            first: [Segment::Index(0); 4],
+            more: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, segment: Segment) {
+        match self.first.get_mut(self.depth) {
+            Some(place) => *place = segment,
+            None => self.more.push(segment),
+        }
+        self.depth += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.depth -= 1;
+        self.more
+            .truncate(self.depth.saturating_sub(self.first.len()));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.depth == 0
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = Segment> + '_ {
+        let first = &self.first[..self.depth.min(self.first.len())];
+        first.iter().chain(&self.more).copied()
+    }
 }
 
 /// An object whose members are being taken.
@@ -91,16 +134,34 @@ impl Object {
         left
     }
 
-    /// The key of the first member that is left.
-    fn left(&self, document: &Document) -> Option<NodeId> {
+    /// The keys of the members that were taken, in the order of the names.
+    fn taken<'o>(
+        &'o self,
+        document: &'o Document,
+        names: &'o [&'static str],
+    ) -> impl Iterator<Item = NodeId> + 'o {
+        let mut keys = Vec::new();
         let (mut at, mut index) = (self.start, 0);
         while let Some((key, _, next)) = document.member(at, self.end) {
-            if !self.taken.contains(index) {
-                return Some(key);
+            if self.taken.contains(index) {
+                keys.push(key);
             }
             (at, index) = (next, index + 1);
         }
-        None
+        let find = move |name: &&str| keys.iter().copied().find(|&key| document.str_is(key, name));
+        names.iter().filter_map(find)
+    }
+
+    /// Whether a member is left.
+    fn has_left(&self, document: &Document) -> bool {
+        let (mut at, mut index) = (self.start, 0);
+        while let Some((_, _, next)) = document.member(at, self.end) {
+            if !self.taken.contains(index) {
+                return true;
+            }
+            (at, index) = (next, index + 1);
+        }
+        false
     }
 }
 
@@ -111,7 +172,7 @@ impl<'d> Decoder<'d> {
             document,
             unknown,
             policy: CompatPolicy::default(),
-            path: Vec::new(),
+            path: Path::new(),
         }
     }
 
@@ -188,27 +249,30 @@ impl<'d> Decoder<'d> {
         }
     }
 
-    /// Checks that no member is left over.
+    /// Checks that no member is left over of the object `at`, from which `names` were taken in turn.
     ///
     /// # Errors
-    /// One is, and unknown members are refused.
-    pub fn finish(&self, object: &Object) -> Result<(), QmpError> {
-        if self.unknown == Unknown::Ignore {
+    /// One is, and unknown members are refused. Of several, the one that QEMU names.
+    pub(super) fn finish(
+        &self,
+        at: NodeId,
+        object: &Object,
+        names: impl FnOnce() -> Vec<&'static str>,
+    ) -> Result<(), QmpError> {
+        let all_in_turn = !object.skipped && object.hint == object.end;
+        if self.unknown == Unknown::Ignore || all_in_turn || !object.has_left(self.document) {
             return Ok(());
         }
-        if !object.skipped && object.hint == object.end {
-            return Ok(());
-        }
-        match object.left(self.document) {
-            None => Ok(()),
-            Some(key) => {
-                let name = self.document.str(key).unwrap_or_default();
-                Err(QmpError::generic(format!(
-                    "Parameter '{}' is unexpected",
-                    self.path_to(&name)
-                )))
-            }
-        }
+        let names = names();
+        let taken = object.taken(self.document, &names);
+        let key = order::first_left(self.document, at, taken);
+        let name = key
+            .and_then(|key| self.document.str(key))
+            .unwrap_or_default();
+        Err(QmpError::generic(format!(
+            "Parameter '{}' is unexpected",
+            self.path_to(&name)
+        )))
     }
 
     /// Decodes what stands at a member.
@@ -247,7 +311,7 @@ impl<'d> Decoder<'d> {
 
     fn path(&self) -> String {
         let mut path = String::new();
-        for segment in &self.path {
+        for segment in self.path.iter() {
             match segment {
                 Segment::Member(name) if path.is_empty() => path.push_str(name),
                 Segment::Member(name) => {
@@ -266,7 +330,7 @@ impl<'d> Decoder<'d> {
 
     /// The name of the current member alone; an element of an array has none.
     fn name(&self) -> &'static str {
-        match self.path.last() {
+        match self.path.iter().next_back() {
             Some(Segment::Member(name)) => name,
             _ => "null",
         }

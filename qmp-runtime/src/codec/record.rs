@@ -78,7 +78,22 @@ pub fn decode(value: &mut dyn Json, decoder: &mut Decoder<'_>, at: NodeId) -> Re
     }
     let mut object = decoder.object(at)?;
     decode_members(value, decoder, &mut object)?;
-    decoder.finish(&object)
+    decoder.finish(at, &object, || {
+        let mut all = Vec::new();
+        names(value, &mut all);
+        all
+    })
+}
+
+/// The members of a value in the order in which they are decoded.
+fn names(value: &dyn Json, all: &mut Vec<&'static str>) {
+    value.slots(&mut |shape, slots| {
+        all.extend(shape.members.iter().map(|member| member.name));
+        let tag = shape.members.iter().position(|member| member.tag);
+        if let Some(View::Variant(_, Some(data))) = tag.map(|at| slots[at].view()) {
+            names(data, all);
+        }
+    });
 }
 
 /// Decodes members of an object, from which others may take members, too, into a blank value.

@@ -55,6 +55,11 @@ impl Document {
         NodeId(0)
     }
 
+    /// How much memory the message takes, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.len() + self.nodes.len() * size_of::<Node>()
+    }
+
     fn node(&self, id: NodeId) -> Node {
         self.nodes[id.0 as usize]
     }

@@ -9,6 +9,7 @@
 mod build;
 mod document;
 mod lex;
+pub(crate) mod order;
 mod parse;
 mod stream;
 mod text;

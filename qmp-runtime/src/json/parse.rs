@@ -17,16 +17,18 @@ type Result<T> = std::result::Result<T, String>;
 ///
 /// # Errors
 /// QEMU's description of the first grammar error.
-pub(super) fn parse(bytes: Vec<u8>, tokens: &[Token]) -> Result<Document> {
-    let document = Document {
-        bytes,
-        nodes: Vec::with_capacity(tokens.len()),
-    };
+pub(super) fn parse(bytes: Vec<u8>, tokens: &[Token], spare: &mut Spare) -> Result<Document> {
+    let mut nodes = std::mem::take(&mut spare.nodes);
+    nodes.clear();
+    // No more nodes than values and keys, each of which is a token.
+    nodes.reserve(tokens.len());
+    spare.keys.clear();
+    let document = Document { bytes, nodes };
     let mut parser = Parser {
         document,
         tokens,
         at: 0,
-        open_keys: Vec::new(),
+        open_keys: &mut spare.keys,
     };
     parser
         .value()
@@ -43,12 +45,19 @@ fn cut(mut error: String) -> String {
     error
 }
 
+/// Memory that one message leaves to the next.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    pub(super) nodes: Vec<Node>,
+    keys: Vec<NodeId>,
+}
+
 struct Parser<'t> {
     document: Document,
     tokens: &'t [Token],
     at: usize,
     /// The keys of the objects that are open, the innermost one's last.
-    open_keys: Vec<NodeId>,
+    open_keys: &'t mut Vec<NodeId>,
 }
 
 impl Parser<'_> {
@@ -72,7 +81,7 @@ impl Parser<'_> {
             TokenKind::LeftBrace => self.object(token),
             TokenKind::LeftBracket => self.array(token),
             TokenKind::String => {
-                let inner = &self.document.bytes[token.start as usize + 1..token.end as usize - 1];
+                let inner = &self.document.bytes[token.start as usize + 1..token.end as usize];
                 let escaped = !token.plain && text::check(inner)?;
                 Ok(self.push(Kind::String, escaped, token))
             }

@@ -1,8 +1,8 @@
 //! From tokens to messages: balances braces and brackets, guards the limits, reports errors.
 
-use super::document::Document;
+use super::document::{Document, Node};
 use super::lex::{Lexer, Step, TokenKind};
-use super::parse;
+use super::{parse, text};
 
 /// How deep objects and arrays may nest.
 pub const MAX_NESTING: usize = 1024;
@@ -42,6 +42,7 @@ pub enum Item {
 pub struct Stream {
     lexer: Lexer,
     message: Message,
+    spare: parse::Spare,
 }
 
 /// The message being read.
@@ -74,6 +75,18 @@ impl Stream {
         Self::default()
     }
 
+    /// Takes the memory of a message that is done with for the next one.
+    pub(crate) fn recycle(&mut self, document: Document) {
+        let Document { mut bytes, nodes } = document;
+        if self.message.bytes.capacity() == 0 && bytes.capacity() <= KEEP_BYTES {
+            bytes.clear();
+            self.message.bytes = bytes;
+        }
+        if nodes.capacity() <= KEEP_BYTES / size_of::<Node>() {
+            self.spare.nodes = nodes;
+        }
+    }
+
     /// Reads up to the end of the next item; takes what it read off the front of `input`.
     ///
     /// Returns `None` when the input is used up.
@@ -92,7 +105,7 @@ impl Stream {
                     Finished::Whole => {
                         message.bytes.extend_from_slice(&bytes[run..at]);
                         *input = &bytes[at..];
-                        return Some(message.complete());
+                        return Some(message.complete(&mut self.spare));
                     }
                     Finished::Exceeds(limit) => {
                         *input = &bytes[at..];
@@ -135,7 +148,7 @@ impl Stream {
                         Finished::More => None,
                         Finished::Whole => {
                             message.bytes.extend_from_slice(&bytes[run..at]);
-                            Some(message.complete())
+                            Some(message.complete(&mut self.spare))
                         }
                         Finished::Exceeds(limit) => {
                             Some(message.fail(format!("JSON {limit} limit exceeded")))
@@ -199,9 +212,9 @@ impl Message {
         }
     }
 
-    fn complete(&mut self) -> Item {
+    fn complete(&mut self, spare: &mut parse::Spare) -> Item {
         let bytes = std::mem::take(&mut self.bytes);
-        let item = match parse::parse(bytes, &self.tokens) {
+        let item = match parse::parse(bytes, &self.tokens, spare) {
             Ok(document) => Item::Message(document),
             Err(error) => Item::Error(error),
         };
@@ -211,9 +224,9 @@ impl Message {
 
     fn stray(&mut self, here: usize) -> Item {
         let start = self.start.unwrap_or(here);
-        let text = String::from_utf8_lossy(&self.bytes[start..]);
         // A NUL ends the text, as it does in QEMU's reply.
-        let text = text.split('\0').next().unwrap_or_default();
+        let bytes = self.bytes[start..].split(|&byte| byte == 0).next();
+        let text = text::lossy(bytes.unwrap_or_default());
         let error = format!("JSON parse error, stray '{text}'");
         self.fail(error)
     }

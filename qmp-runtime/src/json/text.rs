@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-/// Checks the text between the quotes; says whether it needs [`unescape`].
+/// Checks a text that ends with its quote; says whether it needs [`unescape`].
 pub(super) fn check(text: &[u8]) -> Result<bool, String> {
     if text.is_ascii() && !text.contains(&b'\\') {
         return Ok(false);
     }
     let mut escaped = false;
     let mut rest = text;
-    while let Some(&byte) = rest.first() {
+    while let [byte, _, ..] = *rest {
         let used = match byte {
             b'\\' => {
                 escaped = true;
@@ -50,6 +50,40 @@ pub(super) fn unescape(text: &[u8]) -> String {
         rest = &rest[used..];
     }
     out
+}
+
+/// Any bytes as text, for error messages: what is no UTF-8 as U+FFFD, one for as many bytes as QEMU takes
+/// together: a lead byte with the continuation bytes that it asks for, as far as they are there.
+pub(super) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    let has_noncharacter = |text: &str| text.chars().any(|ch| is_noncharacter(u32::from(ch)));
+    if let Some(text) = std::str::from_utf8(bytes)
+        .ok()
+        .filter(|text| !has_noncharacter(text))
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (ch, used) = decode(rest).unwrap_or((char::REPLACEMENT_CHARACTER, broken(rest)));
+        out.push(ch);
+        rest = &rest[used..];
+    }
+    Cow::Owned(out)
+}
+
+/// How many bytes the broken sequence at the start takes.
+fn broken(bytes: &[u8]) -> usize {
+    let wanted = match bytes[0] {
+        lead @ 0xC0..=0xFD => lead.leading_ones() as usize,
+        _ => 1,
+    };
+    let is_continuation = |byte: &&u8| **byte & 0xC0 == 0x80;
+    1 + bytes[1..]
+        .iter()
+        .take(wanted - 1)
+        .take_while(is_continuation)
+        .count()
 }
 
 /// Decodes one character; C0 80 stands for NUL, and noncharacters are refused, as in QEMU.
@@ -109,7 +143,7 @@ fn unicode(text: &[u8]) -> Result<(char, usize), String> {
     {
         Some(ch) => Ok((ch, used)),
         None => {
-            let shown = String::from_utf8_lossy(&text[..used.min(text.len())]);
+            let shown = lossy(&text[..used.min(text.len())]);
             Err(format!("{shown} is not a valid Unicode character"))
         }
     }

@@ -6,6 +6,9 @@ use crate::policy::CompatPolicy;
 
 use super::document::{Document, Kind, NodeId};
 
+/// A buffer larger than this is given back before it is used again.
+const KEEP_BYTES: usize = 64 << 10;
+
 /// How output is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Style {
@@ -43,6 +46,27 @@ impl Writer {
     /// What was written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.out
+    }
+
+    /// What was written so far.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Drops what was written; keeps the buffer, unless it is a large one.
+    pub(crate) fn restart(&mut self) {
+        self.out.clear();
+        self.out.shrink_to(KEEP_BYTES);
+        self.depth = 0;
+        self.first = true;
+    }
+
+    /// Ends the lines of a layout of several as the protocol does.
+    pub(crate) fn line_feeds_to_crlf(&mut self) {
+        if self.style == Style::Pretty {
+            let lines: Vec<&[u8]> = self.out.split(|&byte| byte == b'\n').collect();
+            self.out = lines.join(&b"\r\n"[..]);
+        }
     }
 
     /// Starts an object.
@@ -215,7 +239,8 @@ impl Writer {
         }
     }
 
-    /// Writes a value as it came in; numbers to the letter.
+    /// Writes a value as it came in; numbers to the letter, except for integers that no integer type of QMP
+    /// holds: they are doubles, as with QEMU, as long as they are in the range of those.
     pub fn node(&mut self, document: &Document, id: NodeId) {
         match document.kind(id) {
             Kind::String => self.str(&document.str(id).unwrap_or_default()),
@@ -234,6 +259,12 @@ impl Writer {
                     self.node(document, value);
                 }
                 self.end_object();
+            }
+            Kind::Integer if document.i64(id).is_none() && document.u64(id).is_none() => {
+                match document.f64(id).filter(|double| double.is_finite()) {
+                    Some(double) => self.f64(double),
+                    None => self.out.extend_from_slice(document.raw(id)),
+                }
             }
             _ => self.out.extend_from_slice(document.raw(id)),
         }

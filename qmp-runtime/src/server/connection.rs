@@ -1,22 +1,21 @@
 //! One client: reads requests, runs them, lets out-of-band ones overtake.
 
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::Shared;
 use super::outbox::Outbox;
+use super::shared::Shared;
 use crate::context::{Context, MonitorId};
 use crate::events::Subscriber;
-use crate::fd::{self, Channel};
-use crate::json::{Item, Stream, Style};
-use crate::session::{self, Negotiated};
+use crate::fd::Channel;
+use crate::json::{Item, Style, Writer};
+use crate::session::{self, Received, Session};
 
-/// How many in-band requests wait besides the running one when out-of-band commands are enabled.
-const QUEUE_LIMIT: usize = 8;
-/// How many bytes are read at once.
-const READ_BYTES: usize = 16 << 10;
+/// How many bytes are read at once at first; most requests are smaller.
+const READ_BYTES: usize = 2 << 10;
+/// How many bytes are read at once by a session that has sent more than that at a time.
+const READ_MANY_BYTES: usize = 32 << 10;
 
 /// Serves a client until it goes, or the server is closed.
 pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, style: Style) {
@@ -27,20 +26,21 @@ pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, 
         shared: Arc::clone(shared),
         monitor,
         style,
-        outbox: Arc::new(outbox),
+        outbox,
         fds: Mutex::default(),
-        negotiated: Mutex::default(),
-        queue: Mutex::default(),
+        state: Mutex::default(),
         queue_changed: Condvar::new(),
     });
     shared.begin(monitor, &client.outbox);
     let subscriber: Arc<dyn Subscriber> = Arc::<Outbox>::clone(&client.outbox);
     shared.events.subscribe(Arc::downgrade(&subscriber));
-    client
-        .outbox
-        .reply(&session::greeting(&shared.version, style));
-    shared.wait_for_release();
-    client.read();
+    if client.outbox.shake_hands().is_ok() {
+        client
+            .outbox
+            .reply(&session::greeting(&shared.version, style), Vec::new());
+        shared.wait_for_release();
+        client.read();
+    }
     client.close_queue();
     client.outbox.close();
 }
@@ -52,18 +52,18 @@ struct Client {
     outbox: Arc<Outbox>,
     /// Descriptors that came and were not taken yet.
     fds: Mutex<Vec<OwnedFd>>,
-    negotiated: Mutex<Negotiated>,
-    queue: Mutex<Queue>,
+    state: Mutex<State>,
     queue_changed: Condvar,
 }
 
-/// In-band requests that wait while out-of-band ones are let through.
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Item>,
+#[derive(Debug, Default)]
+struct State {
+    session: Session,
     closed: bool,
     /// A thread works through the queue; it starts when out-of-band commands are enabled.
     has_worker: bool,
+    /// One of the two threads waits for the other: waking nobody costs a system call as well.
+    is_waited_for: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -72,103 +72,100 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Client {
     fn read(self: &Arc<Self>) {
-        let mut stream = Stream::new();
         let mut buffer = vec![0; READ_BYTES];
-        let mut backlog = false;
-        while !self.outbox.is_closed() {
-            let Ok(ready) = fd::wait(&self.outbox.channel, backlog, &self.outbox.wake) else {
-                return;
-            };
-            if ready.wake {
-                self.outbox.woken();
-            }
-            if ready.wake || ready.output {
-                backlog = self.outbox.flush();
-            }
-            if !ready.input {
-                continue;
-            }
+        let mut out = Writer::new(self.style);
+        loop {
             let mut received = Vec::new();
-            match self.outbox.channel.read(&mut buffer, &mut received) {
+            match self.outbox.read(&mut buffer, &mut received) {
                 Ok(0) | Err(_) => return,
                 Ok(count) => {
                     if !received.is_empty() {
                         *lock(&self.fds) = received;
                     }
-                    self.receive(&mut stream, &buffer[..count]);
+                    self.receive(&buffer[..count], &mut out);
+                    if count == buffer.len() {
+                        buffer.resize(READ_MANY_BYTES, 0);
+                    }
                 }
             }
-        }
-    }
-
-    fn receive(self: &Arc<Self>, stream: &mut Stream, mut input: &[u8]) {
-        while let Some(item) = stream.next_item(&mut input) {
             if self.outbox.is_closed() {
                 return;
             }
-            if !lock(&self.negotiated).oob || session::is_out_of_band(&item) {
-                self.answer(&item);
-            } else {
-                self.enqueue(item);
+        }
+    }
+
+    fn receive(self: &Arc<Self>, mut input: &[u8], out: &mut Writer) {
+        let mut state = lock(&self.state);
+        while !state.closed {
+            match state.session.receive(&mut input) {
+                Received::Nothing => return,
+                Received::Now(item) => {
+                    drop(state);
+                    state = self.answer(item, out);
+                }
+                Received::Queued => {
+                    state.closed |= !self.wake_worker(&mut state);
+                }
+                Received::Full => state = self.wait(state),
             }
         }
     }
 
-    /// Queues an in-band request; waits while the queue is full.
-    fn enqueue(self: &Arc<Self>, item: Item) {
-        let mut queue = lock(&self.queue);
-        queue.waiting.push_back(item);
-        if !queue.has_worker {
-            queue.has_worker = true;
-            let client = Arc::clone(self);
-            let name = format!("monitor-{}-in-band", self.monitor.0);
-            if thread::Builder::new()
-                .name(name)
-                .spawn(move || client.work())
-                .is_err()
-            {
-                self.outbox.close();
-                return;
-            }
+    /// Says that there is something in the queue; false if nobody can work through it.
+    fn wake_worker(self: &Arc<Self>, state: &mut State) -> bool {
+        self.wake(state);
+        if state.has_worker {
+            return true;
         }
-        self.queue_changed.notify_all();
-        let full = |queue: &mut Queue| queue.waiting.len() >= QUEUE_LIMIT && !queue.closed;
-        drop(self.queue_changed.wait_while(queue, full));
+        let client = Arc::clone(self);
+        let name = format!("monitor-{}-in-band", self.monitor.0);
+        let worker = thread::Builder::new().name(name);
+        state.has_worker = worker.spawn(move || client.work()).is_ok();
+        state.has_worker
     }
 
     /// Works through the queue until it is closed.
     fn work(&self) {
-        loop {
-            let queue = lock(&self.queue);
-            let idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.closed;
-            let mut queue = self
-                .queue_changed
-                .wait_while(queue, idle)
-                .unwrap_or_else(PoisonError::into_inner);
-            if queue.closed {
-                return;
+        let mut out = Writer::new(self.style);
+        let mut state = lock(&self.state);
+        while !state.closed {
+            if let Some(item) = state.session.next_in_band() {
+                self.wake(&mut state);
+                drop(state);
+                state = self.answer(item, &mut out);
+            } else {
+                state = self.wait(state);
             }
-            let item = queue.waiting.pop_front();
-            drop(queue);
+        }
+    }
+
+    /// Waits until the queue has changed.
+    fn wait<'s>(&self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        state.is_waited_for = true;
+        self.queue_changed
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that the queue has changed.
+    fn wake(&self, state: &mut State) {
+        if std::mem::take(&mut state.is_waited_for) {
             self.queue_changed.notify_all();
-            if let Some(item) = item {
-                self.answer(&item);
-            }
         }
     }
 
     /// Drops what waits; the running command finishes, and nobody hears of it.
     fn close_queue(&self) {
-        let mut queue = lock(&self.queue);
-        queue.closed = true;
-        queue.waiting.clear();
-        drop(queue);
+        let mut state = lock(&self.state);
+        state.closed = true;
+        state.session.clear();
+        drop(state);
         self.queue_changed.notify_all();
     }
 
-    fn answer(&self, item: &Item) {
+    fn answer(&self, item: Item, out: &mut Writer) -> MutexGuard<'_, State> {
         if !self.shared.begin_answer() {
-            return;
+            return lock(&self.state);
         }
         let dispatcher = &self.shared.dispatcher;
         let mut cx = Context {
@@ -177,22 +174,28 @@ impl Client {
             monitor: self.monitor,
             out_of_band: false,
             fds: &self.fds,
+            sends: Vec::new(),
             quit: false,
         };
-        let before = *lock(&self.negotiated);
+        let before = lock(&self.state).session.negotiated;
         let mut negotiated = before;
-        let reply = session::answer(item, &mut negotiated, dispatcher, &mut cx, self.style);
+        let replies = session::answer(&item, &mut negotiated, dispatcher, &mut cx, out);
         if negotiated != before {
-            *lock(&self.negotiated) = negotiated;
+            lock(&self.state).session.negotiated = negotiated;
             self.outbox.subscribe();
         }
-        if let Some(reply) = reply {
-            self.outbox.reply(&reply);
+        if replies {
+            self.outbox
+                .reply(out.bytes(), std::mem::take(&mut cx.sends));
         }
-        self.shared.end_answer(cx.quit);
-        if cx.quit {
+        let quit = cx.quit;
+        self.shared.end_answer(quit);
+        if quit {
             self.close_queue();
             self.shared.end_sessions();
         }
+        let mut state = lock(&self.state);
+        state.session.recycle(item);
+        state
     }
 }

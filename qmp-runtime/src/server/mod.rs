@@ -2,25 +2,34 @@
 
 mod address;
 mod connection;
+mod endpoint;
+mod listener;
 mod outbox;
+mod shared;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-pub use address::{Address, AddressError};
+pub use address::{Address, AddressError, Tcp};
+pub use endpoint::Endpoint;
+#[cfg(feature = "tls")]
+pub(crate) use tls::TlsSession;
 
 use crate::context::MonitorId;
 use crate::events::EventSink;
-use crate::fd::Channel;
 use crate::json::Style;
 use crate::router::{Dispatcher, Router};
 pub use crate::session::Version;
-use address::Listener;
-use outbox::Outbox;
+use listener::Source;
+use shared::Shared;
 
 /// Settings of a server.
 #[derive(Debug, Default)]
@@ -69,22 +78,25 @@ impl ServerBuilder {
 
     /// A server for these handlers; it answers once it listens somewhere.
     pub fn serve(self, router: Router) -> Server {
+        let dispatcher = self.dispatcher(router);
+        let shared = Shared::new(dispatcher, self.version, self.events, self.held);
+        Server {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// The same for programs on tokio.
+    #[cfg(feature = "tokio")]
+    pub fn serve_on_tokio(self, router: Router) -> tokio::Server {
+        let dispatcher = self.dispatcher(router);
+        tokio::Server::new(dispatcher, self.version, self.events, self.held)
+    }
+
+    fn dispatcher(&self, router: Router) -> Dispatcher {
         let dispatcher = Dispatcher::new(router);
         dispatcher.catalog.set_preconfig(self.preconfig);
         self.events.set_policy(dispatcher.catalog.policy);
-        Server {
-            shared: Arc::new(Shared {
-                dispatcher,
-                version: self.version,
-                events: self.events,
-                next_monitor: AtomicU32::new(0),
-                state: Mutex::new(State {
-                    held: self.held,
-                    ..State::default()
-                }),
-                changed: Condvar::new(),
-            }),
-        }
+        dispatcher
     }
 }
 
@@ -92,31 +104,6 @@ impl ServerBuilder {
 #[derive(Debug, Clone)]
 pub struct Server {
     shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    dispatcher: Dispatcher,
-    version: Version,
-    events: EventSink,
-    next_monitor: AtomicU32,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// No requests are read yet.
-    held: bool,
-    /// No more requests are answered.
-    closed: bool,
-    /// How many requests are being answered.
-    answering: usize,
-    /// How many sessions have begun on each monitor, by its number.
-    sessions: Vec<u64>,
-    connections: Vec<Weak<Outbox>>,
-    /// Socket files to remove at the end.
-    files: Vec<std::path::PathBuf>,
 }
 
 /// A place where clients connect.
@@ -134,12 +121,7 @@ impl Monitor {
 
     /// Waits until a client has connected for the first time, or the server is closed.
     pub fn wait_for_client(&self) {
-        let index = self.id.0 as usize;
-        let begun = |state: &mut State| {
-            !state.closed && state.sessions.get(index).is_none_or(|&count| count == 0)
-        };
-        let state = self.shared.lock();
-        drop(self.shared.changed.wait_while(state, begun));
+        self.shared.wait_for_session(self.id);
     }
 }
 
@@ -159,22 +141,42 @@ impl Server {
     /// # Errors
     /// The address cannot be opened.
     pub fn listen(&self, address: Address) -> io::Result<Monitor> {
-        self.listen_with(address, Style::Line)
+        self.open(address.into())
     }
 
-    /// As [`Server::listen`], with a layout of the output.
+    /// Opens a monitor and serves its clients, one after the other, on a thread of its own.
     ///
     /// # Errors
-    /// The address cannot be opened.
-    pub fn listen_with(&self, address: Address, style: Style) -> io::Result<Monitor> {
-        let file = address.socket_file();
-        let listener = Listener::open(address)?;
-        self.shared.lock().files.extend(file);
+    /// The address cannot be opened; there is nobody to connect to, and it is not to try again.
+    pub fn open(&self, endpoint: Endpoint) -> io::Result<Monitor> {
+        let style = endpoint.style;
+        let wrap = endpoint.wrap();
+        let (source, file) = Source::open(endpoint)?;
+        if let Source::Listening(sockets) = &source {
+            self.shared.keep(sockets, file);
+        }
         self.spawn(move |shared, id| {
-            while let Ok(channel) = listener.accept() {
-                connection::serve(shared, id, channel, style);
-                if shared.lock().closed || !listener.accepts_again() {
-                    break;
+            let serve = |channel| {
+                if let Ok(channel) = wrap(channel) {
+                    connection::serve(shared, id, channel, style);
+                }
+            };
+            match source {
+                Source::Ready(channel) => serve(channel),
+                Source::Listening(sockets) => {
+                    while !shared.is_closed()
+                        && let Ok(channel) = listener::next_client(&sockets)
+                    {
+                        serve(channel);
+                    }
+                }
+                Source::Calling(address, pause) => {
+                    while !shared.is_closed() {
+                        if let Ok(channel) = listener::call(&address) {
+                            serve(channel);
+                        }
+                        shared.pause(pause.unwrap_or_default());
+                    }
                 }
             }
         })
@@ -185,7 +187,7 @@ impl Server {
     /// # Errors
     /// The thread cannot be started.
     pub fn serve_socket(&self, socket: OwnedFd) -> io::Result<Monitor> {
-        let channel = Channel::socket(socket)?;
+        let channel = listener::channel(socket)?;
         self.spawn(move |shared, id| connection::serve(shared, id, channel, Style::Line))
     }
 
@@ -206,89 +208,18 @@ impl Server {
 
     /// Begins to answer requests, if that was held.
     pub fn release(&self) {
-        self.shared.lock().held = false;
-        self.shared.changed.notify_all();
+        self.shared.release();
     }
 
     /// Waits until a handler quits or the server is closed.
     pub fn wait(&self) {
-        let state = self.shared.lock();
-        drop(self.shared.changed.wait_while(state, |state| !state.closed));
+        self.shared.wait_for_end();
     }
 
     /// Ends all sessions. Requests that are being answered get their answer first, if that takes no
     /// longer than `patience`.
     pub fn close(&self, patience: Duration) {
-        let mut state = self.shared.lock();
-        state.closed = true;
-        let answering = |state: &mut State| state.answering > 0;
-        drop(
-            self.shared
-                .changed
-                .wait_timeout_while(state, patience, answering),
-        );
+        self.shared.stop_answering(patience);
         self.shared.end_sessions();
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts a new session in.
-    fn begin(&self, id: MonitorId, outbox: &Arc<Outbox>) {
-        let mut state = self.lock();
-        let index = id.0 as usize;
-        if state.sessions.len() <= index {
-            state.sessions.resize(index + 1, 0);
-        }
-        state.sessions[index] += 1;
-        state
-            .connections
-            .retain(|connection| connection.strong_count() > 0);
-        state.connections.push(Arc::downgrade(outbox));
-        drop(state);
-        self.changed.notify_all();
-    }
-
-    /// Waits until requests may be read.
-    fn wait_for_release(&self) {
-        let held = |state: &mut State| state.held && !state.closed;
-        drop(self.changed.wait_while(self.lock(), held));
-    }
-
-    /// Counts a request in; false when no more are answered.
-    fn begin_answer(&self) -> bool {
-        let mut state = self.lock();
-        if !state.closed {
-            state.answering += 1;
-        }
-        !state.closed
-    }
-
-    /// Counts a request out; with `last`, it was the last one.
-    fn end_answer(&self, last: bool) {
-        let mut state = self.lock();
-        state.answering -= 1;
-        state.closed |= last;
-        drop(state);
-        self.changed.notify_all();
-    }
-
-    fn end_sessions(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        let connections = std::mem::take(&mut state.connections);
-        let files = std::mem::take(&mut state.files);
-        drop(state);
-        self.changed.notify_all();
-        for outbox in connections.iter().filter_map(Weak::upgrade) {
-            outbox.close();
-        }
-        for file in files {
-            // Somebody may have removed it.
-            let _ = std::fs::remove_file(file);
-        }
     }
 }

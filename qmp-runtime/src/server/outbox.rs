@@ -1,144 +1,188 @@
-//! What waits to be sent to one client.
+//! What waits to be sent to one client, on its channel.
 
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::{io, thread};
 
 use rustix::event::{EventfdFlags, eventfd};
+use rustix::net::RecvFlags;
 
 use crate::events::{EventLine, Subscriber};
 use crate::fd::Channel;
 use crate::json::Style;
+use crate::session::Outgoing;
 
-/// With more than this waiting, the next reply waits for the client to read.
-const REPLY_BACKLOG: usize = 256 << 10;
-/// With more events than this waiting, another one ends the session: a client that has stopped reading
-/// must neither cost more memory nor be left with a gap that it cannot see.
-const EVENT_BACKLOG: usize = 4 << 20;
-
-/// The outgoing side of a session; replies and events go through it in their order.
+/// The outgoing side of a session, and its channel.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    pub(super) channel: Channel,
-    /// Wakes the reading thread, which also sends what has been waiting.
-    pub(super) wake: OwnedFd,
+    channel: Channel,
+    /// Ends waiting for a channel that cannot be shut down.
+    wake: Option<OwnedFd>,
     style: Style,
+    /// For the thread that sends what a slow client has left.
+    this: Weak<Outbox>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<u8>,
-    /// How many bytes of events were queued since nothing was waiting.
-    events: usize,
-    subscribed: bool,
-    closed: bool,
+    outgoing: Outgoing,
+    /// A thread waits for the client to read on.
+    has_sender: bool,
 }
 
 impl Outbox {
-    pub(super) fn new(channel: Channel, style: Style) -> std::io::Result<Self> {
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(Outbox {
+    pub(super) fn new(channel: Channel, style: Style) -> io::Result<Arc<Self>> {
+        let wake = (!channel.is_socket())
+            .then(|| eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK))
+            .transpose()?;
+        Ok(Arc::new_cyclic(|this| Outbox {
             channel,
             wake,
             style,
+            this: Weak::clone(this),
             state: Mutex::default(),
-        })
+        }))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a reply; waits while the client has too much to read already.
-    pub(super) fn reply(&self, bytes: &[u8]) {
+    /// Comes to an agreement about encryption, where there is some.
+    pub(super) fn shake_hands(&self) -> io::Result<()> {
+        self.channel.shake_hands(RecvFlags::empty())
+    }
+
+    /// Waits for input; 0 bytes at the end, and when the session is closed.
+    pub(super) fn read(&self, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
+        if let Some(wake) = &self.wake {
+            self.channel.wait_readable(Some(wake))?;
+            if self.is_closed() {
+                return Ok(0);
+            }
+        }
+        self.channel.receive(buffer, fds, RecvFlags::empty())
+    }
+
+    /// Sends a reply, with descriptors; waits while the client has too much to read already.
+    pub(super) fn reply(&self, bytes: &[u8], fds: Vec<OwnedFd>) {
         let mut state = self.lock();
-        state.waiting.extend(bytes);
+        let mut rest = bytes;
+        if fds.is_empty() && state.outgoing.is_empty() && !state.outgoing.is_closed() {
+            // As a rule all of it goes at once, and nothing has to be kept.
+            match self.channel.write_some(rest) {
+                Ok(sent) => rest = &rest[sent..],
+                Err(_) => state.outgoing.close(),
+            }
+        }
+        state.outgoing.attach(fds);
+        state.outgoing.reply(rest);
         self.send(&mut state);
-        while state.waiting.len() > REPLY_BACKLOG && !state.closed {
+        while state.outgoing.is_full() {
             drop(state);
-            let waited = self.channel.wait_writable();
+            let waited = self.wait_writable();
             state = self.lock();
-            state.closed |= waited.is_err();
+            if waited.is_err() {
+                state.outgoing.close();
+            }
             self.send(&mut state);
         }
-        self.ask_for_rest(&state);
+        self.leave_rest(&mut state);
     }
 
     /// Lets events through from now on.
     pub(super) fn subscribe(&self) {
-        self.lock().subscribed = true;
-    }
-
-    /// Sends what is waiting as far as the client takes it; says whether some is left.
-    pub(super) fn flush(&self) -> bool {
-        let mut state = self.lock();
-        self.send(&mut state);
-        !state.waiting.is_empty() && !state.closed
+        self.lock().outgoing.subscribe();
     }
 
     /// Sends the last of what is waiting and ends the conversation.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         self.send(&mut state);
-        state.closed = true;
-        self.channel.shut_down();
-        self.wake();
+        self.end(&mut state);
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed
+        self.lock().outgoing.is_closed()
     }
 
+    fn end(&self, state: &mut State) {
+        state.outgoing.close();
+        self.channel.shut_down();
+        if let Some(wake) = &self.wake {
+            // A full counter wakes as well. It is never read: this is the end.
+            let _ = rustix::io::write(wake, &1u64.to_ne_bytes());
+        }
+    }
+
+    /// Sends what is waiting as far as the client takes it.
     fn send(&self, state: &mut State) {
-        while !state.waiting.is_empty() && !state.closed {
-            match self.channel.write_some(state.waiting.as_slices().0) {
+        let outgoing = &mut state.outgoing;
+        while !outgoing.is_empty() {
+            let (bytes, fds) = outgoing.next();
+            match self.channel.write_with(bytes, fds) {
                 Ok(0) => return,
-                Ok(sent) => drop(state.waiting.drain(..sent)),
-                Err(_) => state.closed = true,
+                Ok(sent) => outgoing.sent(sent),
+                Err(_) => outgoing.close(),
             }
         }
-        if state.closed {
-            state.waiting = VecDeque::new();
+    }
+
+    fn wait_writable(&self) -> io::Result<()> {
+        self.channel.wait_writable(self.wake.as_ref())
+    }
+
+    /// Leaves what the client does not take now to a thread that waits for it.
+    fn leave_rest(&self, state: &mut State) {
+        let is_done = state.outgoing.is_empty() && !self.channel.holds_back();
+        if is_done || state.has_sender {
+            return;
         }
-        if state.waiting.is_empty() {
-            state.events = 0;
+        let sender = self.this.upgrade().and_then(|outbox| {
+            let name = "monitor-out".to_owned();
+            let run = move || outbox.send_rest();
+            thread::Builder::new().name(name).spawn(run).ok()
+        });
+        match sender {
+            Some(_) => state.has_sender = true,
+            // Without a thread there is nobody to send it.
+            None => self.end(state),
         }
     }
 
-    fn ask_for_rest(&self, state: &State) {
-        if !state.waiting.is_empty() {
-            self.wake();
+    /// Sends what is waiting until nothing is.
+    fn send_rest(&self) {
+        loop {
+            let waited = self.wait_writable();
+            let mut state = self.lock();
+            self.send(&mut state);
+            if waited.and_then(|()| self.channel.flush()).is_err() {
+                state.outgoing.close();
+            }
+            if state.outgoing.is_closed()
+                || (state.outgoing.is_empty() && !self.channel.holds_back())
+            {
+                state.has_sender = false;
+                return;
+            }
         }
-    }
-
-    fn wake(&self) {
-        // A full counter wakes as well.
-        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
-    }
-
-    /// Takes back a wake-up.
-    pub(super) fn woken(&self) {
-        let _ = rustix::io::read(&self.wake, &mut [0; 8]);
     }
 }
 
 impl Subscriber for Outbox {
     fn event(&self, line: &EventLine) {
         let mut state = self.lock();
-        if !state.subscribed || state.closed {
+        if !state.outgoing.takes_events() {
             return;
         }
-        let line = line.layout(self.style);
-        state.waiting.extend(line);
-        state.events += line.len();
+        state.outgoing.event(line.layout(self.style));
         self.send(&mut state);
-        if state.events > EVENT_BACKLOG {
-            state.closed = true;
-            state.waiting = VecDeque::new();
-            self.channel.shut_down();
-            self.wake();
+        state.outgoing.check_events();
+        if state.outgoing.is_closed() {
+            self.end(&mut state);
+        } else {
+            self.leave_rest(&mut state);
         }
-        self.ask_for_rest(&state);
     }
 }

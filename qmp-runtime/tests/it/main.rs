@@ -7,13 +7,19 @@
 )]
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no users")]
 
+mod descriptors;
 mod introspection;
 mod newer_peer;
+#[cfg(feature = "tokio")]
+mod on_tokio;
+mod operations;
 mod policy;
 #[cfg(feature = "serde")]
 mod serde;
 mod served;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
 mod toy;
-mod transcripts;
+mod transports;
 mod wire;

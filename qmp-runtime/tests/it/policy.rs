@@ -3,12 +3,13 @@
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use qmp_runtime::__private::Solo;
 use qmp_runtime::client::Client;
 use qmp_runtime::codec::{Json, Unrecognized};
 use qmp_runtime::server::Server;
 use qmp_runtime::{
-    Call, Command, CommandInfo, CompatPolicy, Context, Entry, Event, EventInfo, QmpError, Router,
-    enumeration, record,
+    Call, Command, CommandInfo, CompatPolicy, Context, Entry, Event, EventInfo, EventSink,
+    QmpError, Router, enumeration, record,
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -100,7 +101,9 @@ fn answer(policy: &str, command: &str) -> String {
         .unwrap()
         .compat(policy);
     let input = format!("{{\"execute\": \"qmp_capabilities\"}}\n{command}\n");
-    let output = qmp_runtime::__private::converse(router, input.as_bytes());
+    let mut solo = Solo::new(router, EventSink::new(), false);
+    solo.receive(input.as_bytes());
+    let output = solo.take(usize::MAX);
     let text = String::from_utf8(output).unwrap();
     text.lines().last().unwrap().to_owned()
 }

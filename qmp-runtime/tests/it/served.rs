@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use qmp_runtime::client::{Client, ClientError};
 use qmp_runtime::json::{Map, Value};
-use qmp_runtime::server::{Address, Server};
-use qmp_runtime::{Context, EventSink, MonitorId, QmpError, Router, handlers};
+use qmp_runtime::server::{Address, Server, Tcp};
+use qmp_runtime::{Context, EventSink, MonitorId, QmpError, RateLimit, Router, handlers};
 use serde_json::json;
 
 use crate::toy::types::{Leaf, Shape, ShapeKind};
@@ -281,6 +281,40 @@ fn event_precedes_reply_and_reaches_all_that_negotiated() {
 }
 
 #[test]
+fn burst_of_a_limited_event_arrives_as_its_first_and_its_last() {
+    let limit = RateLimit {
+        event: "TICKED",
+        key: None,
+        interval: Duration::from_millis(200),
+    };
+    let events = EventSink::with_rate_limits(&[limit]);
+    let server = Server::builder().events(&events).serve(Router::new());
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    server.serve_socket(theirs.into()).unwrap();
+    let mut raw = Raw {
+        socket: ours,
+        rest: Vec::new(),
+    };
+    raw.line();
+    raw.send(PLAIN);
+    raw.line();
+    for count in 1..=5 {
+        events.emit(&events::Ticked { count });
+        events.emit(&events::Bare {});
+    }
+    let mut counts = Vec::new();
+    let mut bare = 0;
+    while counts.len() < 2 {
+        let event: Value = serde_json::from_str(&raw.line()).unwrap();
+        match event["event"].as_str() {
+            Some("TICKED") => counts.push(event["data"]["count"].clone()),
+            _ => bare += 1,
+        }
+    }
+    assert_eq!((counts, bare), (vec![json!(1), json!(5)], 5));
+}
+
+#[test]
 fn session_without_negotiation_gets_no_events() {
     let setup = serve();
     let mut raw = Raw::connect(&setup, "");
@@ -442,13 +476,14 @@ fn addresses_are_parsed_or_refused_with_a_reason() {
         matches!("unix:/a,server=on,wait=off".parse(), Ok(Address::Unix(path)) if path.as_os_str() == "/a")
     );
     assert!(
-        matches!("tcp::4444,server,nowait".parse(), Ok(Address::Tcp(address)) if address == ":4444")
+        matches!("tcp::4444,server,nowait".parse(), Ok(Address::Tcp(tcp)) if tcp == Tcp::new("", 4444))
     );
     assert!(matches!("stdio".parse(), Ok(Address::Stdio)));
     for (text, reason) in [
         ("unix:", "none of"),
         ("udp:x", "none of"),
-        ("unix:/a,serve=on", "unknown option"),
+        ("unix:/a,serve=on", "there is no such option"),
+        ("unix:/a,server=off", "to connect to"),
     ] {
         assert!(
             text.parse::<Address>()

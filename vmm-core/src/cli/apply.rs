@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use qmp_runtime::server::Address;
+use qmp_runtime::json::Style;
+use qmp_runtime::server::{Address, Endpoint};
 
 use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
-use super::{MonitorOptions, Options, UsageError};
+use super::tls::{self, Credentials};
+use super::{Options, UsageError};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::machine::{BootConfig, Image, MachineKind};
@@ -36,6 +38,7 @@ pub(super) struct Builder {
     /// Character device and layout of each `-mon`.
     mons: Vec<(String, bool)>,
     nographic: bool,
+    credentials: Vec<(String, Credentials)>,
 }
 
 impl Builder {
@@ -65,6 +68,7 @@ impl Builder {
             "chardev" => self.chardev(value)?,
             "qmp" | "qmp-pretty" => self.qmp(value, name == "qmp-pretty")?,
             "mon" => self.mon(value)?,
+            "object" => self.credentials.push(tls::parse(value)?),
             "S" => self.options.machine.paused = true,
             "preconfig" => self.options.machine.preconfig = true,
             "no-reboot" => self.action("reboot=shutdown")?,
@@ -187,18 +191,18 @@ impl Builder {
             self.mons.push((id.to_owned(), pretty));
             return Ok(());
         }
-        let wait = !value
+        let names_side = value
             .split(',')
-            .any(|part| matches!(part, "wait=off" | "nowait"))
-            && value.contains(":");
-        let address = value
+            .any(|option| option == "server" || option.starts_with("server="));
+        // As with QEMU, the monitor connects if nothing is said.
+        let endpoint: Endpoint = value
             .parse()
             .map_err(|error| UsageError::new(format!("{error}")))?;
-        self.options.monitors.push(MonitorOptions {
-            address,
-            pretty,
-            wait,
-        });
+        let endpoint = match names_side {
+            true => endpoint,
+            false => endpoint.server(false),
+        };
+        self.options.monitors.push(endpoint.style(style(pretty)));
         Ok(())
     }
 
@@ -282,29 +286,35 @@ impl Builder {
             let at = at.ok_or_else(|| {
                 UsageError::new(format!("-mon: there is no character device '{id}'"))
             })?;
-            let (address, wait) = match self.chardevs.remove(at).1 {
-                Chardev::Listener(address, wait) => (address, wait),
-                Chardev::Backend(BackendConfig::Stdio) => (Address::Stdio, false),
+            let endpoint = match self.chardevs.remove(at).1 {
+                Chardev::Socket(endpoint, None) => endpoint,
+                Chardev::Socket(endpoint, Some(id)) => self.credentials(&id)?.protect(endpoint)?,
+                Chardev::Backend(BackendConfig::Stdio) => Endpoint::listen(Address::Stdio),
                 Chardev::Backend(_) => {
                     return Err(UsageError::new(format!(
                         "-mon: '{id}' must be a socket or stdio"
                     )));
                 }
             };
-            self.options.monitors.push(MonitorOptions {
-                address,
-                pretty,
-                wait,
-            });
+            self.options.monitors.push(endpoint.style(style(pretty)));
         }
         Ok(())
+    }
+
+    fn credentials(&self, id: &str) -> Result<&Credentials, UsageError> {
+        let found = self.credentials.iter().find(|(label, _)| label == id);
+        found.map(|(_, credentials)| credentials).ok_or_else(|| {
+            UsageError::new(format!(
+                "-chardev: there is no -object tls-creds-x509,id={id}"
+            ))
+        })
     }
 
     fn connect_serial(&mut self) -> Result<(), UsageError> {
         for (label, chardev) in std::mem::take(&mut self.chardevs) {
             match chardev {
                 Chardev::Backend(backend) => self.options.chardevs.push((label, backend)),
-                Chardev::Listener(..) => {
+                Chardev::Socket(..) => {
                     return Err(UsageError::new(format!(
                         "-chardev: the socket '{label}' can serve a monitor only (-mon)"
                     )));
@@ -324,6 +334,13 @@ impl Builder {
             }
         }
         Ok(())
+    }
+}
+
+fn style(pretty: bool) -> Style {
+    match pretty {
+        true => Style::Pretty,
+        false => Style::Line,
     }
 }
 

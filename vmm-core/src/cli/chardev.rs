@@ -1,10 +1,10 @@
 //! `-chardev`: back ends of serial ports, and sockets for monitors.
 
-use std::net::ToSocketAddrs;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use qmp_runtime::server::Address;
+use qmp_runtime::server::{Address, Endpoint, Tcp};
 
 use super::UsageError;
 use super::params::{Params, parse_size};
@@ -14,8 +14,8 @@ use crate::char::BackendConfig;
 #[derive(Debug)]
 pub(super) enum Chardev {
     Backend(BackendConfig),
-    /// For a monitor: where it listens, and whether to wait for the first client.
-    Listener(Address, bool),
+    /// For a monitor, and the label of its credentials.
+    Socket(Endpoint, Option<String>),
 }
 
 /// Reads the argument of `-chardev`; its label and the device.
@@ -70,29 +70,73 @@ fn parse_bytes(text: &str) -> Result<usize, UsageError> {
 }
 
 fn socket(params: &mut Params) -> Result<Chardev, UsageError> {
-    if !params.take_switch("server", false)? {
-        return Err(UsageError::new("a monitor listens: add server=on"));
-    }
-    let wait = params.take_switch("wait", true)?;
     let address = if let Some(path) = params.take("path") {
-        Address::Unix(path.into())
+        if params.take_switch("abstract", false)? {
+            let tight = params.take_switch("tight", true)?;
+            Address::Abstract { name: path, tight }
+        } else {
+            Address::Unix(path.into())
+        }
     } else if let Some(fd) = params.take("fd") {
         inherited(&fd)?
     } else {
-        let port = required(params, "port")?;
-        let host = params.take("host").unwrap_or_default();
-        let address = format!("{host}:{port}");
-        if !host.is_empty() && address.to_socket_addrs().is_err() {
-            return Err(UsageError::new(format!(
-                "'{address}' is no address of this host"
-            )));
-        }
-        Address::Tcp(address)
+        Address::Tcp(tcp(params)?)
     };
-    Ok(Chardev::Listener(address, wait))
+    let mode = params.take("mode");
+    let reconnect = reconnect(params)?;
+    let wait = params.take_switch("wait", true)?;
+    let mut endpoint = match params.take_switch("server", false)? {
+        true => Endpoint::listen(address).wait(wait),
+        false => Endpoint::connect(address),
+    };
+    if let Some(mode) = mode {
+        let mode = u32::from_str_radix(&mode, 8)
+            .ok()
+            .filter(|&mode| mode <= 0o777)
+            .ok_or_else(|| UsageError::new("write permissions as in mode=0600"))?;
+        endpoint = endpoint.permissions(mode);
+    }
+    if let Some(pause) = reconnect {
+        endpoint = endpoint.reconnect(pause);
+    }
+    Ok(Chardev::Socket(endpoint, params.take("tls-creds")))
 }
 
-/// A duplicate of a listening socket that the parent process has opened.
+fn tcp(params: &mut Params) -> Result<Tcp, UsageError> {
+    let host = params.take("host").unwrap_or_default();
+    let text = required(params, "port")?;
+    let port = |text: &str| {
+        text.parse()
+            .map_err(|_| UsageError::new(format!("'{text}' is no port")))
+    };
+    let mut tcp = Tcp::new(host, port(&text)?);
+    tcp.to = params.take("to").as_deref().map(port).transpose()?;
+    // Asking for one kind of address alone leaves the other out.
+    let (v4, v6) = (params.take("ipv4"), params.take("ipv6"));
+    let is_on = |value: &Option<String>| value.as_deref().map(|value| value != "off");
+    tcp.ipv4 = is_on(&v4).unwrap_or(is_on(&v6) != Some(true));
+    tcp.ipv6 = is_on(&v6).unwrap_or(is_on(&v4) != Some(true));
+    // Replies are whole messages, which are never held back.
+    params.take("nodelay");
+    params.take("delay");
+    Ok(tcp)
+}
+
+/// After how long to connect again; never for 0.
+fn reconnect(params: &mut Params) -> Result<Option<Duration>, UsageError> {
+    let number = |text: String| {
+        text.parse::<u32>()
+            .map_err(|_| UsageError::new(format!("'{text}' is no number")))
+    };
+    let millis = params.take("reconnect-ms").map(number).transpose()?;
+    let seconds = params.take("reconnect").map(number).transpose()?;
+    let pause = millis
+        .map(|millis| Duration::from_millis(millis.into()))
+        .or(seconds.map(|seconds| Duration::from_secs(seconds.into())));
+    Ok(pause.filter(|pause| !pause.is_zero()))
+}
+
+/// A duplicate of a socket, listening or connected, that the parent process has opened.
 #[expect(
     unsafe_code,
     reason = "a number on the command line has no owner in the type system"

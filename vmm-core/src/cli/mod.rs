@@ -7,13 +7,14 @@ mod apply;
 mod chardev;
 mod params;
 mod table;
+mod tls;
 
 use std::path::PathBuf;
 
 use crate::char::BackendConfig;
 use crate::machine::MachineConfig;
 use qmp_runtime::CompatPolicy;
-use qmp_runtime::server::Address;
+use qmp_runtime::server::Endpoint;
 
 pub use params::{Params, ParamsError, parse_size};
 pub use table::{OPTIONS, OptionSpec, ParamKind, ParamSpec, help};
@@ -39,22 +40,11 @@ pub struct Options {
     /// Character devices that a serial port may use, with their labels.
     pub chardevs: Vec<(String, BackendConfig)>,
     /// Where QMP clients connect.
-    pub monitors: Vec<MonitorOptions>,
+    pub monitors: Vec<Endpoint>,
     /// Where to write the process id.
     pub pidfile: Option<PathBuf>,
     /// What becomes of deprecated and unstable commands, arguments and results.
     pub compat: CompatPolicy,
-}
-
-/// A place where QMP clients connect.
-#[derive(Debug)]
-pub struct MonitorOptions {
-    /// The address.
-    pub address: Address,
-    /// Whether output is indented.
-    pub pretty: bool,
-    /// Whether the machine waits for the first client.
-    pub wait: bool,
 }
 
 /// A command line that cannot be followed; the text says which option and what to do.

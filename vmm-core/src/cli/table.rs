@@ -146,12 +146,35 @@ pub const OPTIONS: &[OptionSpec] = &[
             param("size", Size),
             param("append", Boolean),
             param("input-path", Text),
+            param("abstract", Boolean),
+            param("tight", Boolean),
+            param("to", Number),
+            param("ipv4", Boolean),
+            param("ipv6", Boolean),
+            param("reconnect-ms", Number),
+            param("mode", Text),
+            param("tls-creds", Text),
+        ],
+    ),
+    option(
+        "object",
+        "tls-creds-x509,id=ID",
+        "certificates for a socket: dir=DIR,endpoint=server[,verify-peer=off]",
+    )
+    .group(
+        "object",
+        &[
+            param("qom-type", Text),
+            param("id", Text),
+            param("dir", Text),
+            param("endpoint", Text),
+            param("verify-peer", Boolean),
         ],
     ),
     option(
         "qmp",
         "ADDRESS",
-        "a QMP monitor: unix:PATH, tcp:HOST:PORT or stdio, with ,server=on,wait=off",
+        "a QMP monitor: unix:PATH, tcp:HOST:PORT, vsock:CID:PORT or stdio, with ,server=on,wait=off",
     ),
     option("qmp-pretty", "ADDRESS", "the same, with indented output"),
     option(

@@ -53,6 +53,12 @@ pub enum MachineError {
     /// Only a suspended guest can be woken.
     #[error("Unable to wake up: guest is not in suspended state")]
     NotSuspended,
+    /// A machine without a board never sleeps.
+    #[error("wake-up from suspend is not supported by this guest")]
+    NeverSuspended,
+    /// A machine without a board has no CPU to interrupt.
+    #[error("machine does not provide NMIs")]
+    NoNmi,
     /// The operation belongs to a machine that is configured already.
     #[error("The command is permitted only after machine initialization has completed")]
     Preconfig,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::lifecycle::Lifecycle;
-use super::{MachineError, RamError};
+use super::{MachineError, MachineKind, RamError};
 use crate::accel::{AccelKind, kvm};
 
 const PAGE: u64 = 4096;
@@ -58,6 +58,9 @@ pub(super) fn cpus(machine: &Lifecycle) -> Result<Vec<CpuInfo>, MachineError> {
 }
 
 pub(super) fn inject_nmi(machine: &Lifecycle) -> Result<(), MachineError> {
+    if machine.config.kind == MachineKind::None {
+        return Err(MachineError::NoNmi);
+    }
     let _state = machine.operate()?;
     for index in 0..machine.vcpus.count() {
         machine.cpu_job(index, |core| core.nmi())?;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::board::Board;
 use super::vcpus::Vcpus;
 use super::{
-    Actions, Cause, Finish, GuestRam, MachineConfig, MachineError, MachineEvent, Observer,
-    RebootAction, RunState, ShutdownAction,
+    Actions, Cause, Finish, GuestRam, MachineConfig, MachineError, MachineEvent, MachineKind,
+    Observer, RebootAction, RunState, ShutdownAction,
 };
 use crate::accel::kvm::KvmVm;
 use crate::accel::{AccelError, AccelKind, Core, IdleCore};
@@ -272,6 +272,9 @@ impl Lifecycle {
 
     pub(super) fn wakeup(&self) -> Result<(), MachineError> {
         let mut state = self.operate()?;
+        if self.config.kind == MachineKind::None {
+            return Err(MachineError::NeverSuspended);
+        }
         if state.run != RunState::Suspended {
             return Err(MachineError::NotSuspended);
         }

@@ -64,8 +64,19 @@ impl Vmm {
     pub fn serve(self, builder: ServerBuilder) -> Result<Server, DuplicateCommand> {
         let (major, minor, micro) = QEMU_VERSION;
         let preconfig = self.machine.config().preconfig;
+        Ok(builder
+            .version(major, minor, micro, PACKAGE)
+            .preconfig(preconfig)
+            .serve(self.router()?))
+    }
+
+    /// The handlers by command, for servers of another kind or with more commands.
+    ///
+    /// # Errors
+    /// Never: no command has two handlers.
+    pub fn router(self) -> Result<Router, DuplicateCommand> {
         let compat = self.compat;
-        let router = Router::new()
+        Ok(Router::new()
             .mount(
                 self,
                 &[
@@ -78,10 +89,6 @@ impl Vmm {
             )?
             .schema(INTROSPECTION)
             .emits(&events::EMITTED)
-            .compat(compat);
-        Ok(builder
-            .version(major, minor, micro, PACKAGE)
-            .preconfig(preconfig)
-            .serve(router))
+            .compat(compat))
     }
 }

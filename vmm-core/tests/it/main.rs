@@ -8,6 +8,7 @@
 )]
 
 mod actions;
+mod beside_qemu;
 mod boot;
 mod config;
 mod fixture;
@@ -17,3 +18,4 @@ mod lifecycle;
 mod memory;
 mod no_accel;
 mod process;
+mod transcripts;

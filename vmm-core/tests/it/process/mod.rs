@@ -1,8 +1,10 @@
 //! The command `vmm` as its users meet it: a process, its options, its sockets, its end.
 
 mod conversation;
+mod hostile;
 mod options;
 mod python;
+mod transports;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -1,0 +1,127 @@
+//! A session: negotiation, the envelope of requests, their order, replies. No I/O and no clock.
+//!
+//! What carries bytes (threads, tokio, a test) feeds a [`Session`] and runs the requests that it hands out
+//! with [`answer`]; what is to go to the client waits in an [`Outgoing`].
+
+mod capabilities;
+mod outgoing;
+mod reply;
+mod request;
+pub(crate) mod solo;
+
+use std::collections::VecDeque;
+
+pub(crate) use outgoing::Outgoing;
+pub(crate) use reply::{end_line, greeting};
+pub(crate) use request::answer;
+#[cfg(feature = "tokio")]
+pub(crate) use request::{Begun, begin, command_of, finish};
+
+use crate::json::{Item, MAX_TOKEN_BYTES, Stream};
+
+/// How many in-band requests wait besides the running one when out-of-band commands are enabled.
+const QUEUE_LIMIT: usize = 8;
+/// With more bytes than this waiting, no more are read either: what a message may have.
+const QUEUE_BYTES: usize = MAX_TOKEN_BYTES;
+
+/// The version that a server greets with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Version {
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Micro number.
+    pub micro: u32,
+    /// What the packager adds.
+    pub package: String,
+}
+
+/// What a client has negotiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Negotiated {
+    /// `qmp_capabilities` has succeeded.
+    pub(crate) done: bool,
+    /// With out-of-band commands.
+    pub(crate) oob: bool,
+}
+
+/// The incoming side of a session: cuts requests out of the stream and keeps their order.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    stream: Stream,
+    pub(crate) negotiated: Negotiated,
+    /// In-band requests that wait while out-of-band ones are let through.
+    waiting: VecDeque<Item>,
+    /// How much memory these take.
+    waiting_bytes: usize,
+}
+
+/// What is to be done with input.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// Answer this at once, before anything else is read.
+    Now(Item),
+    /// There is one more request in the queue.
+    Queued,
+    /// Read more: the input is used up.
+    Nothing,
+    /// Read on when the queue is shorter: the rest of the input has to wait.
+    Full,
+}
+
+impl Session {
+    /// Takes requests off the front of `input`, up to the next one that something is to be done about.
+    pub(crate) fn receive(&mut self, input: &mut &[u8]) -> Received {
+        if self.waiting.len() >= QUEUE_LIMIT || self.waiting_bytes > QUEUE_BYTES {
+            return Received::Full;
+        }
+        let Some(item) = self.stream.next_item(input) else {
+            return Received::Nothing;
+        };
+        if !self.negotiated.oob || is_out_of_band(&item) {
+            return Received::Now(item);
+        }
+        self.waiting_bytes += memory(&item);
+        self.waiting.push_back(item);
+        Received::Queued
+    }
+
+    /// Takes the in-band request that has waited longest.
+    pub(crate) fn next_in_band(&mut self) -> Option<Item> {
+        let item = self.waiting.pop_front()?;
+        self.waiting_bytes -= memory(&item);
+        Some(item)
+    }
+
+    /// Drops what waits.
+    pub(crate) fn clear(&mut self) {
+        self.waiting = VecDeque::new();
+        self.waiting_bytes = 0;
+    }
+
+    /// Takes back the memory of a request that was answered.
+    pub(crate) fn recycle(&mut self, item: Item) {
+        if let Item::Message(document) = item {
+            self.stream.recycle(document);
+        }
+    }
+}
+
+fn memory(item: &Item) -> usize {
+    match item {
+        Item::Message(document) => document.memory(),
+        Item::Error(text) => text.len(),
+    }
+}
+
+/// Whether a message is to run at once, ahead of what waits.
+fn is_out_of_band(item: &Item) -> bool {
+    match item {
+        Item::Message(document) => {
+            let root = document.root();
+            document.get(root, "exec-oob").is_some() && document.get(root, "execute").is_none()
+        }
+        Item::Error(_) => false,
+    }
+}
