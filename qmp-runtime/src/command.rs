@@ -88,6 +88,13 @@ pub trait Command: Json {
     const INFO: CommandInfo;
 }
 
+/// The arguments of a command that may run out of band.
+#[diagnostic::on_unimplemented(
+    message = "the command `{Self}` cannot run out of band",
+    note = "the schema marks commands that can with 'allow-oob'"
+)]
+pub trait OobCommand: Command {}
+
 /// What a schema says of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventInfo {

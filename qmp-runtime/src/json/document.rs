@@ -55,6 +55,11 @@ impl Document {
         NodeId(0)
     }
 
+    /// About how much memory the message takes as a [`Value`](super::Value), in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len() + self.nodes.len() * size_of::<super::Value>()
+    }
+
     fn node(&self, id: NodeId) -> Node {
         self.nodes[id.0 as usize]
     }

@@ -232,6 +232,8 @@ pub mod commands {
         const INFO: ::qmp_runtime::CommandInfo =
             ::qmp_runtime::CommandInfo::new("stop-now").allow_oob();
     }
+
+    impl ::qmp_runtime::OobCommand for StopNow {}
 }
 
 pub mod events {
