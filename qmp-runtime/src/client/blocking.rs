@@ -394,8 +394,10 @@ impl Client {
                 match self.step_in_time(until) {
                     Err(ClientError::TimedOut) if until != deadline => break,
                     Err(ClientError::TimedOut) => {
-                        // Nothing is known of what comes next.
-                        self.fail(&late);
+                        // An agent may yet be started; a server that does not greet is another's.
+                        if !self.options.agent {
+                            self.fail(&late);
+                        }
                         return Err(late);
                     }
                     result => result?,

@@ -8,11 +8,15 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt,
 };
 
 use super::link::Link;
+
+/// The shortest time that a socket can be given.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Where a server or a guest agent listens.
 ///
@@ -147,8 +151,9 @@ impl Endpoint {
                 Ok(link)
             }
             Endpoint::Device(path) => {
-                let file = std::fs::File::options().read(true).write(true).open(path)?;
-                let fd = OwnedFd::from(file);
+                // A serial port must neither wait for a carrier nor become this program's terminal.
+                let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+                let fd = rustix::fs::open(path, flags, Mode::empty())?;
                 make_raw(&fd);
                 Link::new(fd)
             }
@@ -160,6 +165,7 @@ fn unix(address: &SocketAddrUnix, timeout: Option<Duration>) -> io::Result<Link>
     let kind = SocketType::STREAM;
     let socket = socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
     // A connection waits, too, when too many wait to be accepted.
+    let timeout = timeout.map(|timeout| timeout.max(SHORTEST));
     sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, timeout)?;
     match connect(&socket, address) {
         Err(rustix::io::Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),

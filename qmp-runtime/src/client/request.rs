@@ -7,6 +7,9 @@ use crate::codec::{Json, encode};
 use crate::command::{Command, OobCommand};
 use crate::json::{Map, Style, Value, Writer};
 
+/// What most requests have room in.
+const USUAL_BYTES: usize = 256;
+
 /// A command on its way to a server.
 #[derive(Debug)]
 pub struct Request {
@@ -20,7 +23,7 @@ pub struct Request {
 
 impl Request {
     fn new(execute: &str, name: &str, arguments: &dyn Json) -> Self {
-        let mut text = Writer::new(Style::Line);
+        let mut text = Writer::with_capacity(Style::Line, USUAL_BYTES);
         text.begin_object();
         text.key(execute);
         text.str(name);

@@ -114,6 +114,32 @@ fn agent_that_does_not_run_is_reported() {
 }
 
 #[test]
+fn agent_that_is_gone_for_a_while_is_found_again() {
+    let (socket, peer) = Peer::run(|mut peer| {
+        peer.sync();
+        peer.request();
+        // Nobody is there for the first request to start anew.
+        peer.request();
+        peer.sync();
+        peer.request();
+        peer.send("{\"return\": 2}\n");
+    });
+    let mut agent = Client::builder()
+        .agent()
+        .timeout(SHORT)
+        .connect_timeout(LONG)
+        .over(socket)
+        .unwrap();
+    let mut ping = || agent.execute_value("guest-ping", &no_arguments());
+    assert!(matches!(ping(), Err(ClientError::TimedOut)));
+    assert!(matches!(ping(), Err(ClientError::NoAgent)));
+    agent.set_timeout(Some(LONG));
+    let mut ping = || agent.execute_value("guest-ping", &no_arguments());
+    assert_eq!(ping().unwrap(), 2);
+    peer.join().unwrap();
+}
+
+#[test]
 fn answers_that_make_no_sense_lose_the_call_and_not_the_channel() {
     let (socket, peer) = Peer::run(|mut peer| {
         peer.sync();

@@ -56,8 +56,8 @@ fn neither_side_waits_for_the_other_when_both_have_much_to_say() {
     let (socket, peer) = Peer::run_ready(serve_leaves);
     let mut client = Client::over_socket(socket).unwrap();
     client.set_timeout(Some(LONG));
-    // 20 MB, which no socket holds, in both directions.
-    let all: Vec<_> = (0..2000).map(|_| leaf(&long)).collect();
+    // 3 MB, more than a socket holds, in both directions.
+    let all: Vec<_> = (0..300).map(|_| leaf(&long)).collect();
     for pending in client.submit_all(&all).unwrap() {
         assert_eq!(client.wait(pending).unwrap().id.len(), long.len());
     }
