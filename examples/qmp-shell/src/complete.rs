@@ -3,7 +3,7 @@
 use qmp_runtime::json::{Map, Value};
 
 use crate::input::{arguments_so_far, as_object, tag_value, type_at};
-use crate::schema::{Member, Schema, Type};
+use crate::schema::{MAX_LEVELS, Member, Schema, Type};
 use crate::words::{Word, words};
 
 /// What the shell itself understands.
@@ -78,11 +78,7 @@ fn names(last: Word<'_>, schema: &Schema, runs: bool) -> Candidates {
 
 fn of_arguments(command: &str, before: &[Word<'_>], last: Word<'_>, schema: &Schema) -> Candidates {
     let so_far = arguments_so_far(command, before, schema);
-    let root = schema
-        .commands
-        .get(command)
-        .and_then(|command| command.arguments.as_deref());
-    let Some(root) = root else {
+    let Some(root) = schema.arguments_of(command) else {
         return Candidates::default();
     };
     match last.argument() {
@@ -195,6 +191,10 @@ fn others_start_with(name: &str, schema: &Schema) -> bool {
 
 /// A type in a few letters.
 pub(crate) fn brief(schema: &Schema, ty: &str) -> String {
+    brief_within(schema, ty, MAX_LEVELS)
+}
+
+fn brief_within(schema: &Schema, ty: &str, levels: usize) -> String {
     match schema.ty(ty) {
         Some(Type::Builtin(json)) => match json.as_str() {
             "string" => "str".into(),
@@ -204,13 +204,16 @@ pub(crate) fn brief(schema: &Schema, ty: &str) -> String {
         },
         Some(Type::Enum(values)) if values.len() <= 4 => values.join("|"),
         Some(Type::Enum(_)) => "enum".into(),
-        Some(Type::Array(element)) => format!("[{}]", brief(schema, element)),
+        Some(Type::Array(element)) if levels > 0 => {
+            format!("[{}]", brief_within(schema, element, levels - 1))
+        }
         Some(Type::Object(_)) => "object".into(),
-        Some(Type::Alternate(types)) => {
-            let mut names: Vec<String> = types.iter().map(|ty| brief(schema, ty)).collect();
+        Some(Type::Alternate(types)) if levels > 0 => {
+            let names = types.iter().map(|ty| brief_within(schema, ty, levels - 1));
+            let mut names: Vec<String> = names.collect();
             names.dedup();
             names.join("|")
         }
-        None => "any".into(),
+        _ => "any".into(),
     }
 }

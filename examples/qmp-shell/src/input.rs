@@ -4,7 +4,7 @@ use std::fs::File;
 
 use qmp_runtime::json::{Map, Value};
 
-use crate::schema::{Schema, Type, closest};
+use crate::schema::{MAX_LEVELS, Object, Schema, Type, closest};
 use crate::words::{Word, unquote, words};
 
 /// A command with its arguments.
@@ -116,10 +116,7 @@ fn arguments(
     words: &[&Word<'_>],
     schema: &Schema,
 ) -> Result<Map<String, Value>, String> {
-    let root = schema
-        .commands
-        .get(command)
-        .and_then(|command| command.arguments.as_deref());
+    let root = schema.arguments_of(command);
     let mut arguments = Map::new();
     for word in words {
         let Some((key, value)) = word.argument() else {
@@ -224,7 +221,7 @@ pub(crate) fn type_at<'s>(
 }
 
 /// A type's object form; of an alternate, the one that is an object.
-pub(crate) fn as_object<'s>(schema: &'s Schema, ty: &str) -> Option<&'s crate::schema::Object> {
+pub(crate) fn as_object<'s>(schema: &'s Schema, ty: &str) -> Option<&'s Object> {
     match schema.ty(ty)? {
         Type::Object(object) => Some(object),
         Type::Alternate(types) => types.iter().find_map(|ty| schema.object(ty)),
@@ -234,7 +231,7 @@ pub(crate) fn as_object<'s>(schema: &'s Schema, ty: &str) -> Option<&'s crate::s
 
 /// What the arguments so far say of an object's tag.
 pub(crate) fn tag_value<'a>(
-    object: &crate::schema::Object,
+    object: &Object,
     given: Option<&'a Map<String, Value>>,
 ) -> Option<&'a str> {
     given?.get(object.tag.as_deref()?)?.as_str()
@@ -242,10 +239,19 @@ pub(crate) fn tag_value<'a>(
 
 /// Converts the text of a value.
 fn convert(schema: &Schema, ty: Option<&str>, text: &str) -> Result<Value, String> {
+    convert_within(schema, ty, text, MAX_LEVELS)
+}
+
+fn convert_within(
+    schema: &Schema,
+    ty: Option<&str>,
+    text: &str,
+    levels: usize,
+) -> Result<Value, String> {
     if let Some(unquoted) = unquote(text) {
         return unquoted.map(Value::String);
     }
-    let Some(ty) = ty.and_then(|ty| schema.ty(ty)) else {
+    let Some(ty) = ty.and_then(|ty| schema.ty(ty)).filter(|_| levels > 0) else {
         return guess(text);
     };
     let is_json = text.starts_with(['{', '[']);
@@ -280,7 +286,7 @@ fn convert(schema: &Schema, ty: Option<&str>, text: &str) -> Result<Value, Strin
         Type::Array(element) => text
             .split(',')
             .filter(|_| !text.is_empty())
-            .map(|text| convert(schema, Some(element), text))
+            .map(|text| convert_within(schema, Some(element), text, levels - 1))
             .collect::<Result<_, _>>()
             .map(Value::Array),
         Type::Object(_) => Err(format!(
@@ -293,7 +299,7 @@ fn convert(schema: &Schema, ty: Option<&str>, text: &str) -> Result<Value, Strin
             let is_text = |ty: &&String| matches!(schema.ty(ty), Some(Type::Builtin(json)) if json == "string");
             let narrow = types.iter().filter(|ty| !is_text(ty));
             for ty in narrow.chain(types.iter().filter(is_text)) {
-                match convert(schema, Some(ty), text) {
+                match convert_within(schema, Some(ty), text, levels - 1) {
                     Ok(value) => return Ok(value),
                     Err(error) => reason = error,
                 }
@@ -343,10 +349,7 @@ pub(crate) fn arguments_so_far(
     words: &[Word<'_>],
     schema: &Schema,
 ) -> Map<String, Value> {
-    let root = schema
-        .commands
-        .get(command)
-        .and_then(|command| command.arguments.as_deref());
+    let root = schema.arguments_of(command);
     let mut so_far = Map::new();
     for word in words {
         let Some((key, value)) = word.argument() else {

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use qmp_runtime::json::Value;
 
+/// How many lists of lists and choices of choices are followed: a server may tell of endless ones.
+pub(crate) const MAX_LEVELS: usize = 4;
+
 /// Commands, events and types of a server. All of it is read leniently: servers of any age are welcome.
 #[derive(Debug, Default)]
 pub(crate) struct Schema {
@@ -141,13 +144,25 @@ impl Schema {
             .find(|member| member.name == name)
     }
 
+    /// The type of a command's arguments, where it is known.
+    pub(crate) fn arguments_of(&self, command: &str) -> Option<&str> {
+        self.commands.get(command)?.arguments.as_deref()
+    }
+
     /// The values of an enumeration or boolean; nothing for other types.
     pub(crate) fn values(&self, ty: &str) -> Vec<&str> {
+        self.values_within(ty, MAX_LEVELS)
+    }
+
+    fn values_within(&self, ty: &str, levels: usize) -> Vec<&str> {
         match self.ty(ty) {
             Some(Type::Enum(values)) => values.iter().map(String::as_str).collect(),
             Some(Type::Builtin(json)) if json == "boolean" => vec!["true", "false"],
-            Some(Type::Array(element)) => self.values(element),
-            Some(Type::Alternate(types)) => types.iter().flat_map(|ty| self.values(ty)).collect(),
+            Some(Type::Array(element)) if levels > 0 => self.values_within(element, levels - 1),
+            Some(Type::Alternate(types)) if levels > 0 => types
+                .iter()
+                .flat_map(|ty| self.values_within(ty, levels - 1))
+                .collect(),
             _ => Vec::new(),
         }
     }

@@ -6,7 +6,8 @@ use qmp_runtime::client::tokio::{Client, Events};
 use qmp_runtime::client::{ClientError, Request as Call};
 use qmp_runtime::json::{Map, Value};
 
-use crate::input::Request;
+use crate::complete::brief;
+use crate::input::{Request, as_object, tag_value, type_at};
 use crate::options::Options;
 use crate::schema::{Schema, Type, closest};
 
@@ -58,45 +59,41 @@ impl Session {
     /// What may help after a server's refusal.
     pub(crate) fn advice(&self, request: &Request, error: &ClientError) -> Option<String> {
         let desc = error.as_command_error()?.desc();
-        let path = desc.split('\'').nth(1)?;
-        let root = self
-            .schema
-            .commands
-            .get(&request.name)?
-            .arguments
-            .as_deref()?;
-        let keys: Vec<&str> = path.split('.').collect();
+        let path: Vec<&str> = desc.split('\'').nth(1)?.split('.').collect();
+        let root = self.schema.arguments_of(&request.name)?;
         if desc.ends_with("is unexpected") {
-            let (wrong, above) = keys.split_last()?;
-            let ty = crate::input::type_at(&self.schema, root, above, &request.arguments)?;
-            let object = crate::input::as_object(&self.schema, ty)?;
-            let mut given = Some(&request.arguments);
-            for key in above {
-                given = given.and_then(|given| given.get(*key)?.as_object());
-            }
-            let tag = crate::input::tag_value(object, given);
-            let names: Vec<&str> = self
-                .schema
-                .members(object, tag)
-                .map(|member| member.name.as_str())
-                .collect();
-            return Some(match closest(wrong, names.iter().copied()) {
-                Some(close) => format!("did you mean '{close}'?"),
-                None if names.is_empty() => "it takes no arguments".into(),
-                None => format!("there are {}", names.join(", ")),
-            });
+            return self.instead_of(&path, root, &request.arguments);
         }
         if desc.ends_with("is missing") {
-            let ty = crate::input::type_at(&self.schema, root, &keys, &request.arguments)?;
+            let ty = type_at(&self.schema, root, &path, &request.arguments)?;
             return Some(match self.schema.ty(ty)? {
                 Type::Enum(values) => format!("give one of {}", values.join(", ")),
-                _ => format!(
-                    "write {path}=<{}>",
-                    crate::complete::brief(&self.schema, ty)
-                ),
+                _ => format!("write {}=<{}>", path.join("."), brief(&self.schema, ty)),
             });
         }
         None
+    }
+
+    /// What can stand in place of the last part of a path.
+    fn instead_of(
+        &self,
+        path: &[&str],
+        root: &str,
+        arguments: &Map<String, Value>,
+    ) -> Option<String> {
+        let (wrong, above) = path.split_last()?;
+        let object = as_object(&self.schema, type_at(&self.schema, root, above, arguments)?)?;
+        let mut given = Some(arguments);
+        for key in above {
+            given = given.and_then(|given| given.get(*key)?.as_object());
+        }
+        let members = self.schema.members(object, tag_value(object, given));
+        let names: Vec<&str> = members.map(|member| member.name.as_str()).collect();
+        Some(match closest(wrong, names.iter().copied()) {
+            Some(close) => format!("did you mean '{close}'?"),
+            None if names.is_empty() => "it takes no arguments".into(),
+            None => format!("there are {}", names.join(", ")),
+        })
     }
 }
 

@@ -248,6 +248,24 @@ fn help_shows_arguments_values_and_variants() {
 }
 
 #[test]
+fn types_without_end_are_followed_for_a_while() {
+    let stub = Stub::start();
+    let input = "mad list=a choice=b self.self.self.choice=1\nquit\n";
+    let outcome = run(&["-j", stub.path()], input);
+    assert_eq!(outcome.out, "{\"return\":{}}\n{\"return\":{}}\n");
+    stub.join();
+    let stub = Stub::start();
+    let outcome = run(&[stub.path(), "help", "mad"], "");
+    assert!(
+        outcome
+            .out
+            .starts_with("command mad\n  list=<[[[[any]]]]>\n"),
+        "{outcome:?}"
+    );
+    stub.join();
+}
+
+#[test]
 fn wrong_usage_is_told() {
     for (arguments, part) in [
         (&[][..], "no address is given"),

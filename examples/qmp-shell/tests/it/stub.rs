@@ -34,6 +34,11 @@ fn schema() -> Value {
         {"name": "4", "meta-type": "object", "members": [{"name": "heat", "type": "number", "default": null}]},
         {"name": "5", "meta-type": "object", "members": [{"name": "depth", "type": "int", "default": null}]},
         {"name": "6", "meta-type": "alternate", "members": [{"type": "str"}, {"type": "bool"}, {"type": "2"}]},
+        {"name": "mad", "meta-type": "command", "arg-type": "7", "ret-type": "8"},
+        {"name": "7", "meta-type": "object", "members": [
+            {"name": "list", "type": "8"}, {"name": "choice", "type": "9"}, {"name": "self", "type": "7"}]},
+        {"name": "8", "meta-type": "array", "element-type": "8"},
+        {"name": "9", "meta-type": "alternate", "members": [{"type": "9"}, {"type": "9"}]},
         {"name": "[3]", "meta-type": "array", "element-type": "3"},
         {"name": "[2]", "meta-type": "array", "element-type": "2"},
         {"name": "str", "meta-type": "builtin", "json-type": "string"},

@@ -121,7 +121,7 @@ impl Drop for Terminal {
 fn line_is_completed_hinted_run_and_remembered() {
     let (stub, home) = (Stub::start(), tempfile::tempdir().unwrap());
     let mut terminal = Terminal::open(&stub, home.path());
-    terminal.expect("Connected to QEMU 9.1.0 (stub): 4 commands.");
+    terminal.expect("Connected to QEMU 9.1.0 (stub): 5 commands.");
     terminal.prompt();
     terminal.press("ec\t");
     terminal.expect("kind=<red|dark-blue>");

@@ -10,27 +10,7 @@ use qmp_runtime::client::{Client, ClientError, Endpoint, Gap, Request};
 use qmp_runtime::json::Value;
 use serde_json::json;
 
-use super::{LONG, Peer, SHORT, event, greeting, no_arguments};
-use crate::toy::commands;
-
-fn leaf(id: &str) -> commands::QueryLeaf {
-    commands::QueryLeaf {
-        id: id.into(),
-        limit: None,
-    }
-}
-
-/// Answers all requests until the end, each with the leaf that it asks for.
-fn serve_leaves(mut peer: Peer) {
-    loop {
-        let request = peer.request();
-        if request.is_null() {
-            return;
-        }
-        let result = json!({"id": request["arguments"]["id"], "colors": []}).to_string();
-        peer.answer(&request, &result);
-    }
-}
+use super::{LONG, Peer, SHORT, event, greeting, leaf, no_arguments, serve_leaves};
 
 #[test]
 fn many_calls_at_once_are_collected_in_any_order() {

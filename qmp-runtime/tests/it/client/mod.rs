@@ -17,6 +17,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use qmp_runtime::json::{Map, Value};
+use serde_json::json;
+
+use crate::toy::commands;
 
 /// Long enough for anything that is to happen.
 const LONG: Duration = Duration::from_secs(20);
@@ -85,7 +88,13 @@ impl Peer {
 
     /// Does what a guest agent does when it is asked to start anew.
     fn sync(&mut self) {
+        self.sync_behind("");
+    }
+
+    /// The same, behind something that it had still to say.
+    fn sync_behind(&mut self, late: &str) {
         let request = self.request();
+        self.send(late);
         assert_eq!(request["execute"], "guest-sync-delimited");
         let id = &request["arguments"]["id"];
         self.send([b"\xFF", format!("{{\"return\": {id}}}\n").as_bytes()].concat());
@@ -104,4 +113,23 @@ fn no_arguments() -> Map<String, Value> {
 
 fn event(name: &str) -> String {
     format!("{{\"timestamp\": {{\"seconds\": 1, \"microseconds\": 2}}, \"event\": \"{name}\"}}\r\n")
+}
+
+fn leaf(id: &str) -> commands::QueryLeaf {
+    commands::QueryLeaf {
+        id: id.into(),
+        limit: None,
+    }
+}
+
+/// Answers all requests until the end, each with the leaf that it asks for.
+fn serve_leaves(mut peer: Peer) {
+    loop {
+        let request = peer.request();
+        if request.is_null() {
+            return;
+        }
+        let result = json!({"id": request["arguments"]["id"], "colors": []}).to_string();
+        peer.answer(&request, &result);
+    }
 }

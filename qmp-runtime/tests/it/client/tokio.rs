@@ -8,15 +8,8 @@ use qmp_runtime::client::tokio::Client;
 use qmp_runtime::client::{ClientError, Endpoint, Gap, Reconnect};
 use serde_json::json;
 
-use super::{LONG, Peer, SHORT, event, no_arguments};
+use super::{LONG, Peer, SHORT, event, leaf, no_arguments, serve_leaves};
 use crate::toy::commands;
-
-fn leaf(id: &str) -> commands::QueryLeaf {
-    commands::QueryLeaf {
-        id: id.into(),
-        limit: None,
-    }
-}
 
 const QUICK: Reconnect = Reconnect {
     first_delay: Duration::from_millis(1),
@@ -200,16 +193,7 @@ async fn silence_in_place_of_a_greeting_is_reported() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn much_to_say_in_both_directions_goes_through() {
     let long = "x".repeat(10_000);
-    let (socket, peer) = Peer::run_ready(|mut peer| {
-        loop {
-            let request = peer.request();
-            if request.is_null() {
-                return;
-            }
-            let result = json!({"id": request["arguments"]["id"], "colors": []}).to_string();
-            peer.answer(&request, &result);
-        }
-    });
+    let (socket, peer) = Peer::run_ready(serve_leaves);
     let (client, events) = Client::builder().over_tokio(socket).await.unwrap();
     let calls: Vec<_> = (0..300)
         .map(|_| {
@@ -251,10 +235,7 @@ async fn agent_call_that_is_dropped_takes_no_other_with_it() {
     let (socket, peer) = Peer::run(|mut peer| {
         peer.sync();
         assert_eq!(peer.request()["execute"], "slow");
-        let request = peer.request();
-        let id = &request["arguments"]["id"];
-        peer.send("{\"return\": \"late\"}\n");
-        peer.send([b"\xFF", format!("{{\"return\": {id}}}\n").as_bytes()].concat());
+        peer.sync_behind("{\"return\": \"late\"}\n");
         for n in 0..3 {
             peer.request();
             peer.send(format!("{{\"return\": {n}}}\n"));
