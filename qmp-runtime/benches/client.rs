@@ -2,7 +2,6 @@
 //! client itself costs, without any I/O, in time and in allocations.
 
 use std::alloc::System;
-use std::hint::black_box;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
@@ -150,7 +149,7 @@ fn on_tokio(criterion: &mut Criterion) {
                 });
                 let calls: Vec<_> = calls.collect();
                 for call in calls {
-                    black_box(call.await.is_ok());
+                    std::hint::black_box(call.await.is_ok());
                 }
             });
         });

@@ -259,6 +259,33 @@ fn abstract_socket_is_connected_to() {
     peer.join().unwrap();
 }
 
+#[cfg(feature = "vsock")]
+#[test]
+fn vsock_port_is_connected_to() {
+    let Ok(listener) = vsock::VsockListener::bind_with_cid_port(vsock::VMADDR_CID_ANY, 47_124)
+    else {
+        println!("skipped: no vsock");
+        return;
+    };
+    let peer = std::thread::spawn(move || {
+        let socket = std::os::fd::OwnedFd::from(listener.accept().unwrap().0);
+        let mut peer = Peer::new(socket.into());
+        peer.negotiate("[]");
+        serve_leaves(peer);
+    });
+    match Client::builder().connect(&"vsock:1:47124".parse().unwrap()) {
+        Ok(mut client) => {
+            assert_eq!(client.execute(&leaf("a")).unwrap().id, "a");
+            drop(client);
+            peer.join().unwrap();
+        }
+        Err(error) => {
+            assert!(matches!(error, ClientError::Io(_)), "{error:?}");
+            println!("skipped: no vsock loopback: {error}");
+        }
+    }
+}
+
 #[test]
 fn endpoints_are_read_as_qemu_writes_them() {
     let read = |text: &str| text.parse::<Endpoint>();
