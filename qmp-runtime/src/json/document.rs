@@ -55,11 +55,6 @@ impl Document {
         NodeId(0)
     }
 
-    /// About how much memory the message takes as a [`Value`](super::Value), in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.bytes.len() + self.nodes.len() * size_of::<super::Value>()
-    }
-
     fn node(&self, id: NodeId) -> Node {
         self.nodes[id.0 as usize]
     }
@@ -191,5 +186,10 @@ impl Document {
         self.members(object)
             .find(|&(name, _)| self.str_is(name, key))
             .map(|(_, value)| value)
+    }
+
+    /// About how much memory the message takes as a [`Value`](super::Value), in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len() + self.nodes.len() * size_of::<super::Value>()
     }
 }
