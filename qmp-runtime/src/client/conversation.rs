@@ -46,6 +46,8 @@ pub struct Conversation<W> {
     stream: Stream,
     /// How many bytes of the message being read have come.
     gathered: usize,
+    /// They are more than blanks.
+    is_partial: bool,
     /// What comes next answers a request to start anew.
     delimited: bool,
     calls: Calls<W>,
@@ -116,6 +118,7 @@ impl<W> Conversation<W> {
             greeting: Greeting::default(),
             stream: Stream::new(),
             gathered: 0,
+            is_partial: false,
             delimited: false,
             calls: Calls::default(),
             last_id: 0,
@@ -242,12 +245,14 @@ impl<W> Conversation<W> {
     /// What came is no QMP, too large, or the server refuses to negotiate; the conversation is over.
     pub fn receive(&mut self, input: &mut &[u8]) -> Result<Option<Incoming<W>>, ClientError> {
         while self.found.is_empty() && !input.is_empty() {
-            let before = input.len();
-            if self.agent && self.starts_anew(input) {
+            let before = *input;
+            if self.agent && self.starts_anew(input)? {
                 continue;
             }
             let item = self.next_item(input);
-            self.gathered += before - input.len();
+            let read = &before[..before.len() - input.len()];
+            self.gathered += read.len();
+            self.is_partial |= self.agent && !read.trim_ascii().is_empty();
             if self.gathered > self.max_message {
                 self.broken(ClientError::TooLarge {
                     limit: self.max_message,
@@ -263,15 +268,18 @@ impl<W> Conversation<W> {
     }
 
     /// Takes a delimiter off the front of the input; says whether there was one.
-    fn starts_anew(&mut self, input: &mut &[u8]) -> bool {
+    fn starts_anew(&mut self, input: &mut &[u8]) -> Result<bool, ClientError> {
         let Some((&DELIMITER, rest)) = input.split_first() else {
-            return false;
+            return Ok(false);
         };
         *input = rest;
+        if self.is_partial {
+            self.broken(ClientError::Protocol("an answer was cut off".into()))?;
+        }
         self.stream = Stream::new();
         self.gathered = 0;
         self.delimited = true;
-        true
+        Ok(true)
     }
 
     /// The next item; in front of a delimiter, where there may be one.
@@ -291,6 +299,7 @@ impl<W> Conversation<W> {
     /// start anew; until then, anything may come.
     fn broken(&mut self, error: ClientError) -> Result<(), ClientError> {
         self.gathered = 0;
+        self.is_partial = false;
         self.delimited = false;
         if !self.agent {
             return Err(error);
@@ -305,6 +314,7 @@ impl<W> Conversation<W> {
 
     fn message(&mut self, document: Document) -> Result<(), ClientError> {
         self.gathered = 0;
+        self.is_partial = false;
         let delimited = std::mem::take(&mut self.delimited);
         match self.phase {
             Phase::Greeting => self.greeted(&document)?,
@@ -412,6 +422,7 @@ impl<W> Conversation<W> {
         self.phase = Phase::first(self.agent);
         self.stream = Stream::new();
         self.gathered = 0;
+        self.is_partial = false;
         self.delimited = false;
         self.out.clear();
         self.lose(cause);

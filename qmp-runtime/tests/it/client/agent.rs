@@ -144,6 +144,10 @@ fn answers_that_make_no_sense_lose_the_call_and_not_the_channel() {
         peer.send("{\"return\": }\n");
         peer.sync();
         peer.request();
+        // Cut off by an answer to an older request to start anew.
+        peer.send(b"{\"return\": [\xFF{\"return\": 5}\n");
+        peer.sync();
+        peer.request();
         peer.send("{\"return\": 2}\n");
     });
     let mut agent = Client::builder()
@@ -153,6 +157,11 @@ fn answers_that_make_no_sense_lose_the_call_and_not_the_channel() {
         .unwrap();
     let first = agent.execute_value("guest-ping", &no_arguments());
     assert!(matches!(first, Err(ClientError::Protocol(_))), "{first:?}");
+    let second = agent.execute_value("guest-ping", &no_arguments());
+    assert!(
+        matches!(second, Err(ClientError::Protocol(_))),
+        "{second:?}"
+    );
     assert_eq!(
         agent.execute_value("guest-ping", &no_arguments()).unwrap(),
         2
