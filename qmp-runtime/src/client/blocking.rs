@@ -305,25 +305,26 @@ impl Client {
             if let Some(event) = self.events.pop() {
                 return event.map(Some);
             }
-            let reconnects = self.options.reconnect.is_some() && self.endpoint.is_some();
-            let result = match self.revive(deadline) {
-                Ok(()) => match self.step(deadline) {
-                    // The gap comes first, then a new connection.
-                    Err(error) if reconnects && self.link.is_err() => {
-                        drop(error);
-                        Ok(())
-                    }
-                    result => result,
-                },
-                result => result,
-            };
-            match result {
+            match self.next_step(deadline) {
                 Err(ClientError::TimedOut) => return Ok(None),
                 result => result?,
             }
             if is_over(deadline) && self.events.is_empty() {
                 return Ok(None);
             }
+        }
+    }
+
+    /// Goes on until something has come in; over a new connection, if there may be one.
+    fn next_step(&mut self, deadline: Option<Instant>) -> Result<(), ClientError> {
+        self.revive(deadline)?;
+        if !self.events.is_empty() {
+            return Ok(());
+        }
+        let reconnects = self.options.reconnect.is_some() && self.endpoint.is_some();
+        match self.step(deadline) {
+            Err(_) if reconnects && self.link.is_err() => Ok(()),
+            result => result,
         }
     }
 
@@ -514,7 +515,7 @@ impl Client {
 
     fn deliver(&mut self, incoming: Incoming<Waiter>) {
         match incoming {
-            Incoming::Ready => {}
+            Incoming::Ready => self.events.ready(),
             Incoming::Event { event, size } => self.events.push(event, size),
             Incoming::Reply { waiter, result } => match waiter {
                 Waiter::Now => self.answer = Some(result),
@@ -535,9 +536,7 @@ impl Client {
         while let Some(incoming) = self.conversation.leftover() {
             self.deliver(incoming);
         }
-        if self.options.reconnect.is_some() {
-            self.events.reconnected();
-        }
+        self.events.lost();
         cause.clone()
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct EventQueue {
     used: usize,
     /// How many were dropped in front of the first one.
     dropped: u64,
+    /// There was a connection, and there has not been another one since.
+    is_lost: bool,
 }
 
 #[derive(Debug)]
@@ -29,6 +31,7 @@ impl EventQueue {
             limit,
             used: 0,
             dropped: 0,
+            is_lost: false,
         }
     }
 
@@ -48,9 +51,15 @@ impl EventQueue {
         }
     }
 
-    /// Notes that the connection was lost here.
-    pub(super) fn reconnected(&mut self) {
-        if !matches!(self.entries.back(), Some(Entry::Reconnected)) {
+    /// The connection was lost; when there is another one, that shows between the events of the two.
+    pub(super) fn lost(&mut self) {
+        self.is_lost = true;
+    }
+
+    /// Commands can be sent, and events come.
+    pub(super) fn ready(&mut self) {
+        let was_lost = std::mem::take(&mut self.is_lost);
+        if was_lost && !matches!(self.entries.back(), Some(Entry::Reconnected)) {
             self.entries.push_back(Entry::Reconnected);
         }
     }

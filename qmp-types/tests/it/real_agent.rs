@@ -230,8 +230,12 @@ async fn client_on_tokio_drives_the_agent_through_a_restart() {
         assert_eq!(call.await.unwrap().unwrap(), id as i64);
     }
     drop(first);
+    let _second = Agent::start(dir.path(), "unix-listen", &path).unwrap();
+    // Who calls before it is noticed that the first one has gone is told so.
+    let deadline = Instant::now() + LONG;
+    while let Err(error) = agent.execute(&commands::GuestPing {}).await {
+        assert!(error.is_closed() && Instant::now() < deadline, "{error}");
+    }
     let gap = events.next().await.unwrap();
     assert!(matches!(gap, Err(ClientError::Gap(_))), "{gap:?}");
-    let _second = Agent::start(dir.path(), "unix-listen", &path).unwrap();
-    agent.execute(&commands::GuestPing {}).await.unwrap();
 }

@@ -135,14 +135,13 @@ impl Shared {
         Ok(())
     }
 
-    /// The connection is lost. Tells so all who wait, and in the sequence of events.
+    /// The connection is lost. Tells so all who wait; in the sequence of events it shows when there is another.
     pub(super) fn lost(&self, cause: &ClientError) {
         let mut state = self.lock();
         state.connection = None;
         state.conversation.hang_up(cause);
         state.deliver_leftover();
-        state.events.reconnected();
-        state.wake_listener();
+        state.events.lost();
     }
 
     /// There will be no more connection.
@@ -166,7 +165,10 @@ impl State {
 
     fn deliver(&mut self, incoming: Incoming<Waiter>) {
         match incoming {
-            Incoming::Ready => {}
+            Incoming::Ready => {
+                self.events.ready();
+                self.wake_listener();
+            }
             // Nobody may be waiting any more.
             Incoming::Reply { waiter, result } => drop(waiter.send(result)),
             Incoming::Event { event, size } => {

@@ -144,6 +144,7 @@ async fn connection_is_made_anew_and_events_tell_so() {
         "{gap:?}"
     );
     assert_eq!(events.next().await.unwrap().unwrap().name, "SECOND");
+    assert!(events.try_next().is_none());
     drop((client, events));
     server.join().unwrap();
 }
