@@ -88,6 +88,26 @@ pub trait Command: Json {
     const INFO: CommandInfo;
 }
 
+/// The arguments of a command that may run out of band.
+///
+/// Any other is refused by the compiler:
+///
+/// ```compile_fail
+/// # use qmp_runtime::{Command, CommandInfo, client::Request, record};
+/// struct Stop {}
+/// record!(Stop, []);
+/// impl Command for Stop {
+///     type Return = ();
+///     const INFO: CommandInfo = CommandInfo::new("stop");
+/// }
+/// Request::out_of_band(&Stop {});
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "the command `{Self}` cannot run out of band",
+    note = "the schema marks commands that can with 'allow-oob'"
+)]
+pub trait OobCommand: Command {}
+
 /// What a schema says of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EventInfo {

@@ -89,6 +89,11 @@ impl QmpError {
     pub fn is_command_not_found(&self) -> bool {
         self.class == ErrorClass::COMMAND_NOT_FOUND
     }
+
+    /// Whether a device does not exist.
+    pub fn is_device_not_found(&self) -> bool {
+        self.class == ErrorClass::DEVICE_NOT_FOUND
+    }
 }
 
 impl fmt::Display for QmpError {

@@ -32,7 +32,7 @@ pub mod server;
 mod session;
 
 pub use asynchronous::{AsyncEntry, Running};
-pub use command::{Call, Command, CommandInfo, Entry, Event, EventInfo, OobEntry};
+pub use command::{Call, Command, CommandInfo, Entry, Event, EventInfo, OobCommand, OobEntry};
 pub use context::{Context, MonitorId};
 #[doc(hidden)]
 pub use emit::names::*;

@@ -27,6 +27,9 @@ pub(crate) fn items(context: &Context<'_>, id: EntityId, command: &Command) -> V
             const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(#wire) #flags #features;
         }
     });
+    if command.allow_oob {
+        items.push(code! { impl ::qmp_runtime::OobCommand for #name {} });
+    }
     items
 }
 

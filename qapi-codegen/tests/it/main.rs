@@ -21,6 +21,7 @@ mod html;
 mod import;
 mod introspect;
 mod json_schema;
+mod live;
 mod package;
 mod program;
 mod releases;

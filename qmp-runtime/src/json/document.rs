@@ -192,4 +192,9 @@ impl Document {
             .find(|&(name, _)| self.str_is(name, key))
             .map(|(_, value)| value)
     }
+
+    /// About how much memory the message takes as a [`Value`](super::Value), in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len() + self.nodes.len() * size_of::<super::Value>()
+    }
 }

@@ -43,6 +43,14 @@ impl Writer {
         }
     }
 
+    /// An empty buffer with room for this many bytes.
+    pub(crate) fn with_capacity(style: Style, bytes: usize) -> Self {
+        Writer {
+            out: Vec::with_capacity(bytes),
+            ..Writer::new(style)
+        }
+    }
+
     /// What was written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.out

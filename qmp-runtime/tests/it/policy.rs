@@ -12,7 +12,7 @@ use qmp_runtime::{
     QmpError, Router, enumeration, record,
 };
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 enum Speed {
     Fast,
@@ -26,7 +26,6 @@ enumeration!(
     [Fast = "fast", Ludicrous = "ludicrous" (deprecated unstable)]
 );
 
-#[derive(Clone)]
 struct Drive {
     speed: Speed,
     boost: Option<bool>,
@@ -56,7 +55,6 @@ impl Command for Park {
     const INFO: CommandInfo = CommandInfo::new("park").features(&["deprecated"]);
 }
 
-#[derive(Clone)]
 struct Moved {
     by: i64,
     ghost: Option<bool>,

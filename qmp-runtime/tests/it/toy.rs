@@ -22,7 +22,7 @@
 
 pub mod types {
     /// `Color`
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    #[derive(Clone, Copy)]
     #[non_exhaustive]
     pub enum Color {
         /// `red`
@@ -37,7 +37,7 @@ pub mod types {
     ::qmp_runtime::enumeration!(Color, Unrecognized, [Red = "red", DarkBlue = "dark-blue"]);
 
     /// `Kind`
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    #[derive(Clone, Copy)]
     #[non_exhaustive]
     pub enum Kind {
         /// `circle`
@@ -57,7 +57,6 @@ pub mod types {
     );
 
     /// `Leaf`: the base's members come first.
-    #[derive(Clone)]
     pub struct Leaf {
         /// `id`
         pub id: ::std::string::String,
@@ -97,7 +96,6 @@ pub mod types {
     );
 
     /// `Shape`: a union is a struct whose tag member holds the variant with its data.
-    #[derive(Clone)]
     pub struct Shape {
         /// `name`
         pub name: ::std::string::String,
@@ -130,7 +128,6 @@ pub mod types {
     );
 
     /// `Circle`
-    #[derive(Clone)]
     pub struct Circle {
         /// `radius`
         pub radius: u32,
@@ -139,7 +136,6 @@ pub mod types {
     ::qmp_runtime::record!(Circle, [("radius", radius, unstable)]);
 
     /// `Group`
-    #[derive(Clone)]
     pub struct Group {
         /// `members`
         pub members: ::std::vec::Vec<ShapeRef>,
@@ -182,7 +178,6 @@ pub mod commands {
     }
 
     /// `query-leaf`
-    #[derive(Clone)]
     pub struct QueryLeaf {
         /// `id`
         pub id: ::std::string::String,
@@ -199,10 +194,10 @@ pub mod commands {
     }
 
     /// `tick`
-    #[derive(Clone, Default)]
     pub struct Tick {}
 
     ::qmp_runtime::record!(Tick, []);
+    ::qmp_runtime::absent!(Tick);
 
     impl ::qmp_runtime::Command for Tick {
         type Return = ();
@@ -222,21 +217,22 @@ pub mod commands {
     }
 
     /// `stop-now`
-    #[derive(Clone, Default)]
     pub struct StopNow {}
 
     ::qmp_runtime::record!(StopNow, []);
+    ::qmp_runtime::absent!(StopNow);
 
     impl ::qmp_runtime::Command for StopNow {
         type Return = ();
         const INFO: ::qmp_runtime::CommandInfo =
             ::qmp_runtime::CommandInfo::new("stop-now").allow_oob();
     }
+
+    impl ::qmp_runtime::OobCommand for StopNow {}
 }
 
 pub mod events {
     /// `TICKED`
-    #[derive(Clone)]
     pub struct Ticked {
         /// `count`
         pub count: i64,
@@ -249,10 +245,10 @@ pub mod events {
     }
 
     /// `BARE`
-    #[derive(Clone, Default)]
     pub struct Bare {}
 
     ::qmp_runtime::record!(Bare, []);
+    ::qmp_runtime::absent!(Bare);
 
     impl ::qmp_runtime::Event for Bare {
         const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("BARE");

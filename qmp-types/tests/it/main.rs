@@ -7,4 +7,5 @@
 )]
 
 mod examples;
+mod real_agent;
 mod real_qemu;
