@@ -64,7 +64,8 @@ fn socket(criterion: &mut Criterion) {
     };
     let server = Server::builder().serve(router);
     let negotiated = server.serve_socket(served.into()).and_then(|_| {
-        client.read(&mut buffer)?;
+        let greeting = client.read(&mut buffer)?;
+        assert!(greeting > 0);
         client.write_all(b"{\"execute\": \"qmp_capabilities\"}")?;
         client.read(&mut buffer)
     });

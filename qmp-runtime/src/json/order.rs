@@ -13,6 +13,9 @@ use super::{Document, NodeId};
 const BUCKETS: u32 = 512;
 /// The binary logarithm of a hash table's smallest size.
 const MIN_SHIFT: u32 = 3;
+/// How many slots are looked at, after which the table is given up: keys made for the purpose have one hash, and
+/// cost the square of their number.
+const MAX_STEPS: usize = 1 << 21;
 
 /// The members of an object in the order of the dictionary: by bucket, in each the one that came last first.
 pub(crate) fn dictionary(document: &Document, object: NodeId) -> Vec<(NodeId, NodeId)> {
@@ -54,12 +57,18 @@ pub(crate) fn first_left(
     object: NodeId,
     taken: impl IntoIterator<Item = NodeId>,
 ) -> Option<NodeId> {
+    let members = dictionary(document, object);
+    let taken: Vec<NodeId> = taken.into_iter().collect();
     let mut table = Table::new();
-    for (key, _) in dictionary(document, object) {
+    for &(key, _) in &members {
         table.insert(key, hash(&name(document, key)));
     }
-    for key in taken {
+    for &key in &taken {
         table.remove(key, hash(&name(document, key)));
+    }
+    if table.steps > MAX_STEPS {
+        let mut keys = members.into_iter().map(|(key, _)| key);
+        return keys.find(|key| !taken.contains(key));
     }
     table.first()
 }
@@ -90,6 +99,8 @@ struct Table {
     keys: usize,
     /// Slots that are not free.
     used: usize,
+    /// How many slots were looked at.
+    steps: usize,
 }
 
 impl Table {
@@ -99,6 +110,7 @@ impl Table {
             modulus: modulus(1 << MIN_SHIFT),
             keys: 0,
             used: 0,
+            steps: 0,
         }
     }
 
@@ -116,7 +128,8 @@ impl Table {
     /// Adds a key that is not there.
     fn insert(&mut self, key: NodeId, hash: u32) {
         let mut gone = None;
-        for at in self.search(hash) {
+        for at in self.search(hash).take(self.steps_left()) {
+            self.steps += 1;
             match self.slots[at] {
                 Slot::Free => {
                     let at = gone.unwrap_or(at);
@@ -132,14 +145,23 @@ impl Table {
     }
 
     fn remove(&mut self, key: NodeId, hash: u32) {
-        let found = self
-            .search(hash)
-            .find(|&at| self.slots[at] == Slot::Key(key, hash) || self.slots[at] == Slot::Free);
+        let mut found = None;
+        for at in self.search(hash).take(self.steps_left()) {
+            self.steps += 1;
+            if self.slots[at] == Slot::Key(key, hash) || self.slots[at] == Slot::Free {
+                found = Some(at);
+                break;
+            }
+        }
         if let Some(at) = found.filter(|&at| self.slots[at] != Slot::Free) {
             self.slots[at] = Slot::Gone;
             self.keys -= 1;
             self.resize_if_due();
         }
+    }
+
+    fn steps_left(&self) -> usize {
+        (MAX_STEPS + 1).saturating_sub(self.steps)
     }
 
     fn first(&self) -> Option<NodeId> {
@@ -150,6 +172,9 @@ impl Table {
     }
 
     fn resize_if_due(&mut self) {
+        if self.steps > MAX_STEPS {
+            return;
+        }
         let size = self.slots.len();
         let sparse = size > self.keys * 4 && size > 1 << MIN_SHIFT;
         if sparse || size <= self.used + self.used / 16 {
@@ -176,6 +201,10 @@ impl Table {
                 let mut at = (hash.wrapping_mul(11) % self.modulus) as usize;
                 let mut step = 0;
                 while settled[at] {
+                    if self.steps > MAX_STEPS {
+                        return;
+                    }
+                    self.steps += 1;
                     step += 1;
                     at = (at + step) & (new - 1);
                 }
@@ -236,6 +265,23 @@ mod tests {
             first(memsave, &["val", "size", "filename", "cpu-index"]),
             "nmek1"
         );
+    }
+
+    /// "bA" and "ab" are one hash, and so are all words made of them.
+    #[test]
+    fn keys_with_one_hash_do_not_hold_up_the_answer() {
+        assert_eq!(hash(b"bA"), hash(b"ab"));
+        for bits in [8, 13] {
+            let word = |number: u32| {
+                let pairs = (0..bits).map(|bit| if number >> bit & 1 == 1 { "bA" } else { "ab" });
+                pairs.collect::<String>()
+            };
+            let members: Vec<String> = (0..1 << bits)
+                .map(|number| format!("\"{}\": 0", word(number)))
+                .collect();
+            let text = format!("{{{}}}", members.join(","));
+            assert_eq!(first(&text, &[]).len(), 2 * bits);
+        }
     }
 
     #[test]

@@ -76,7 +76,8 @@ impl Client {
         let mut out = Writer::new(self.style);
         loop {
             let mut received = Vec::new();
-            match self.outbox.read(&mut buffer, &mut received) {
+            let holds_fds = !lock(&self.fds).is_empty();
+            match self.outbox.read(&mut buffer, &mut received, holds_fds) {
                 Ok(0) | Err(_) => return,
                 Ok(count) => {
                     if !received.is_empty() {

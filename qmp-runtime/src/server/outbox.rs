@@ -54,15 +54,26 @@ impl Outbox {
         self.channel.shake_hands(RecvFlags::empty())
     }
 
-    /// Waits for input; 0 bytes at the end, and when the session is closed.
-    pub(super) fn read(&self, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    /// Waits for input; 0 bytes at the end, and when the session is closed. With `holds_fds`, descriptors wait
+    /// to be taken by what comes before the next ones.
+    pub(super) fn read(
+        &self,
+        buffer: &mut [u8],
+        fds: &mut Vec<OwnedFd>,
+        holds_fds: bool,
+    ) -> io::Result<usize> {
         if let Some(wake) = &self.wake {
             self.channel.wait_readable(Some(wake))?;
             if self.is_closed() {
                 return Ok(0);
             }
         }
-        self.channel.receive(buffer, fds, RecvFlags::empty())
+        let flags = RecvFlags::empty();
+        let length = match holds_fds {
+            true => self.channel.before_fds(buffer, flags)?,
+            false => buffer.len(),
+        };
+        self.channel.receive(&mut buffer[..length], fds, flags)
     }
 
     /// Sends a reply, with descriptors; waits while the client has too much to read already.

@@ -147,12 +147,12 @@ impl Client {
             if !known_ready {
                 input.readable().await?.clear_ready();
             }
-            match channel.receive(&mut buffer, &mut received, RecvFlags::DONTWAIT) {
+            match self.receive_some(&mut buffer, &mut received) {
                 Ok(0) => return Ok(()),
                 Ok(count) => {
                     known_ready = channel.is_socket();
                     if !received.is_empty() {
-                        *self.fds.lock().unwrap_or_else(PoisonError::into_inner) = received;
+                        *self.fds() = received;
                     }
                     out = self.receive(&buffer[..count], out).await;
                     if count == buffer.len() {
@@ -164,6 +164,20 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    fn receive_some(&self, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
+        let (channel, flags) = (&self.mailbox.channel, RecvFlags::DONTWAIT);
+        let holds_fds = !self.fds().is_empty();
+        let length = match holds_fds {
+            true => channel.before_fds(buffer, flags)?,
+            false => buffer.len(),
+        };
+        channel.receive(&mut buffer[..length], fds, flags)
+    }
+
+    fn fds(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        self.fds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn receive(self: &Arc<Self>, mut input: &[u8], mut out: Writer) -> Writer {
