@@ -69,7 +69,12 @@ fn commands_are_answered() {
         r#"{"exec-oob": "tick"}"#,
         r#"{"execute": "query-shapes"}"#,
     ];
-    let output = qmp_runtime::__private::converse(router, input.join("\n").as_bytes());
+    let mut client = qmp_runtime::__private::Solo::new(router, qmp_runtime::EventSink::new(), false);
+    for request in input {
+        client.receive(request.as_bytes());
+        while client.work() {}
+    }
+    let output = client.take(usize::MAX);
     let output = String::from_utf8(output).expect("it is text");
     let answers: Vec<&str> = output.lines().skip(2).collect();
     assert_eq!(

@@ -48,7 +48,10 @@ fn introspection_tells_what_the_features_give() {
         .schema(INTROSPECTION)
         .conditions(CONDITIONS);
     let input = r#"{"execute": "qmp_capabilities"} {"execute": "query-qmp-schema"}"#;
-    let output = qmp_runtime::__private::converse(router, input.as_bytes());
+    let mut client = qmp_runtime::__private::Solo::new(router, qmp_runtime::EventSink::new(), false);
+    client.receive(input.as_bytes());
+    while client.work() {}
+    let output = client.take(usize::MAX);
     let text = String::from_utf8(output).expect("it is text");
     assert_eq!(text.contains("mount"), LINUX, "{text}");
     assert_eq!(text.contains("sometimes"), SOMETIMES, "{text}");

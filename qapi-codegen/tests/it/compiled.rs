@@ -79,7 +79,7 @@ fn names_attributes_and_paths_are_the_users() {
     let types = types.expect("it is generated");
     for part in [
         "pub enum Sort",
-        "pub title: ::std::string::String",
+        "pub title: String",
         "(\"name\", title)",
         "Dot,",
         "alias = \"spot\"",
