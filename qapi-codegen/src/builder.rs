@@ -13,11 +13,12 @@ use crate::output::{self, Output};
 use crate::pattern::Pattern;
 use crate::rust;
 
-/// A builder with the defaults for build scripts: one file in `OUT_DIR`, everything generated.
+/// A builder with the defaults for build scripts: one file in `OUT_DIR`, which includes others, everything
+/// generated.
 pub fn configure() -> Builder {
     Builder {
         options: Options {
-            layout: Layout::Single,
+            layout: Layout::Parts,
             ..Options::default()
         },
         include_dirs: Vec::new(),
@@ -241,6 +242,7 @@ impl Builder {
         }
         let output = output?;
         match layout {
+            Layout::Parts => output.write_to(out_dir).map(drop),
             Layout::Folder => output.write_to(out_dir.join(name)).map(drop),
             Layout::Single => output.files.values().try_for_each(|text| {
                 output::write_if_changed(&out_dir.join(format!("{name}.rs")), text)

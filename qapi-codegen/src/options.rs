@@ -51,6 +51,9 @@ pub enum Layout {
     Folder,
     /// One file with all modules inside, which `include!` takes from anywhere.
     Single,
+    /// As `Single`, but what is in the modules lies in a folder beside the file and of its name, and the file
+    /// includes it. So what an edit of the schema leaves alone is not compiled anew.
+    Parts,
 }
 
 /// Where the generated code finds the runtime, unless it is told otherwise.

@@ -163,7 +163,8 @@ Options for Rust:
       --cfg              keep `if` conditions as Cargo features
       --module-features  put each module of the schema behind a Cargo feature
       --layout LAYOUT    folder (default): a file for each module of the schema;
-                         single: all in mod.rs
+                         single: all in mod.rs; parts: one file that includes
+                         one for each module, as build scripts make them
       --runtime-path PATH
                          where to find the runtime (default: ::qmp_runtime)
       --no-format        do not lay out the output, which takes most of the time

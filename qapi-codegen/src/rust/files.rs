@@ -16,23 +16,47 @@ pub(crate) fn render(root: &Module, options: &Options, header: &str) -> Result<F
     match options.layout {
         Layout::Folder => folder(root, "", options, header, &mut files)?,
         Layout::Single => {
-            let items = root
-                .items
-                .iter()
-                .cloned()
-                .chain(root.modules.iter().flat_map(|inner| {
-                    let partial = used_in_part();
-                    inline(inner, root)
-                        .into_iter()
-                        .map(move |item| code!(#partial #item))
-                }));
-            files.insert(
-                "mod.rs".to_owned(),
-                format!("{header}\n{}", text(items, options)?),
-            );
+            let items = whole(root, &mut inline_items);
+            let text = text(items.into_iter(), options)?;
+            files.insert("mod.rs".to_owned(), format!("{header}\n{text}"));
+        }
+        Layout::Parts => {
+            let name = options.name.as_deref().unwrap_or("bindings");
+            let mut parts = Vec::new();
+            let mut include = |module: &Module, path: &str| {
+                let file = format!("{name}/{path}.rs");
+                let item = code!(::std::include!(#file););
+                parts.push((file, items(module).collect::<Vec<Code>>()));
+                vec![item]
+            };
+            let items = whole(root, &mut include);
+            let whole = text(items.into_iter(), options)?;
+            files.insert(format!("{name}.rs"), format!("{header}\n{whole}"));
+            for (file, items) in parts {
+                let text = text(items.into_iter(), options)?;
+                files.insert(file, format!("{header}\n{text}"));
+            }
         }
     }
     Ok(files)
+}
+
+/// What stands between the braces of a module at a path, apart from modules.
+type Contents<'c> = dyn FnMut(&Module, &str) -> Vec<Code> + 'c;
+
+fn inline_items(module: &Module, _path: &str) -> Vec<Code> {
+    items(module).collect()
+}
+
+/// The root module and all within, in one text.
+fn whole(root: &Module, contents: &mut Contents<'_>) -> Vec<Code> {
+    let partial = used_in_part();
+    let mut all = root.items.clone();
+    for inner in &root.modules {
+        let inner = inline(inner, root, "", contents);
+        all.extend(inner.into_iter().map(|item| code!(#partial #item)));
+    }
+    all
 }
 
 /// A module with submodules is a folder with `mod.rs`, one without is a file.
@@ -97,15 +121,22 @@ fn exports(module: &Module) -> impl Iterator<Item = Code> + '_ {
 }
 
 /// A module within the file of its parent, and what the parent exports of it.
-fn inline(module: &Module, outer: &Module) -> Vec<Code> {
+fn inline(module: &Module, outer: &Module, path: &str, contents: &mut Contents<'_>) -> Vec<Code> {
     let name = names::ident(&module.name);
     let attributes = attributes(module, outer);
     let public = module.is_public.then(|| code!(pub));
-    let inner = module
-        .modules
-        .iter()
-        .flat_map(|inner| inline(inner, module));
-    let items = items(module);
+    let path = match path {
+        "" => module.name.clone(),
+        outer => format!("{outer}/{}", module.name),
+    };
+    let mut inner = Vec::new();
+    for one in &module.modules {
+        inner.extend(inline(one, module, &path, contents));
+    }
+    let items = match module.items.is_empty() {
+        true => Vec::new(),
+        false => contents(module, &path),
+    };
     let definition = code!(#attributes #public mod #name { #(#inner)* #(#items)* });
     let export = (!module.is_public).then(|| {
         let condition = &module.condition;

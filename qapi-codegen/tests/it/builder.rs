@@ -18,6 +18,7 @@ fn without_a_folder_to_write_to_there_is_an_error() {
 fn single_layout_writes_one_file_named_after_the_schema() {
     let folder = tempfile::tempdir().expect("there is room");
     let builder = qapi_codegen::configure()
+        .layout(Layout::Single)
         .emit_rerun_if_changed(false)
         .out_dir(folder.path());
     builder
@@ -45,6 +46,42 @@ fn single_layout_writes_one_file_named_after_the_schema() {
         .compile(file("enums"))
         .expect("it can be generated");
     assert!(folder.path().join("other.rs").exists());
+}
+
+#[test]
+fn parts_are_written_for_build_scripts_and_only_changed_ones_anew() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let schema = folder.path().join("vm.json");
+    let module = "{ 'struct': 'Other', 'data': { 'a': 'int' } }\n";
+    fs::write(folder.path().join("other.json"), module).expect("there is room");
+    let compile = |members: &str| {
+        let text = format!(
+            "{{ 'include': 'other.json' }}\n{{ 'struct': 'One', 'data': {{ {members} }} }}\n"
+        );
+        fs::write(&schema, text).expect("there is room");
+        let builder = qapi_codegen::configure().emit_rerun_if_changed(false);
+        let out = folder.path().join("out");
+        builder
+            .out_dir(&out)
+            .compile(&schema)
+            .expect("it can be generated");
+        ["vm.rs", "vm/types/vm.rs", "vm/types/other.rs"].map(|name| {
+            let path = out.join(name);
+            let text = fs::read_to_string(&path).expect("it is there");
+            let time = fs::metadata(&path).and_then(|data| data.modified());
+            (text, time.expect("it has a time"))
+        })
+    };
+    let [whole, vm, other] = compile("'b': 'str'");
+    assert!(
+        whole.0.contains("include!(\"vm/types/other.rs\");"),
+        "{}",
+        whole.0
+    );
+    assert!(vm.0.contains("pub b: String"), "{}", vm.0);
+    let [whole_again, vm_again, other_again] = compile("'b': 'str', '*c': 'str'");
+    assert_eq!((&whole, &other), (&whole_again, &other_again));
+    assert!(vm_again.0.contains("pub c: Option<String>") && vm.1 < vm_again.1);
 }
 
 #[test]
@@ -80,6 +117,7 @@ fn traits_of_modules_with_like_names_keep_apart() {
         )
         .file("a-1-oob.json", "{ 'command': 'three' }");
     let output = qapi_codegen::configure()
+        .layout(Layout::Single)
         .generate_with("a1.json", &loader)
         .expect("it can be generated");
     let text = &output.files["mod.rs"];
@@ -124,7 +162,7 @@ fn defined_symbols_decide_conditions() {
         ["One", "Two", "Six"]
             .map(|name| output.files["mod.rs"].contains(&format!("pub struct {name}")))
     };
-    let builder = qapi_codegen::configure();
+    let builder = qapi_codegen::configure().layout(Layout::Single);
     assert_eq!(commands(builder.clone()), [true, true, true]);
     assert_eq!(commands(builder.clone().define("A")), [true, false, true]);
     assert_eq!(
@@ -145,6 +183,7 @@ fn defined_symbols_decide_conditions() {
 fn unformatted_output_means_the_same() {
     let text = |format: bool| {
         let output = qapi_codegen::configure()
+            .layout(Layout::Single)
             .format(format)
             .generate(file("unions"))
             .expect("it can be generated");
@@ -197,6 +236,7 @@ fn allowed_events_and_types_add_up() {
 #[test]
 fn selection_changes_no_names() {
     let output = qapi_codegen::configure()
+        .layout(Layout::Single)
         .allow_types(["IoThread"])
         .generate(file("names"));
     let output = output.expect("it can be generated");
@@ -236,6 +276,7 @@ fn pattern_without_a_match_is_an_error() {
 #[test]
 fn type_attributes_go_to_types_and_their_variants() {
     let builder = qapi_codegen::configure()
+        .layout(Layout::Single)
         .type_attribute("Shape", "#[derive(Eq)]")
         .type_attribute("*", "#[must_use]");
     let output = builder

@@ -105,7 +105,7 @@ fn wrong_options_are_explained() {
         ),
         (
             &["--layout", "flat"],
-            "unknown layout 'flat'; there are folder and single",
+            "unknown layout 'flat'; there are folder, single and parts",
         ),
         (
             &["--target", "c"],

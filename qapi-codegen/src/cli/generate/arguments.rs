@@ -29,7 +29,11 @@ const HANDLERS: &[(&str, Handlers)] = &[
     ("none", Handlers::None),
 ];
 
-const LAYOUTS: &[(&str, Layout)] = &[("folder", Layout::Folder), ("single", Layout::Single)];
+const LAYOUTS: &[(&str, Layout)] = &[
+    ("folder", Layout::Folder),
+    ("single", Layout::Single),
+    ("parts", Layout::Parts),
+];
 
 /// The arguments.
 #[derive(Debug, Default)]
