@@ -146,9 +146,10 @@ pub struct Parser<'s> {
     arena: &'s Arena,
     lexer: Lexer<'s>,
     token: Token<'s>,
-    /// The elements of the lists that are open, and the entries of the objects that are.
+    /// The values in the lists and objects that are open, and the keys of these, with their places. What is read goes
+    /// here at once, as values that are handed on are copied each time.
     nodes: Vec<Node<'s>>,
-    entries: Vec<Entry<'s>>,
+    keys: Vec<(&'s str, Span)>,
     /// Whether the commas that QEMU 1.x let slip are forgiven.
     lenient: bool,
     /// What was forgiven.
@@ -166,7 +167,7 @@ impl<'s> Parser<'s> {
             lexer,
             token,
             nodes: Vec::new(),
-            entries: Vec::new(),
+            keys: Vec::new(),
             lenient,
             notes: Vec::new(),
         }
@@ -233,8 +234,12 @@ impl<'s> Parser<'s> {
     /// Whatever is malformed in it; call [`Parser::recover`] then.
     pub fn expression(&mut self) -> Parsed<Node<'s>> {
         self.nodes.clear();
-        self.entries.clear();
-        self.node(0)
+        self.keys.clear();
+        self.node(0)?;
+        match self.nodes.pop() {
+            Some(node) => Ok(node),
+            None => self.fail("expected '{', '[', string, or boolean"),
+        }
     }
 
     fn fail<T>(&self, message: &str) -> Parsed<T> {
@@ -245,7 +250,8 @@ impl<'s> Parser<'s> {
         )))
     }
 
-    fn node(&mut self, depth: usize) -> Parsed<Node<'s>> {
+    /// Reads a value onto the end of `nodes`.
+    fn node(&mut self, depth: usize) -> Parsed<()> {
         let first = self.token;
         if depth >= MAX_NESTING {
             let message = format!("expressions nest deeper than {MAX_NESTING} levels");
@@ -256,24 +262,24 @@ impl<'s> Parser<'s> {
             TokenKind::Punct('{') => self.object(first.span, depth),
             TokenKind::Punct('[') => self.list(first.span, depth),
             TokenKind::Str => {
-                self.advance()?;
-                Ok(Node {
+                self.nodes.push(Node {
                     value: Value::Str(self.unescape(first)),
                     span: first.span,
-                })
+                });
+                self.advance()
             }
             TokenKind::Bool(flag) => {
-                self.advance()?;
-                Ok(Node {
+                self.nodes.push(Node {
                     value: Value::Bool(flag),
                     span: first.span,
-                })
+                });
+                self.advance()
             }
             _ => self.fail("expected '{', '[', string, or boolean"),
         }
     }
 
-    fn list(&mut self, open: Span, depth: usize) -> Parsed<Node<'s>> {
+    fn list(&mut self, open: Span, depth: usize) -> Parsed<()> {
         self.advance()?;
         let start = self.nodes.len();
         if !self.token.is(']') {
@@ -285,8 +291,7 @@ impl<'s> Parser<'s> {
                 return self.fail("expected '{', '[', ']', string, or boolean");
             }
             loop {
-                let node = self.node(depth + 1)?;
-                self.nodes.push(node);
+                self.node(depth + 1)?;
                 if self.token.is(']') {
                     break;
                 }
@@ -297,39 +302,40 @@ impl<'s> Parser<'s> {
             }
         }
         let span = open.to(self.token.span);
-        self.advance()?;
-        let nodes = self.arena.list(self.nodes.drain(start..));
-        Ok(Node {
-            value: Value::List(nodes),
-            span,
-        })
+        let value = Value::List(self.arena.list(self.nodes.drain(start..)));
+        self.nodes.push(Node { value, span });
+        self.advance()
     }
 
-    fn object(&mut self, open: Span, depth: usize) -> Parsed<Node<'s>> {
+    fn object(&mut self, open: Span, depth: usize) -> Parsed<()> {
         self.advance()?;
-        let start = self.entries.len();
+        let (start, first_key) = (self.nodes.len(), self.keys.len());
         if !self.token.is('}') {
             if self.token.kind != TokenKind::Str {
                 return self.fail("expected string or '}'");
             }
             let mut keys = Keys::default();
             loop {
-                self.entry(start, &mut keys, depth)?;
+                self.entry(first_key, &mut keys, depth)?;
                 if self.token.is('}') || !self.comma(depth)? {
                     break;
                 }
             }
         }
         let span = open.to(self.token.span);
-        self.advance()?;
-        let entries = self.arena.list(self.entries.drain(start..));
-        Ok(Node {
-            value: Value::Object(entries),
-            span,
-        })
+        let keys = self.keys.drain(first_key..);
+        let entries = keys.zip(self.nodes.drain(start..));
+        let entries = entries.map(|((key, key_span), value)| Entry {
+            key,
+            key_span,
+            value,
+        });
+        let value = Value::Object(self.arena.list(entries));
+        self.nodes.push(Node { value, span });
+        self.advance()
     }
 
-    /// A key and its value; the entries of the same object start at `start`.
+    /// A key and its value; the keys of the same object start at `start`.
     fn entry(&mut self, start: usize, keys: &mut Keys<'s>, depth: usize) -> Parsed<()> {
         let token = self.token;
         let key = self.unescape(token);
@@ -338,25 +344,20 @@ impl<'s> Parser<'s> {
             return self.fail("expected ':'");
         }
         self.advance()?;
-        let before = self.entries.get(start..).unwrap_or_default();
+        let before = self.keys.get(start..).unwrap_or_default();
         if !keys.insert(key, before) {
             return Err(Box::new(self.duplicate(key, token.span, before)));
         }
-        let value = self.node(depth + 1)?;
-        self.entries.push(Entry {
-            key,
-            key_span: token.span,
-            value,
-        });
-        Ok(())
+        self.keys.push((key, token.span));
+        self.node(depth + 1)
     }
 
-    fn duplicate(&self, key: &str, span: Span, before: &[Entry<'_>]) -> Diagnostic {
+    fn duplicate(&self, key: &str, span: Span, before: &[(&str, Span)]) -> Diagnostic {
         let message = format!("duplicate key '{key}'");
         let problem =
             Diagnostic::syntax(Code::DuplicateKey, message, span).anchor(self.token.span, true);
-        match before.iter().find(|entry| entry.key == key) {
-            Some(first) => problem.label(first.key_span, "first given here"),
+        match before.iter().find(|(other, _)| *other == key) {
+            Some((_, first)) => problem.label(*first, "first given here"),
             None => problem,
         }
     }
@@ -405,13 +406,13 @@ struct Keys<'s> {
 impl<'s> Keys<'s> {
     const FEW: usize = 32;
 
-    /// Notes a key; false when it is there already. `entries` are those before it.
-    fn insert(&mut self, key: &'s str, entries: &[Entry<'s>]) -> bool {
-        if entries.len() < Self::FEW {
-            return entries.iter().all(|entry| entry.key != key);
+    /// Notes a key; false when it is there already. `before` are those before it.
+    fn insert(&mut self, key: &'s str, before: &[(&'s str, Span)]) -> bool {
+        if before.len() < Self::FEW {
+            return before.iter().all(|(other, _)| *other != key);
         }
         if self.hashed.is_empty() {
-            self.hashed.extend(entries.iter().map(|entry| entry.key));
+            self.hashed.extend(before.iter().map(|(key, _)| *key));
         }
         self.hashed.insert(key)
     }

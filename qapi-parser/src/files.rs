@@ -1,8 +1,9 @@
 //! The files of a schema, from the loader as text.
 
 use std::cell::RefCell;
+use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 
 use foldhash::HashMap;
@@ -43,7 +44,7 @@ impl Loaded {
 /// Gets each file from a loader once, however often the schema is parsed.
 pub(crate) struct Files<'l> {
     loader: &'l dyn Loader,
-    loaded: RefCell<HashMap<PathBuf, Result<Loaded, Rc<io::Error>>>>,
+    loaded: RefCell<HashMap<OsString, Result<Loaded, Rc<io::Error>>>>,
 }
 
 impl<'l> Files<'l> {
@@ -55,12 +56,12 @@ impl<'l> Files<'l> {
     }
 
     pub(crate) fn load(&self, path: &Path) -> Result<Loaded, Rc<io::Error>> {
-        if let Some(known) = self.loaded.borrow().get(path) {
+        if let Some(known) = self.loaded.borrow().get(path.as_os_str()) {
             return known.clone();
         }
         let new = self.loader.load(path).map(Loaded::new).map_err(Rc::new);
         let mut loaded = self.loaded.borrow_mut();
-        loaded.insert(path.to_owned(), new.clone());
+        loaded.insert(path.as_os_str().to_owned(), new.clone());
         new
     }
 }

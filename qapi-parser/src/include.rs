@@ -5,6 +5,7 @@
 
 use foldhash::HashMap;
 use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -137,8 +138,8 @@ struct Graph<'l, 't> {
     modern: bool,
     /// Where files are looked for that are not beside the including one.
     folders: &'l [PathBuf],
-    /// The files read so far, by normalised path.
-    ids: HashMap<PathBuf, u32>,
+    /// The files read so far, by normalised path: as text, which is hashed faster than a path.
+    ids: HashMap<OsString, u32>,
     parsed: Parsed,
 }
 
@@ -169,7 +170,7 @@ impl<'t> Graph<'_, 't> {
             valid,
         } = loaded;
         self.ids.insert(
-            normalize(&path),
+            normalize(&path).into_os_string(),
             u32::try_from(self.parsed.sources.files().len()).unwrap_or(u32::MAX),
         );
         let id = self.parsed.sources.add(path, Whole::clone(&text), from);
@@ -367,7 +368,7 @@ impl<'t> Pieces<'_, '_, 't> {
         directive: Span,
         span: Span,
     ) -> Result<Found, Box<Diagnostic>> {
-        let known = self.graph.ids.get(&normalize(&path)).copied();
+        let known = self.graph.ids.get(normalize(&path).as_os_str()).copied();
         let sources = &self.graph.parsed.sources;
         let includes_this = |id| {
             let chain = sources.include_chain(directive);
