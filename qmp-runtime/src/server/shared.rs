@@ -30,6 +30,8 @@ pub(super) struct Shared {
 struct State {
     /// No requests are read yet.
     held: bool,
+    /// All sessions have been ended, and nothing is left of them.
+    ended: bool,
     /// How many sessions have begun on each monitor, by its number.
     sessions: Vec<u64>,
     connections: Vec<Weak<Outbox>>,
@@ -121,9 +123,9 @@ impl Shared {
         drop(self.changed.wait_timeout_while(self.lock(), pause, open));
     }
 
-    /// Waits until the server is closed.
+    /// Waits until the server is closed, and its sessions have been ended.
     pub(super) fn wait_for_end(&self) {
-        drop(self.changed.wait_while(self.lock(), |_| !self.is_closed()));
+        drop(self.changed.wait_while(self.lock(), |state| !state.ended));
     }
 
     /// Counts a request in; false when no more are answered.
@@ -178,5 +180,7 @@ impl Shared {
             // Somebody may have removed it.
             let _ = std::fs::remove_file(file);
         }
+        self.lock().ended = true;
+        self.changed.notify_all();
     }
 }

@@ -31,6 +31,8 @@ struct State {
     held: bool,
     /// No more requests are answered.
     closed: bool,
+    /// All sessions have ended, and nothing is left of them.
+    ended: bool,
     /// How many requests are being answered.
     answering: usize,
     /// How many sessions have begun on each monitor, by its number.
@@ -123,7 +125,7 @@ impl Hub {
     }
 
     pub(super) async fn wait_for_end(&self) {
-        self.wait(|state| state.closed).await;
+        self.wait(|state| state.ended).await;
     }
 
     /// Counts a request in; false when no more are answered.
@@ -168,5 +170,6 @@ impl Hub {
             // Somebody may have removed it.
             let _ = std::fs::remove_file(file);
         }
+        self.state.send_modify(|state| state.ended = true);
     }
 }
