@@ -293,6 +293,21 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// The names of the commands of a server, in quotes.
+fn commands(server: &mut Server) -> Vec<String> {
+    let answers = server.answers(br#"{"execute": "query-commands"}"#, true);
+    let lists = answers
+        .iter()
+        .filter_map(|answer| answer["return"].as_array());
+    let names = lists.flatten().map(|command| command["name"].to_string());
+    let names: Vec<String> = names.collect();
+    assert!(
+        names.contains(&"\"query-status\"".to_owned()),
+        "{answers:?}"
+    );
+    names
+}
+
 #[test]
 fn random_input_is_answered_as_qemu_answers_it() {
     let version = Command::new(QEMU).arg("--version").output();
@@ -305,12 +320,18 @@ fn random_input_is_answered_as_qemu_answers_it() {
     let dir = tempfile::tempdir().unwrap();
     let qemu = Mutex::new(Server::start(QEMU, dir.path(), "qemu"));
     let vmm = Mutex::new(Server::start(env!("CARGO_BIN_EXE_vmm"), dir.path(), "vmm"));
+    let ours = commands(&mut vmm.lock().unwrap());
+    let mut theirs_alone = commands(&mut qemu.lock().unwrap());
+    theirs_alone.retain(|name| !ours.contains(name));
     let config = ProptestConfig {
         cases: 2000,
         failure_persistence: None,
         ..ProptestConfig::default()
     };
     proptest!(config, |(input in input(), negotiate in prop::bool::weighted(0.8))| {
+        // A byte less makes a command that QEMU alone has of one that both have: `query-stats`.
+        let text = String::from_utf8_lossy(&input);
+        prop_assume!(!theirs_alone.iter().any(|name| text.contains(name)));
         let theirs = qemu.lock().unwrap().answers(&input, negotiate);
         let ours = vmm.lock().unwrap().answers(&input, negotiate);
         let input = String::from_utf8_lossy(&input);

@@ -248,5 +248,6 @@ fn flood_of_descriptors_keeps_those_of_the_last_message() {
     siege.other_is_served();
     drop(giver);
     siege.attack(PLAIN);
-    assert_eq!(siege.descriptors(), before);
+    // There may have been some more at first, of a client that had just left.
+    assert!(siege.descriptors() <= before);
 }
