@@ -16,6 +16,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// How many calls are on their way at once.
 const AT_ONCE: usize = 64;
 
+#[derive(Clone)]
 struct QueryStatus {}
 record!(QueryStatus, []);
 

@@ -6,7 +6,6 @@
 /// What the macros name. Their paths are short, as bindings have them by the ten thousands, and each of their
 /// segments costs compilers time and memory.
 pub(crate) mod names {
-    pub use std::clone::Clone;
     pub use std::cmp::{Eq, Ord, Ordering, PartialEq, PartialOrd};
     pub use std::default::Default;
     pub use std::fmt::{Debug, Display, Formatter, Result as Formatted};
@@ -15,7 +14,7 @@ pub(crate) mod names {
     pub use crate::codec::{
         Branches, Decoder, Enum, Json, Member, Object, Shape, Slots, SlotsMut, UnknownValue,
         Unrecognized, View, debug, decode, decode_branch, decode_branch_tag, decode_enum,
-        decode_members, decode_tag, duplicate, equal, parse_enum, set, view_branch,
+        decode_members, decode_tag, equal, parse_enum, view_branch,
     };
     pub use crate::json::NodeId;
     #[cfg(feature = "serde")]
@@ -42,7 +41,7 @@ pub(crate) mod names {
     }
 }
 
-/// `Json` and `Clone` for a struct, a union, the arguments of a command or the data of an event.
+/// `Json` for a struct, a union, the arguments of a command or the data of an event.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! record {
@@ -54,7 +53,6 @@ macro_rules! record {
             }
         }
 
-        $crate::copy!($type);
         $crate::standard!($type);
     };
     ($type:ident, [$($(#[$cfg:meta])* ($name:literal, $field:ident $(, $($flag:ident)+)?)),* $(,)?]) => {
@@ -84,38 +82,7 @@ macro_rules! record {
             }
         };
 
-        $crate::copy!($type);
         $crate::standard!($type);
-    };
-}
-
-/// `Clone` by the table of a record: a derived one would have a line for each member.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! copy {
-    ($type:ident) => {
-        #[automatically_derived]
-        impl $crate::Clone for $type {
-            #[inline]
-            fn clone(&self) -> Self {
-                $crate::duplicate(self)
-            }
-        }
-    };
-}
-
-/// `Default` for a record of which every member may be absent.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! absent {
-    ($type:ident) => {
-        #[automatically_derived]
-        impl $crate::Default for $type {
-            #[inline]
-            fn default() -> Self {
-                $crate::blank()
-            }
-        }
     };
 }
 
@@ -165,11 +132,6 @@ macro_rules! enumeration {
                 at: $crate::NodeId,
             ) -> $crate::Done {
                 $crate::decode_enum(self, decoder, at)
-            }
-
-            #[inline]
-            fn set(&mut self, from: &dyn $crate::Json) -> bool {
-                $crate::set(self, from)
             }
 
             #[inline]
@@ -278,11 +240,6 @@ macro_rules! variants {
             }
 
             #[inline]
-            fn set(&mut self, from: &dyn $crate::Json) -> bool {
-                $crate::set(self, from)
-            }
-
-            #[inline]
             fn view(&self) -> $crate::View<'_> {
                 $crate::view_branch(self)
             }
@@ -377,11 +334,6 @@ macro_rules! alternate {
                     _ => *self = Self::$other(decoder.alternative(at, $name)?),
                 }
                 Ok(())
-            }
-
-            #[inline]
-            fn set(&mut self, from: &dyn $crate::Json) -> bool {
-                $crate::set(self, from)
             }
 
             #[inline]

@@ -85,13 +85,9 @@ impl Record {
 
     /// The struct, its constructor and its table.
     pub(crate) fn items(&self) -> Vec<Code> {
-        let name = &self.name;
-        let all_optional = self.fields.iter().all(|field| field.optional);
-        let default = all_optional.then(|| code!(::qmp_runtime::absent!(#name);));
         let mut items = vec![self.definition()];
         items.extend(self.constructor());
         items.push(self.table());
-        items.extend(default);
         items
     }
 
@@ -100,9 +96,15 @@ impl Record {
             name, attributes, ..
         } = self;
         let docs = docs::attributes(&self.docs);
+        let default = self
+            .fields
+            .iter()
+            .all(|field| field.optional)
+            .then(|| code!(, Default));
         let fields = self.fields.iter().map(Field::definition);
         code! {
             #docs
+            #[derive(Clone #default)]
             #attributes
             pub struct #name { #(#fields,)* }
         }

@@ -1,10 +1,6 @@
 //! Optional members, arrays, and values on the heap.
 
-use std::any::Any;
-
-use super::{
-    Decoder, Enum, Json, Object, Slots, SlotsMut, Unrecognized, View, assign, decode, duplicate,
-};
+use super::{Decoder, Enum, Json, Object, Slots, SlotsMut, Unrecognized, View, decode};
 use crate::error::QmpError;
 use crate::json::{Kind, NodeId};
 
@@ -21,14 +17,6 @@ impl<T: Json> Json for Option<T> {
 
     fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
         decode(self.insert(T::blank()), decoder, at)
-    }
-
-    fn set(&mut self, from: &dyn Json) -> bool {
-        let Some(from) = (from as &dyn Any).downcast_ref::<Self>() else {
-            return false;
-        };
-        *self = from.as_ref().map(duplicate);
-        true
     }
 
     fn view(&self) -> View<'_> {
@@ -62,14 +50,6 @@ impl<T: Json> Json for Vec<T> {
         Ok(())
     }
 
-    fn set(&mut self, from: &dyn Json) -> bool {
-        let Some(from) = (from as &dyn Any).downcast_ref::<Self>() else {
-            return false;
-        };
-        *self = from.iter().map(duplicate).collect();
-        true
-    }
-
     fn view(&self) -> View<'_> {
         View::List(self)
     }
@@ -98,14 +78,6 @@ impl<T: Json> Json for Box<T> {
         object: &mut Object,
     ) -> Result<(), QmpError> {
         (**self).decode_members(decoder, object)
-    }
-
-    fn set(&mut self, from: &dyn Json) -> bool {
-        let Some(from) = (from as &dyn Any).downcast_ref::<Self>() else {
-            return false;
-        };
-        assign(&mut **self, &**from);
-        true
     }
 
     fn view(&self) -> View<'_> {

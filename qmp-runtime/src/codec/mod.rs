@@ -19,10 +19,8 @@ pub use decode::{Decoder, Object, Unknown};
 pub use encode::{List, View, encode};
 pub use record::{Member, Shape, decode, decode_members};
 pub use scalars::Null;
-pub use standard::{assign, debug, duplicate, equal, set};
+pub use standard::{debug, equal};
 pub use unrecognized::{TooManyValues, Unrecognized, UnrecognizedBranch, UnrecognizedValue};
-
-use std::any::Any;
 
 use crate::error::QmpError;
 use crate::json::{Document, NodeId, Style, Writer};
@@ -38,7 +36,7 @@ pub type Slots<'v> = &'v mut dyn FnMut(&'static Shape, &[&dyn Json]);
 /// Records (structs, unions, arguments of commands, data of events) provide `blank` and the two
 /// `slots`; other types provide `blank`, `view` and `decode_value`. To decode, call [`decode`] or one of
 /// the functions around it, which know what to do with records.
-pub trait Json: Any {
+pub trait Json {
     /// A value to decode into.
     fn blank() -> Self
     where
@@ -83,13 +81,6 @@ pub trait Json: Any {
     /// What the value is, for those who write it.
     fn view(&self) -> View<'_> {
         View::Record
-    }
-
-    /// Becomes a copy of `from` if that is of this very type; false otherwise, and for a record. To copy any value, call
-    /// [`assign`].
-    fn set(&mut self, from: &dyn Json) -> bool {
-        let _ = from;
-        false
     }
 
     /// Writes the value.

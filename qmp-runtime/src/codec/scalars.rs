@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Decoder, Json, View, set};
+use super::{Decoder, Json, View};
 use crate::error::QmpError;
 use crate::json::{Map, NodeId, Value};
 
@@ -24,10 +24,6 @@ macro_rules! scalar {
             ) -> Result<(), QmpError> {
                 *self = $decode?;
                 Ok(())
-            }
-
-            fn set(&mut self, from: &dyn Json) -> bool {
-                set(self, from)
             }
 
             fn view(&self) -> View<'_> {
@@ -161,10 +157,6 @@ impl Json for Map<String, Value> {
             );
         }
         Ok(())
-    }
-
-    fn set(&mut self, from: &dyn Json) -> bool {
-        set(self, from)
     }
 
     fn view(&self) -> View<'_> {

@@ -1,49 +1,9 @@
-//! What values do besides: they are copied, compared and printed, by their tables as well.
+//! What values do besides: they are compared and printed, by their tables as well.
 
-use std::any::Any;
 use std::fmt;
 
-use super::{Decoder, Json, Unknown, View, decode, encode, parse_one, to_bytes};
+use super::{Json, View, encode, to_bytes};
 use crate::json::{Style, Writer};
-
-/// A copy of a record.
-pub fn duplicate<T: Json>(from: &T) -> T {
-    let mut copy = T::blank();
-    assign(&mut copy, from);
-    copy
-}
-
-/// Makes a value a copy of another one of its type.
-pub fn assign(value: &mut dyn Json, from: &dyn Json) {
-    if value.set(from) {
-        return;
-    }
-    match from.view() {
-        View::Record => from.slots(&mut |_, theirs| {
-            // What fails is decoding alone.
-            let _ = value.slots_mut(&mut |_, mine| {
-                for (value, from) in mine.iter_mut().zip(theirs) {
-                    assign(*value, *from);
-                }
-                Ok(())
-            });
-        }),
-        // A type of somebody else's, which does not say how it is copied.
-        _ => {
-            let text = String::from_utf8(to_bytes(from)).unwrap_or_default();
-            if let Ok(document) = parse_one(&text) {
-                let mut decoder = Decoder::new(&document, Unknown::Ignore);
-                let _ = decode(value, &mut decoder, document.root());
-            }
-        }
-    }
-}
-
-/// [`Json::set`] for a type that can be cloned.
-pub fn set<T: Json + Clone>(value: &mut T, from: &dyn Json) -> bool {
-    let from = (from as &dyn Any).downcast_ref();
-    from.map(|from| value.clone_from(from)).is_some()
-}
 
 /// Whether two values of one type are equal: whether they look the same on the wire.
 pub fn equal(left: &dyn Json, right: &dyn Json) -> bool {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
-use super::{Decoder, Json, Object, View, set};
+use super::{Decoder, Json, Object, View};
 use crate::error::QmpError;
 use crate::json::{Map, Value};
 
@@ -170,10 +170,6 @@ impl Json for UnrecognizedBranch {
         members.decode_members(decoder, object)?;
         *self = UnrecognizedBranch::new(self.tag, members);
         Ok(())
-    }
-
-    fn set(&mut self, from: &dyn Json) -> bool {
-        set(self, from)
     }
 
     fn view(&self) -> View<'_> {

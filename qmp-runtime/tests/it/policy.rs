@@ -26,6 +26,7 @@ enumeration!(
     [Fast = "fast", Ludicrous = "ludicrous" (deprecated unstable)]
 );
 
+#[derive(Clone)]
 struct Drive {
     speed: Speed,
     boost: Option<bool>,
@@ -55,6 +56,7 @@ impl Command for Park {
     const INFO: CommandInfo = CommandInfo::new("park").features(&["deprecated"]);
 }
 
+#[derive(Clone)]
 struct Moved {
     by: i64,
     ghost: Option<bool>,

@@ -57,6 +57,7 @@ pub mod types {
     );
 
     /// `Leaf`: the base's members come first.
+    #[derive(Clone)]
     pub struct Leaf {
         /// `id`
         pub id: ::std::string::String,
@@ -96,6 +97,7 @@ pub mod types {
     );
 
     /// `Shape`: a union is a struct whose tag member holds the variant with its data.
+    #[derive(Clone)]
     pub struct Shape {
         /// `name`
         pub name: ::std::string::String,
@@ -128,6 +130,7 @@ pub mod types {
     );
 
     /// `Circle`
+    #[derive(Clone)]
     pub struct Circle {
         /// `radius`
         pub radius: u32,
@@ -136,6 +139,7 @@ pub mod types {
     ::qmp_runtime::record!(Circle, [("radius", radius, unstable)]);
 
     /// `Group`
+    #[derive(Clone)]
     pub struct Group {
         /// `members`
         pub members: ::std::vec::Vec<ShapeRef>,
@@ -178,6 +182,7 @@ pub mod commands {
     }
 
     /// `query-leaf`
+    #[derive(Clone)]
     pub struct QueryLeaf {
         /// `id`
         pub id: ::std::string::String,
@@ -194,10 +199,10 @@ pub mod commands {
     }
 
     /// `tick`
+    #[derive(Clone, Default)]
     pub struct Tick {}
 
     ::qmp_runtime::record!(Tick, []);
-    ::qmp_runtime::absent!(Tick);
 
     impl ::qmp_runtime::Command for Tick {
         type Return = ();
@@ -217,10 +222,10 @@ pub mod commands {
     }
 
     /// `stop-now`
+    #[derive(Clone, Default)]
     pub struct StopNow {}
 
     ::qmp_runtime::record!(StopNow, []);
-    ::qmp_runtime::absent!(StopNow);
 
     impl ::qmp_runtime::Command for StopNow {
         type Return = ();
@@ -233,6 +238,7 @@ pub mod commands {
 
 pub mod events {
     /// `TICKED`
+    #[derive(Clone)]
     pub struct Ticked {
         /// `count`
         pub count: i64,
@@ -245,10 +251,10 @@ pub mod events {
     }
 
     /// `BARE`
+    #[derive(Clone, Default)]
     pub struct Bare {}
 
     ::qmp_runtime::record!(Bare, []);
-    ::qmp_runtime::absent!(Bare);
 
     impl ::qmp_runtime::Event for Bare {
         const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("BARE");

@@ -21,6 +21,7 @@
 ///      "arguments": { "id": 730184 } }
 /// <- { "return": 730184 }
 /// ```
+#[derive(Clone)]
 pub struct GuestSyncDelimited {
     /// a number that the client picks at random
     pub id: i64,
@@ -50,6 +51,7 @@ impl ::qmp_runtime::Command for GuestSyncDelimited {
 /// **Returns:** that number
 ///
 /// **Since:** 0.15.0
+#[derive(Clone)]
 pub struct GuestSync {
     /// a number that the client picks at random
     pub id: i64,
@@ -81,10 +83,10 @@ impl ::qmp_runtime::Command for GuestSync {
 /// -> { "execute": "guest-ping" }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct GuestPing {}
 
 ::qmp_runtime::record!(GuestPing, []);
-::qmp_runtime::absent!(GuestPing);
 
 impl ::qmp_runtime::Command for GuestPing {
     type Return = ();
@@ -109,10 +111,10 @@ impl ::qmp_runtime::Command for GuestPing {
 ///                        "enabled": true,
 ///                        "success-response": true } ] } }
 /// ```
+#[derive(Clone, Default)]
 pub struct GuestInfo {}
 
 ::qmp_runtime::record!(GuestInfo, []);
-::qmp_runtime::absent!(GuestInfo);
 
 impl ::qmp_runtime::Command for GuestInfo {
     type Return = super::super::types::GuestAgentInfo;
@@ -133,13 +135,13 @@ impl ::qmp_runtime::Command for GuestInfo {
 /// -> { "execute": "guest-shutdown",
 ///      "arguments": { "mode": "reboot" } }
 /// ```
+#[derive(Clone, Default)]
 pub struct GuestShutdown {
     /// "powerdown", "reboot" or "halt"; the first of these if absent
     pub mode: Option<String>,
 }
 
 ::qmp_runtime::record!(GuestShutdown, [("mode", mode)]);
-::qmp_runtime::absent!(GuestShutdown);
 
 impl ::qmp_runtime::Command for GuestShutdown {
     type Return = ();
@@ -162,6 +164,7 @@ impl ::qmp_runtime::Command for GuestShutdown {
 ///      "arguments": { "path": "/var/log/messages" } }
 /// <- { "return": 1000 }
 /// ```
+#[derive(Clone)]
 pub struct GuestFileOpen {
     /// its full path
     pub path: String,
@@ -191,6 +194,7 @@ impl ::qmp_runtime::Command for GuestFileOpen {
 /// Close a file.
 ///
 /// **Since:** 0.15.0
+#[derive(Clone)]
 pub struct GuestFileClose {
     /// the handle, which ends with this
     pub handle: i64,
@@ -226,6 +230,7 @@ impl ::qmp_runtime::Command for GuestFileClose {
 ///      "arguments": { "handle": 1000, "count": 16 } }
 /// <- { "return": { "count": 3, "buf-b64": "b2sK", "eof": true } }
 /// ```
+#[derive(Clone)]
 pub struct GuestFileRead {
     /// the handle
     pub handle: i64,
@@ -258,6 +263,7 @@ impl ::qmp_runtime::Command for GuestFileRead {
 /// **Returns:** the number of bytes written
 ///
 /// **Since:** 0.15.0
+#[derive(Clone)]
 pub struct GuestFileWrite {
     /// the handle
     pub handle: i64,
@@ -304,6 +310,7 @@ impl ::qmp_runtime::Command for GuestFileWrite {
 ///                     "whence": "end" } }
 /// <- { "return": { "position": 7680, "eof": false } }
 /// ```
+#[derive(Clone)]
 pub struct GuestFileSeek {
     /// the handle
     pub handle: i64,
@@ -339,6 +346,7 @@ impl ::qmp_runtime::Command for GuestFileSeek {
 /// agent's buffers.
 ///
 /// **Since:** 0.15.0
+#[derive(Clone)]
 pub struct GuestFileFlush {
     /// the handle
     pub handle: i64,
@@ -370,10 +378,10 @@ impl ::qmp_runtime::Command for GuestFileFlush {
 /// in the guest may have frozen or thawed something behind its back.
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
+#[derive(Clone, Default)]
 pub struct GuestFsfreezeStatus {}
 
 ::qmp_runtime::record!(GuestFsfreezeStatus, []);
-::qmp_runtime::absent!(GuestFsfreezeStatus);
 
 impl ::qmp_runtime::Command for GuestFsfreezeStatus {
     type Return = super::super::types::GuestFsfreezeStatus;
@@ -402,10 +410,10 @@ impl ::qmp_runtime::Command for GuestFsfreezeStatus {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
+#[derive(Clone, Default)]
 pub struct GuestFsfreezeFreeze {}
 
 ::qmp_runtime::record!(GuestFsfreezeFreeze, []);
-::qmp_runtime::absent!(GuestFsfreezeFreeze);
 
 impl ::qmp_runtime::Command for GuestFsfreezeFreeze {
     type Return = i64;
@@ -425,10 +433,10 @@ impl ::qmp_runtime::Command for GuestFsfreezeFreeze {
 /// inconsistent.
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSFREEZE`
+#[derive(Clone, Default)]
 pub struct GuestFsfreezeThaw {}
 
 ::qmp_runtime::record!(GuestFsfreezeThaw, []);
-::qmp_runtime::absent!(GuestFsfreezeThaw);
 
 impl ::qmp_runtime::Command for GuestFsfreezeThaw {
     type Return = i64;
@@ -455,6 +463,7 @@ impl ::qmp_runtime::Command for GuestFsfreezeThaw {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
+#[derive(Clone, Default)]
 pub struct GuestFstrim {
     /// leave alone free ranges below so many bytes, which is
     /// quicker but gives back less; 0 if absent.  The guest may round
@@ -463,7 +472,6 @@ pub struct GuestFstrim {
 }
 
 ::qmp_runtime::record!(GuestFstrim, [("minimum", minimum)]);
-::qmp_runtime::absent!(GuestFstrim);
 
 impl ::qmp_runtime::Command for GuestFstrim {
     type Return = super::super::types::GuestFilesystemTrimResponse;
@@ -487,10 +495,10 @@ impl ::qmp_runtime::Command for GuestFstrim {
 /// `guest-sync`.
 ///
 /// **If:** `CONFIG_LINUX` or `CONFIG_WIN32`
+#[derive(Clone, Default)]
 pub struct GuestSuspendDisk {}
 
 ::qmp_runtime::record!(GuestSuspendDisk, []);
-::qmp_runtime::absent!(GuestSuspendDisk);
 
 impl ::qmp_runtime::Command for GuestSuspendDisk {
     type Return = ();
@@ -518,10 +526,10 @@ impl ::qmp_runtime::Command for GuestSuspendDisk {
 /// `guest-sync`.
 ///
 /// **If:** `CONFIG_LINUX` or `CONFIG_WIN32`
+#[derive(Clone, Default)]
 pub struct GuestSuspendRam {}
 
 ::qmp_runtime::record!(GuestSuspendRam, []);
-::qmp_runtime::absent!(GuestSuspendRam);
 
 impl ::qmp_runtime::Command for GuestSuspendRam {
     type Return = ();
@@ -549,10 +557,10 @@ impl ::qmp_runtime::Command for GuestSuspendRam {
 /// `guest-sync`.
 ///
 /// **If:** `CONFIG_LINUX`
+#[derive(Clone, Default)]
 pub struct GuestSuspendHybrid {}
 
 ::qmp_runtime::record!(GuestSuspendHybrid, []);
-::qmp_runtime::absent!(GuestSuspendHybrid);
 
 impl ::qmp_runtime::Command for GuestSuspendHybrid {
     type Return = ();
@@ -581,10 +589,10 @@ impl ::qmp_runtime::Command for GuestSuspendHybrid {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
+#[derive(Clone, Default)]
 pub struct GuestNetworkGetInterfaces {}
 
 ::qmp_runtime::record!(GuestNetworkGetInterfaces, []);
-::qmp_runtime::absent!(GuestNetworkGetInterfaces);
 
 impl ::qmp_runtime::Command for GuestNetworkGetInterfaces {
     type Return = Vec<super::super::types::GuestNetworkInterface>;

@@ -3,6 +3,7 @@
 /// A command of the agent.
 ///
 /// **Since:** 1.1.0
+#[derive(Clone)]
 pub struct GuestAgentCommandInfo {
     /// what to put into "execute"
     pub name: String,
@@ -32,6 +33,7 @@ impl GuestAgentCommandInfo {
 /// Version and abilities of the agent.
 ///
 /// **Since:** 0.15.0
+#[derive(Clone)]
 pub struct GuestAgentInfo {
     /// its version, as text
     pub version: String,
@@ -59,6 +61,7 @@ impl GuestAgentInfo {
 /// A piece of a file.
 ///
 /// **Since:** 0.15.0
+#[derive(Clone)]
 pub struct GuestFileRead {
     /// its length in bytes, that of the bare data
     pub count: i64,
@@ -86,6 +89,7 @@ impl GuestFileRead {
 /// What became of a write.
 ///
 /// **Since:** 0.15.0
+#[derive(Clone)]
 pub struct GuestFileWrite {
     /// how many bytes of the bare data were written
     pub count: i64,
@@ -105,6 +109,7 @@ impl GuestFileWrite {
 /// Where a file stands.
 ///
 /// **Since:** 0.15.0
+#[derive(Clone)]
 pub struct GuestFileSeek {
     /// distance from its start in bytes
     pub position: i64,
@@ -185,6 +190,7 @@ pub enum GuestFsfreezeStatus {
 /// **Since:** 2.4
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
+#[derive(Clone)]
 pub struct GuestFilesystemTrimResult {
     /// where it is mounted
     pub path: String,
@@ -218,6 +224,7 @@ impl GuestFilesystemTrimResult {
 /// **Since:** 2.4
 ///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
+#[derive(Clone)]
 pub struct GuestFilesystemTrimResponse {
     /// one entry for each of them
     pub paths: Vec<super::GuestFilesystemTrimResult>,
@@ -257,6 +264,7 @@ pub enum GuestIpAddressType {
 /// **Since:** 1.1
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
+#[derive(Clone)]
 pub struct GuestIpAddress {
     /// its usual text form
     pub ip_address: String,
@@ -291,6 +299,7 @@ impl GuestIpAddress {
 /// **Since:** 2.11
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
+#[derive(Clone)]
 pub struct GuestNetworkInterfaceStat {
     /// bytes in
     pub rx_bytes: u64,
@@ -347,6 +356,7 @@ impl GuestNetworkInterfaceStat {
 /// **Since:** 1.1
 ///
 /// **If:** `CONFIG_WIN32` or `HAVE_GETIFADDRS`
+#[derive(Clone)]
 pub struct GuestNetworkInterface {
     /// what the guest calls it
     pub name: String,

@@ -21,6 +21,7 @@
 ///      "arguments": { "enable": [ "oob" ] } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct QmpCapabilities {
     /// extensions to switch on, each offered by the greeting; none
     /// if the member is absent (since 2.12)
@@ -28,7 +29,6 @@ pub struct QmpCapabilities {
 }
 
 ::qmp_runtime::record!(QmpCapabilities, [("enable", enable)]);
-::qmp_runtime::absent!(QmpCapabilities);
 
 impl ::qmp_runtime::Command for QmpCapabilities {
     type Return = ();
@@ -52,10 +52,10 @@ impl ::qmp_runtime::Command for QmpCapabilities {
 ///          "qemu": { "major": 10, "minor": 0, "micro": 2 },
 ///          "package": "" } }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryVersion {}
 
 ::qmp_runtime::record!(QueryVersion, []);
-::qmp_runtime::absent!(QueryVersion);
 
 impl ::qmp_runtime::Command for QueryVersion {
     type Return = super::super::types::VersionInfo;
@@ -79,10 +79,10 @@ impl ::qmp_runtime::Command for QueryVersion {
 ///                  { "name": "query-status" },
 ///                  { "name": "quit" } ] }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryCommands {}
 
 ::qmp_runtime::record!(QueryCommands, []);
-::qmp_runtime::absent!(QueryCommands);
 
 impl ::qmp_runtime::Command for QueryCommands {
     type Return = Vec<super::super::types::CommandInfo>;
@@ -103,10 +103,10 @@ impl ::qmp_runtime::Command for QueryCommands {
 /// -> { "execute": "quit" }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct Quit {}
 
 ::qmp_runtime::record!(Quit, []);
-::qmp_runtime::absent!(Quit);
 
 impl ::qmp_runtime::Command for Quit {
     type Return = ();

@@ -16,10 +16,10 @@
 ///
 /// **Note:** Types that serve the emulator internally and never appear
 /// on the wire are left out.
+#[derive(Clone, Default)]
 pub struct QueryQmpSchema {}
 
 ::qmp_runtime::record!(QueryQmpSchema, []);
-::qmp_runtime::absent!(QueryQmpSchema);
 
 impl ::qmp_runtime::Command for QueryQmpSchema {
     type Return = Vec<super::super::types::SchemaInfo>;

@@ -6,6 +6,7 @@
 /// pause.
 ///
 /// **Since:** 3.0
+#[derive(Clone)]
 pub struct JobPause {
     /// which job
     pub id: String,
@@ -31,6 +32,7 @@ impl ::qmp_runtime::Command for JobPause {
 /// it.
 ///
 /// **Since:** 3.0
+#[derive(Clone)]
 pub struct JobResume {
     /// which job
     pub id: String,
@@ -64,6 +66,7 @@ impl ::qmp_runtime::Command for JobResume {
 /// -> { "execute": "job-cancel", "arguments": { "id": "copy1" } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone)]
 pub struct JobCancel {
     /// which job
     pub id: String,
@@ -88,6 +91,7 @@ impl ::qmp_runtime::Command for JobCancel {
 /// Tell a job in stage "ready" to end successfully.
 ///
 /// **Since:** 3.0
+#[derive(Clone)]
 pub struct JobComplete {
     /// which job
     pub id: String,
@@ -114,6 +118,7 @@ impl ::qmp_runtime::Command for JobComplete {
 /// refused.
 ///
 /// **Since:** 3.0
+#[derive(Clone)]
 pub struct JobDismiss {
     /// which job, in stage "concluded"
     pub id: String,
@@ -140,6 +145,7 @@ impl ::qmp_runtime::Command for JobDismiss {
 /// that telling one of them is enough.
 ///
 /// **Since:** 3.0
+#[derive(Clone)]
 pub struct JobFinalize {
     /// the job, or any job of the transaction
     pub id: String,
@@ -176,10 +182,10 @@ impl ::qmp_runtime::Command for JobFinalize {
 ///                    "current-progress": 1048576,
 ///                    "total-progress": 1048576 } ] }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryJobs {}
 
 ::qmp_runtime::record!(QueryJobs, []);
-::qmp_runtime::absent!(QueryJobs);
 
 impl ::qmp_runtime::Command for QueryJobs {
     type Return = Vec<super::super::types::JobInfo>;

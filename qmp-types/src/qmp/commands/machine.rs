@@ -17,10 +17,10 @@
 ///                               "thread-id": 0 },
 ///                    "target": "x86_64" } ] }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryCpusFast {}
 
 ::qmp_runtime::record!(QueryCpusFast, []);
-::qmp_runtime::absent!(QueryCpusFast);
 
 impl ::qmp_runtime::Command for QueryCpusFast {
     type Return = Vec<super::super::types::CpuInfoFast>;
@@ -48,6 +48,7 @@ impl ::qmp_runtime::Command for QueryCpusFast {
 /// **Features:**
 ///
 /// - `unstable`: For `compat-props`, which may change or go away.
+#[derive(Clone, Default)]
 pub struct QueryMachines {
     /// include the compatibility values of each type, which
     /// are left out otherwise (since 9.1)
@@ -57,7 +58,6 @@ pub struct QueryMachines {
 }
 
 ::qmp_runtime::record!(QueryMachines, [("compat-props", compat_props, unstable)]);
-::qmp_runtime::absent!(QueryMachines);
 
 impl ::qmp_runtime::Command for QueryMachines {
     type Return = Vec<super::super::types::MachineInfo>;
@@ -78,10 +78,10 @@ impl ::qmp_runtime::Command for QueryMachines {
 /// -> { "execute": "query-current-machine" }
 /// <- { "return": { "wakeup-suspend-support": true } }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryCurrentMachine {}
 
 ::qmp_runtime::record!(QueryCurrentMachine, []);
-::qmp_runtime::absent!(QueryCurrentMachine);
 
 impl ::qmp_runtime::Command for QueryCurrentMachine {
     type Return = super::super::types::CurrentMachineParams;
@@ -102,10 +102,10 @@ impl ::qmp_runtime::Command for QueryCurrentMachine {
 /// -> { "execute": "query-target" }
 /// <- { "return": { "arch": "x86_64" } }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryTarget {}
 
 ::qmp_runtime::record!(QueryTarget, []);
-::qmp_runtime::absent!(QueryTarget);
 
 impl ::qmp_runtime::Command for QueryTarget {
     type Return = super::super::types::TargetInfo;
@@ -127,10 +127,10 @@ impl ::qmp_runtime::Command for QueryTarget {
 /// <- { "return": {
 ///          "UUID": "00000000-0000-0000-0000-000000000000" } }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryUuid {}
 
 ::qmp_runtime::record!(QueryUuid, []);
-::qmp_runtime::absent!(QueryUuid);
 
 impl ::qmp_runtime::Command for QueryUuid {
     type Return = super::super::types::UuidInfo;
@@ -150,10 +150,10 @@ impl ::qmp_runtime::Command for QueryUuid {
 /// -> { "execute": "system_reset" }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct SystemReset {}
 
 ::qmp_runtime::record!(SystemReset, []);
-::qmp_runtime::absent!(SystemReset);
 
 impl ::qmp_runtime::Command for SystemReset {
     type Return = ();
@@ -174,10 +174,10 @@ impl ::qmp_runtime::Command for SystemReset {
 /// -> { "execute": "system_powerdown" }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct SystemPowerdown {}
 
 ::qmp_runtime::record!(SystemPowerdown, []);
-::qmp_runtime::absent!(SystemPowerdown);
 
 impl ::qmp_runtime::Command for SystemPowerdown {
     type Return = ();
@@ -206,10 +206,10 @@ impl ::qmp_runtime::Command for SystemPowerdown {
 /// -> { "execute": "system_wakeup" }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct SystemWakeup {}
 
 ::qmp_runtime::record!(SystemWakeup, []);
-::qmp_runtime::absent!(SystemWakeup);
 
 impl ::qmp_runtime::Command for SystemWakeup {
     type Return = ();
@@ -236,10 +236,10 @@ impl ::qmp_runtime::Command for SystemWakeup {
 /// -> { "execute": "inject-nmi" }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct InjectNmi {}
 
 ::qmp_runtime::record!(InjectNmi, []);
-::qmp_runtime::absent!(InjectNmi);
 
 impl ::qmp_runtime::Command for InjectNmi {
     type Return = ();
@@ -260,10 +260,10 @@ impl ::qmp_runtime::Command for InjectNmi {
 /// -> { "execute": "query-kvm" }
 /// <- { "return": { "enabled": false, "present": true } }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryKvm {}
 
 ::qmp_runtime::record!(QueryKvm, []);
-::qmp_runtime::absent!(QueryKvm);
 
 impl ::qmp_runtime::Command for QueryKvm {
     type Return = super::super::types::KvmInfo;
@@ -284,6 +284,7 @@ impl ::qmp_runtime::Command for QueryKvm {
 ///                     "filename": "/tmp/page.bin" } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone)]
 pub struct Memsave {
     /// first virtual address
     pub val: u64,
@@ -330,6 +331,7 @@ impl ::qmp_runtime::Command for Memsave {
 ///                     "filename": "/tmp/kernel.bin" } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone)]
 pub struct Pmemsave {
     /// first physical address
     pub val: u64,
@@ -373,10 +375,10 @@ impl ::qmp_runtime::Command for Pmemsave {
 ///                    "reserve": true, "host-nodes": [],
 ///                    "policy": "default" } ] }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryMemdev {}
 
 ::qmp_runtime::record!(QueryMemdev, []);
-::qmp_runtime::absent!(QueryMemdev);
 
 impl ::qmp_runtime::Command for QueryMemdev {
     type Return = Vec<super::super::types::Memdev>;
@@ -400,10 +402,10 @@ impl ::qmp_runtime::Command for QueryMemdev {
 ///                    "props": { "socket-id": 1, "core-id": 0,
 ///                               "thread-id": 0 } } ] }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryHotpluggableCpus {}
 
 ::qmp_runtime::record!(QueryHotpluggableCpus, []);
-::qmp_runtime::absent!(QueryHotpluggableCpus);
 
 impl ::qmp_runtime::Command for QueryHotpluggableCpus {
     type Return = Vec<super::super::types::HotpluggableCpu>;
@@ -430,6 +432,7 @@ impl ::qmp_runtime::Command for QueryHotpluggableCpus {
 /// -> { "execute": "balloon", "arguments": { "value": 201326592 } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone)]
 pub struct Balloon {
     /// bytes that the guest is to keep, which is all memory less
     /// the balloon
@@ -467,10 +470,10 @@ impl ::qmp_runtime::Command for Balloon {
 /// -> { "execute": "query-balloon" }
 /// <- { "return": { "actual": 234881024 } }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryBalloon {}
 
 ::qmp_runtime::record!(QueryBalloon, []);
-::qmp_runtime::absent!(QueryBalloon);
 
 impl ::qmp_runtime::Command for QueryBalloon {
     type Return = super::super::types::BalloonInfo;
@@ -492,10 +495,10 @@ impl ::qmp_runtime::Command for QueryBalloon {
 /// <- { "return": { "base-memory": 268435456,
 ///                  "plugged-memory": 0 } }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryMemorySizeSummary {}
 
 ::qmp_runtime::record!(QueryMemorySizeSummary, []);
-::qmp_runtime::absent!(QueryMemorySizeSummary);
 
 impl ::qmp_runtime::Command for QueryMemorySizeSummary {
     type Return = super::super::types::MemoryInfo;

@@ -14,6 +14,7 @@
 ///      "arguments": { "protocol": "vnc", "fdname": "viewer" } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone)]
 pub struct AddClient {
     /// the receiver: "vnc", "spice", "`dbus-display`", or the
     /// identifier of a character device
@@ -63,10 +64,10 @@ impl ::qmp_runtime::Command for AddClient {
 /// -> { "execute": "query-name" }
 /// <- { "return": { "name": "build-host" } }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryName {}
 
 ::qmp_runtime::record!(QueryName, []);
-::qmp_runtime::absent!(QueryName);
 
 impl ::qmp_runtime::Command for QueryName {
     type Return = super::super::types::NameInfo;
@@ -91,10 +92,10 @@ impl ::qmp_runtime::Command for QueryName {
 ///                    "poll-max-ns": 32768, "poll-grow": 0,
 ///                    "poll-shrink": 0, "aio-max-batch": 0 } ] }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryIothreads {}
 
 ::qmp_runtime::record!(QueryIothreads, []);
-::qmp_runtime::absent!(QueryIothreads);
 
 impl ::qmp_runtime::Command for QueryIothreads {
     type Return = Vec<super::super::types::IoThreadInfo>;
@@ -119,10 +120,10 @@ impl ::qmp_runtime::Command for QueryIothreads {
 /// -> { "execute": "stop" }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct Stop {}
 
 ::qmp_runtime::record!(Stop, []);
-::qmp_runtime::absent!(Stop);
 
 impl ::qmp_runtime::Command for Stop {
     type Return = ();
@@ -144,10 +145,10 @@ impl ::qmp_runtime::Command for Stop {
 /// -> { "execute": "cont" }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct Cont {}
 
 ::qmp_runtime::record!(Cont, []);
-::qmp_runtime::absent!(Cont);
 
 impl ::qmp_runtime::Command for Cont {
     type Return = ();
@@ -170,10 +171,10 @@ impl ::qmp_runtime::Command for Cont {
 /// **Features:**
 ///
 /// - `unstable`: May change or go away.
+#[derive(Clone, Default)]
 pub struct XExitPreconfig {}
 
 ::qmp_runtime::record!(XExitPreconfig, []);
-::qmp_runtime::absent!(XExitPreconfig);
 
 impl ::qmp_runtime::Command for XExitPreconfig {
     type Return = ();
@@ -208,6 +209,7 @@ impl ::qmp_runtime::Command for XExitPreconfig {
 /// - `savevm-monitor-nodes`: Of the nodes that the monitor owns, savevm
 ///   includes only those without a parent, which makes it usable for
 ///   disks that `-blockdev` made (since 4.2).
+#[derive(Clone)]
 pub struct HumanMonitorCommand {
     /// the line, without line end
     pub command_line: String,
@@ -253,6 +255,7 @@ impl ::qmp_runtime::Command for HumanMonitorCommand {
 /// ```
 ///
 /// **If:** `CONFIG_POSIX`
+#[derive(Clone)]
 pub struct Getfd {
     /// the name; one in use is overwritten, and its old descriptor
     /// closed
@@ -290,6 +293,7 @@ impl ::qmp_runtime::Command for Getfd {
 /// ```
 ///
 /// **If:** `CONFIG_WIN32`
+#[derive(Clone)]
 pub struct GetWin32Socket {
     /// the WSAPROTOCOL_INFOW record in base64
     pub info: String,
@@ -331,6 +335,7 @@ impl ::qmp_runtime::Command for GetWin32Socket {
 /// -> { "execute": "closefd", "arguments": { "fdname": "viewer" } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone)]
 pub struct Closefd {
     /// its name
     pub fdname: String,
@@ -373,6 +378,7 @@ impl ::qmp_runtime::Command for Closefd {
 ///      "arguments": { "fdset-id": 4, "opaque": "rdwr:disk" } }
 /// <- { "return": { "fdset-id": 4, "fd": 17 } }
 /// ```
+#[derive(Clone, Default)]
 pub struct AddFd {
     /// number of the set, made if need be; when absent, a new
     /// set with a free number
@@ -382,7 +388,6 @@ pub struct AddFd {
 }
 
 ::qmp_runtime::record!(AddFd, [("fdset-id", fdset_id), ("opaque", opaque)]);
-::qmp_runtime::absent!(AddFd);
 
 impl ::qmp_runtime::Command for AddFd {
     type Return = super::super::types::AddfdInfo;
@@ -409,6 +414,7 @@ impl ::qmp_runtime::Command for AddFd {
 ///      "arguments": { "fdset-id": 4, "fd": 17 } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone)]
 pub struct RemoveFd {
     /// number of the set
     pub fdset_id: i64,
@@ -449,10 +455,10 @@ impl ::qmp_runtime::Command for RemoveFd {
 ///                    "fds": [ { "fd": 17, "opaque": "rdwr:disk" },
 ///                             { "fd": 18 } ] } ] }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryFdsets {}
 
 ::qmp_runtime::record!(QueryFdsets, []);
-::qmp_runtime::absent!(QueryFdsets);
 
 impl ::qmp_runtime::Command for QueryFdsets {
     type Return = Vec<super::super::types::FdsetInfo>;
@@ -480,13 +486,13 @@ impl ::qmp_runtime::Command for QueryFdsets {
 ///                    "parameters": [ { "name": "guest",
 ///                                      "type": "string" } ] } ] }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryCommandLineOptions {
     /// look at this option only
     pub option: Option<String>,
 }
 
 ::qmp_runtime::record!(QueryCommandLineOptions, [("option", option)]);
-::qmp_runtime::absent!(QueryCommandLineOptions);
 
 impl ::qmp_runtime::Command for QueryCommandLineOptions {
     type Return = Vec<super::super::types::CommandLineOptionInfo>;

@@ -12,10 +12,10 @@
 /// -> { "execute": "query-status" }
 /// <- { "return": { "running": false, "status": "prelaunch" } }
 /// ```
+#[derive(Clone, Default)]
 pub struct QueryStatus {}
 
 ::qmp_runtime::record!(QueryStatus, []);
-::qmp_runtime::absent!(QueryStatus);
 
 impl ::qmp_runtime::Command for QueryStatus {
     type Return = super::super::types::StatusInfo;
@@ -36,6 +36,7 @@ impl ::qmp_runtime::Command for QueryStatus {
 ///      "arguments": { "action": "pause" } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone)]
 pub struct WatchdogSetAction {
     /// the new action
     pub action: super::super::types::WatchdogAction,
@@ -69,6 +70,7 @@ impl ::qmp_runtime::Command for WatchdogSetAction {
 ///      "arguments": { "reboot": "shutdown", "panic": "pause" } }
 /// <- { "return": {} }
 /// ```
+#[derive(Clone, Default)]
 pub struct SetAction {
     /// for a reboot
     pub reboot: Option<super::super::types::RebootAction>,
@@ -84,8 +86,6 @@ pub struct SetAction {
     SetAction, [("reboot", reboot), ("shutdown", shutdown), ("panic", panic),
     ("watchdog", watchdog)]
 );
-
-::qmp_runtime::absent!(SetAction);
 
 impl ::qmp_runtime::Command for SetAction {
     type Return = ();

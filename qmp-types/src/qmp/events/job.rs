@@ -12,6 +12,7 @@
 ///      "timestamp": { "seconds": 1735689607,
 ///                     "microseconds": 901 } }
 /// ```
+#[derive(Clone)]
 pub struct JobStatusChange {
     /// which job
     pub id: String,

@@ -15,6 +15,7 @@
 ///      "timestamp": { "seconds": 1735689608,
 ///                     "microseconds": 5120 } }
 /// ```
+#[derive(Clone)]
 pub struct BalloonChange {
     /// bytes that the guest has now, as in `query-balloon`
     pub actual: i64,

@@ -16,6 +16,7 @@
 ///      "timestamp": { "seconds": 1735689600,
 ///                     "microseconds": 250000 } }
 /// ```
+#[derive(Clone)]
 pub struct RtcChange {
     /// distance in seconds between the time now set and the time
     /// of the clock that `-rtc base` asked for
@@ -56,6 +57,7 @@ impl ::qmp_runtime::Event for RtcChange {
 ///      "timestamp": { "seconds": 1735689601,
 ///                     "microseconds": 4000 } }
 /// ```
+#[derive(Clone)]
 pub struct VfuClientHangup {
     /// the server object's identifier
     pub vfu_id: String,

@@ -15,6 +15,7 @@
 ///      "timestamp": { "seconds": 1735689602,
 ///                     "microseconds": 31 } }
 /// ```
+#[derive(Clone)]
 pub struct Shutdown {
     /// true if the guest wanted it, false if the host did (since
     /// 2.10)
@@ -41,10 +42,10 @@ impl ::qmp_runtime::Event for Shutdown {
 /// guest is asked to shut down.
 ///
 /// **Since:** 0.12
+#[derive(Clone, Default)]
 pub struct Powerdown {}
 
 ::qmp_runtime::record!(Powerdown, []);
-::qmp_runtime::absent!(Powerdown);
 
 impl ::qmp_runtime::Event for Powerdown {
     const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("POWERDOWN");
@@ -62,6 +63,7 @@ impl ::qmp_runtime::Event for Powerdown {
 ///      "timestamp": { "seconds": 1735689603,
 ///                     "microseconds": 870412 } }
 /// ```
+#[derive(Clone)]
 pub struct Reset {
     /// true if the guest wanted it, false if the host did (since
     /// 2.10)
@@ -86,10 +88,10 @@ impl ::qmp_runtime::Event for Reset {
 /// Sent when the virtual CPUs have been halted.
 ///
 /// **Since:** 0.12
+#[derive(Clone, Default)]
 pub struct Stop {}
 
 ::qmp_runtime::record!(Stop, []);
-::qmp_runtime::absent!(Stop);
 
 impl ::qmp_runtime::Event for Stop {
     const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("STOP");
@@ -98,10 +100,10 @@ impl ::qmp_runtime::Event for Stop {
 /// Sent when the virtual CPUs run again.
 ///
 /// **Since:** 0.12
+#[derive(Clone, Default)]
 pub struct Resume {}
 
 ::qmp_runtime::record!(Resume, []);
-::qmp_runtime::absent!(Resume);
 
 impl ::qmp_runtime::Event for Resume {
     const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("RESUME");
@@ -111,10 +113,10 @@ impl ::qmp_runtime::Event for Resume {
 /// "standby").
 ///
 /// **Since:** 1.1
+#[derive(Clone, Default)]
 pub struct Suspend {}
 
 ::qmp_runtime::record!(Suspend, []);
-::qmp_runtime::absent!(Suspend);
 
 impl ::qmp_runtime::Event for Suspend {
     const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("SUSPEND");
@@ -126,10 +128,10 @@ impl ::qmp_runtime::Event for Suspend {
 /// **Since:** 1.2
 ///
 /// **Note:** From the outside this is a shutdown.
+#[derive(Clone, Default)]
 pub struct SuspendDisk {}
 
 ::qmp_runtime::record!(SuspendDisk, []);
-::qmp_runtime::absent!(SuspendDisk);
 
 impl ::qmp_runtime::Event for SuspendDisk {
     const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("SUSPEND_DISK");
@@ -138,10 +140,10 @@ impl ::qmp_runtime::Event for SuspendDisk {
 /// Sent when a sleeping guest is awake and executing again.
 ///
 /// **Since:** 1.1
+#[derive(Clone, Default)]
 pub struct Wakeup {}
 
 ::qmp_runtime::record!(Wakeup, []);
-::qmp_runtime::absent!(Wakeup);
 
 impl ::qmp_runtime::Event for Wakeup {
     const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new("WAKEUP");
@@ -164,6 +166,7 @@ impl ::qmp_runtime::Event for Wakeup {
 ///      "timestamp": { "seconds": 1735689604,
 ///                     "microseconds": 77 } }
 /// ```
+#[derive(Clone)]
 pub struct Watchdog {
     /// what is done about it
     pub action: super::super::types::WatchdogAction,
@@ -195,6 +198,7 @@ impl ::qmp_runtime::Event for Watchdog {
 ///      "timestamp": { "seconds": 1735689605,
 ///                     "microseconds": 604 } }
 /// ```
+#[derive(Clone)]
 pub struct GuestPanicked {
     /// what is done about it; "pause" in practice
     pub action: super::super::types::GuestPanicAction,
@@ -221,6 +225,7 @@ impl ::qmp_runtime::Event for GuestPanicked {
 /// Sent when the guest has crashed and its own crash kernel takes over.
 ///
 /// **Since:** 5.0
+#[derive(Clone)]
 pub struct GuestCrashloaded {
     /// what is done about it; "run" in practice
     pub action: super::super::types::GuestPanicAction,
@@ -247,10 +252,10 @@ impl ::qmp_runtime::Event for GuestCrashloaded {
 /// Sent when the guest asks to be shut down through the pvpanic device.
 ///
 /// **Since:** 9.1
+#[derive(Clone, Default)]
 pub struct GuestPvshutdown {}
 
 ::qmp_runtime::record!(GuestPvshutdown, []);
-::qmp_runtime::absent!(GuestPvshutdown);
 
 impl ::qmp_runtime::Event for GuestPvshutdown {
     const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
@@ -273,6 +278,7 @@ impl ::qmp_runtime::Event for GuestPvshutdown {
 ///      "timestamp": { "seconds": 1735689606,
 ///                     "microseconds": 18 } }
 /// ```
+#[derive(Clone)]
 pub struct MemoryFailure {
     /// whose memory it is
     pub recipient: super::super::types::MemoryFailureRecipient,

@@ -241,6 +241,7 @@ pub enum GrabToggleKeys {
 /// Reply of a command that gives prose rather than data.
 ///
 /// **Since:** 6.2
+#[derive(Clone)]
 pub struct HumanReadableText {
     /// the text, laid out for a reader; programs
     /// should not parse it

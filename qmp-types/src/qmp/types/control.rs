@@ -18,6 +18,7 @@ pub enum QmpCapability {
 /// A version in three numbers.
 ///
 /// **Since:** 2.4
+#[derive(Clone)]
 pub struct VersionTriple {
     /// grows with big changes
     pub major: i64,
@@ -41,6 +42,7 @@ impl VersionTriple {
 /// Version of the running program.
 ///
 /// **Since:** 0.14
+#[derive(Clone)]
 pub struct VersionInfo {
     /// the three numbers.  The micro number 50 stands for a
     /// development tree, and 90 and above count the release candidates
@@ -66,6 +68,7 @@ impl VersionInfo {
 /// An entry of the command list.
 ///
 /// **Since:** 0.14
+#[derive(Clone)]
 pub struct CommandInfo {
     /// the name to put into "execute"
     pub name: String,
@@ -101,6 +104,7 @@ pub enum MonitorMode {
 /// Set-up of one monitor.
 ///
 /// **Since:** 5.0
+#[derive(Clone)]
 pub struct MonitorOptions {
     /// the monitor's own identifier
     pub id: Option<String>,

@@ -32,6 +32,7 @@ pub enum SchemaMetaType {
 /// One entity of the schema.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfo {
     /// what other entities refer to it by.  For a command or event
     /// that is its real name; for a type it is a mere label, which may
@@ -97,6 +98,7 @@ pub enum SchemaInfoMetaType {
 /// What is known of a built-in type.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfoBuiltin {
     /// its form on the wire
     pub json_type: super::JsonType,
@@ -150,6 +152,7 @@ pub enum JsonType {
 /// **Features:**
 ///
 /// - `deprecated`: For `values`: everything in it is in `members`, too.
+#[derive(Clone)]
 pub struct SchemaInfoEnum {
     /// the values with their features, unordered (since 6.2)
     pub members: Vec<super::SchemaInfoEnumMember>,
@@ -172,6 +175,7 @@ impl SchemaInfoEnum {
 /// One value of an enumeration.
 ///
 /// **Since:** 6.2
+#[derive(Clone)]
 pub struct SchemaInfoEnumMember {
     /// the string that stands for it
     pub name: String,
@@ -194,6 +198,7 @@ impl SchemaInfoEnumMember {
 /// What is known of an array type.  Its values travel as JSON arrays.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfoArray {
     /// name of the type that each element has
     pub element_type: String,
@@ -213,6 +218,7 @@ impl SchemaInfoArray {
 /// What is known of an object type.  Its values travel as JSON objects.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfoObject {
     /// the members that do not depend on a tag, unordered
     pub members: Vec<super::SchemaInfoObjectMember>,
@@ -240,6 +246,7 @@ impl SchemaInfoObject {
 /// One member of an object type.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfoObjectMember {
     /// the key in the JSON object
     pub name: String,
@@ -274,6 +281,7 @@ impl SchemaInfoObjectMember {
 /// One branch of a union.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfoObjectVariant {
     /// the tag's value that selects the branch
     pub case: String,
@@ -296,6 +304,7 @@ impl SchemaInfoObjectVariant {
 /// What is known of an alternate type.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfoAlternate {
     /// the possible types, unordered; no two share a JSON type
     pub members: Vec<super::SchemaInfoAlternateMember>,
@@ -313,6 +322,7 @@ impl SchemaInfoAlternate {
 /// One possibility of an alternate type.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfoAlternateMember {
     /// name of the entity that is its type
     pub r#type: String,
@@ -330,6 +340,7 @@ impl SchemaInfoAlternateMember {
 /// What is known of a command.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfoCommand {
     /// the object type, by name, that "arguments" has to match
     pub arg_type: String,
@@ -359,6 +370,7 @@ impl SchemaInfoCommand {
 /// What is known of an event.
 ///
 /// **Since:** 2.5
+#[derive(Clone)]
 pub struct SchemaInfoEvent {
     /// the object type, by name, of its "data"
     pub arg_type: String,

@@ -118,6 +118,7 @@ pub enum JobVerb {
 /// State of one job.
 ///
 /// **Since:** 3.0
+#[derive(Clone)]
 pub struct JobInfo {
     /// its identifier
     pub id: String,

@@ -108,6 +108,7 @@ pub enum S390CpuState {
 /// What is known of an S390 CPU besides.
 ///
 /// **Since:** 2.12
+#[derive(Clone)]
 pub struct CpuInfoS390 {
     /// its state
     pub cpu_state: super::S390CpuState,
@@ -136,6 +137,7 @@ impl CpuInfoS390 {
 /// One virtual CPU, as far as it can be told without stopping it.
 ///
 /// **Since:** 2.12
+#[derive(Clone)]
 pub struct CpuInfoFast {
     /// its number, from 0
     pub cpu_index: i64,
@@ -254,6 +256,7 @@ pub enum CpuInfoFastTarget {
 /// version.
 ///
 /// **Since:** 9.1
+#[derive(Clone)]
 pub struct CompatProperty {
     /// type of the objects that get the value
     pub qom_type: String,
@@ -290,6 +293,7 @@ impl CompatProperty {
 /// **Features:**
 ///
 /// - `unstable`: For `compat-props`, which may change or go away.
+#[derive(Clone)]
 pub struct MachineInfo {
     /// its name for `-machine`
     pub name: String,
@@ -357,6 +361,7 @@ impl MachineInfo {
 /// Facts about the machine at hand.
 ///
 /// **Since:** 4.0
+#[derive(Clone)]
 pub struct CurrentMachineParams {
     /// whether it can be woken once suspended
     pub wakeup_suspend_support: bool,
@@ -376,6 +381,7 @@ impl CurrentMachineParams {
 /// The architecture that this program emulates.
 ///
 /// **Since:** 1.2
+#[derive(Clone)]
 pub struct TargetInfo {
     /// its name
     pub arch: super::SysEmuTarget,
@@ -393,6 +399,7 @@ impl TargetInfo {
 /// The UUID of the machine.
 ///
 /// **Since:** 0.14
+#[derive(Clone)]
 pub struct UuidInfo {
     /// its usual text form, all zeros if none was set
     pub uuid: String,
@@ -434,6 +441,7 @@ pub enum LostTickPolicy {
 /// Whether KVM is at work.
 ///
 /// **Since:** 0.14
+#[derive(Clone)]
 pub struct KvmInfo {
     /// the machine runs on KVM
     pub enabled: bool,
@@ -453,6 +461,7 @@ impl KvmInfo {
 /// A memory back end.
 ///
 /// **Since:** 2.1
+#[derive(Clone)]
 pub struct Memdev {
     /// its identifier, where there is one (since 2.9)
     pub id: Option<String>,
@@ -512,6 +521,7 @@ impl Memdev {
 /// level above; machines without a level leave its member out.
 ///
 /// **Since:** 2.7
+#[derive(Clone, Default)]
 pub struct CpuInstanceProperties {
     /// NUMA node, which is apart from the levels below
     pub node_id: Option<i64>,
@@ -539,14 +549,13 @@ pub struct CpuInstanceProperties {
     ("module-id", module_id), ("core-id", core_id), ("thread-id", thread_id)]
 );
 
-::qmp_runtime::absent!(CpuInstanceProperties);
-
 /// A place where a CPU is, or can be plugged in.
 ///
 /// **Since:** 2.7
 ///
 /// **Note:** A client should copy all of `props`, also those that it
 /// does not know.
+#[derive(Clone)]
 pub struct HotpluggableCpu {
     /// type of the object to plug in, the driver for "device_add"
     pub r#type: String,
@@ -583,6 +592,7 @@ impl HotpluggableCpu {
 /// State of the balloon.
 ///
 /// **Since:** 0.14
+#[derive(Clone)]
 pub struct BalloonInfo {
     /// bytes that the guest has now, which is all memory less the
     /// balloon
@@ -601,6 +611,7 @@ impl BalloonInfo {
 /// The machine's memory in bytes.
 ///
 /// **Since:** 2.11
+#[derive(Clone)]
 pub struct MemoryInfo {
     /// what `-m` gave it at start
     pub base_memory: u64,

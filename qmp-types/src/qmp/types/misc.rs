@@ -3,17 +3,18 @@
 /// The name of the machine.
 ///
 /// **Since:** 0.14
+#[derive(Clone, Default)]
 pub struct NameInfo {
     /// as given with `-name`; absent if there is none
     pub name: Option<String>,
 }
 
 ::qmp_runtime::record!(NameInfo, [("name", name)]);
-::qmp_runtime::absent!(NameInfo);
 
 /// State of one I/O thread.
 ///
 /// **Since:** 2.0
+#[derive(Clone)]
 pub struct IoThreadInfo {
     /// identifier of the thread's object
     pub id: String,
@@ -63,6 +64,7 @@ impl IoThreadInfo {
 /// Where a descriptor went.
 ///
 /// **Since:** 1.2
+#[derive(Clone)]
 pub struct AddfdInfo {
     /// its set
     pub fdset_id: i64,
@@ -82,6 +84,7 @@ impl AddfdInfo {
 /// A descriptor within a set.
 ///
 /// **Since:** 1.2
+#[derive(Clone)]
 pub struct FdsetFdInfo {
     /// its number in the server process
     pub fd: i64,
@@ -101,6 +104,7 @@ impl FdsetFdInfo {
 /// A set of descriptors.
 ///
 /// **Since:** 1.2
+#[derive(Clone)]
 pub struct FdsetInfo {
     /// its number
     pub fdset_id: i64,
@@ -143,6 +147,7 @@ pub enum CommandLineParameterType {
 /// One parameter of an option.
 ///
 /// **Since:** 1.5
+#[derive(Clone)]
 pub struct CommandLineParameterInfo {
     /// its key
     pub name: String,
@@ -177,6 +182,7 @@ impl CommandLineParameterInfo {
 /// An option that the program takes at start.
 ///
 /// **Since:** 1.5
+#[derive(Clone)]
 pub struct CommandLineOptionInfo {
     /// its name, without the dash
     pub option: String,

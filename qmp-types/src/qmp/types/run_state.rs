@@ -101,6 +101,7 @@ pub enum ShutdownCause {
 /// The run state in short and in full.
 ///
 /// **Since:** 0.14
+#[derive(Clone)]
 pub struct StatusInfo {
     /// whether virtual CPUs may execute now
     pub running: bool,
@@ -249,6 +250,7 @@ pub enum GuestPanicInformationType {
 /// Details of a crash of the guest.
 ///
 /// **Since:** 2.9
+#[derive(Clone)]
 pub struct GuestPanicInformation {
     /// their format
     ///
@@ -287,6 +289,7 @@ pub enum GuestPanicInformationType2 {
 /// The five crash registers that Hyper-V defines for guests.
 ///
 /// **Since:** 2.9
+#[derive(Clone)]
 pub struct GuestPanicInformationHyperV {
     /// Windows: the STOP code; Linux: an error number
     pub arg1: u64,
@@ -351,6 +354,7 @@ pub enum S390CrashReason {
 /// State of a crashed S390 CPU.
 ///
 /// **Since:** 2.12
+#[derive(Clone)]
 pub struct GuestPanicInformationS390 {
     /// which CPU it is
     pub core: u32,
@@ -428,6 +432,7 @@ pub enum MemoryFailureAction {
 /// Further facts about broken memory.
 ///
 /// **Since:** 5.2
+#[derive(Clone)]
 pub struct MemoryFailureFlags {
     /// whether somebody was about to use the data; false
     /// if it was found broken in advance, by scrubbing for example
