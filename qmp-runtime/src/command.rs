@@ -156,6 +156,11 @@ pub struct Entry<H> {
 }
 
 impl<H> Entry<H> {
+    /// What the schema says of the command.
+    pub const fn info(&self) -> CommandInfo {
+        self.info
+    }
+
     /// The entry of the command `C`; `call` is expected to end in [`Call::run`].
     pub const fn new<C: Command>(
         call: fn(&mut H, &mut Context<'_>, Call<'_>) -> Result<(), QmpError>,

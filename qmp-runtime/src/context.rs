@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 
-use crate::command::Event;
+use crate::command::{CommandInfo, Event};
 use crate::events::EventSink;
 use crate::fd::MAX_FDS;
 use crate::json::Value;
@@ -24,6 +24,8 @@ pub struct Context<'a> {
     /// Descriptors that go along with the reply.
     pub(crate) sends: Vec<OwnedFd>,
     pub(crate) quit: bool,
+    /// 0xFF goes ahead of the reply.
+    pub(crate) delimits: bool,
 }
 
 impl Context<'_> {
@@ -65,6 +67,18 @@ impl Context<'_> {
     /// The names of the commands that can be called.
     pub fn command_names(&self) -> impl Iterator<Item = &str> {
         self.catalog.command_names()
+    }
+
+    /// The commands that have handlers, in the order of their names, and whether the router's
+    /// [`guard`](crate::Router::guard) lets them run now.
+    pub fn commands(&self) -> impl Iterator<Item = (CommandInfo, bool)> {
+        self.catalog.commands()
+    }
+
+    /// Puts a byte 0xFF ahead of the reply, which occurs in no JSON text, as the guest agent does for
+    /// `guest-sync-delimited`: a client that does not know where it is drops all up to that byte.
+    pub fn delimit(&mut self) {
+        self.delimits = true;
     }
 
     /// The introspection data of what can be called, as `query-qmp-schema` returns it.

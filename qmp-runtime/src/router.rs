@@ -15,6 +15,7 @@ use crate::error::QmpError;
 use crate::introspect;
 use crate::json::{Value, Writer};
 use crate::policy::CompatPolicy;
+use crate::session::Protocol;
 
 /// Two handlers for one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,26 @@ pub struct Router {
     conditions: &'static [(&'static str, bool)],
     events: Option<Vec<&'static str>>,
     policy: CompatPolicy,
+    guard: Guard,
+}
+
+/// What decides whether a command may run now.
+type Question = dyn Fn(&str) -> Result<(), QmpError> + Send + Sync;
+
+/// What a [`Router`] asks before each command.
+#[derive(Default)]
+struct Guard(Option<Box<Question>>);
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guard").field(&self.0.is_some()).finish()
+    }
+}
+
+impl Guard {
+    fn check(&self, name: &str) -> Result<(), QmpError> {
+        self.0.as_ref().map_or(Ok(()), |guard| guard(name))
+    }
 }
 
 /// Where a command goes.
@@ -262,6 +283,19 @@ impl Router {
         Router { policy, ..self }
     }
 
+    /// Has `guard` asked before each command that has a handler, with its name, whether it may run now. Its
+    /// error is the reply.
+    #[must_use]
+    pub fn guard(
+        self,
+        guard: impl Fn(&str) -> Result<(), QmpError> + Send + Sync + 'static,
+    ) -> Self {
+        Router {
+            guard: Guard(Some(Box::new(guard))),
+            ..self
+        }
+    }
+
     fn route(&mut self, route: Route) -> Result<(), DuplicateCommand> {
         match self.routes.insert(route.info.name, route) {
             None => Ok(()),
@@ -280,6 +314,8 @@ pub(crate) struct Catalog {
     conditions: &'static [(&'static str, bool)],
     events: Option<Vec<&'static str>>,
     pub(crate) policy: CompatPolicy,
+    pub(crate) protocol: Protocol,
+    guard: Guard,
     introspection: OnceLock<Value>,
     preconfig: AtomicBool,
 }
@@ -287,15 +323,31 @@ pub(crate) struct Catalog {
 impl Catalog {
     /// The mounted commands and the protocol's own ones, in the order of their names.
     pub(crate) fn command_names(&self) -> impl Iterator<Item = &str> {
-        let mut names: Vec<&str> = self.routes.keys().copied().chain(BUILT_IN).collect();
+        let built_in = self.built_in().iter().copied();
+        let mut names: Vec<&str> = self.routes.keys().copied().chain(built_in).collect();
         names.sort_unstable();
         names.dedup();
         names.into_iter()
     }
 
+    /// The mounted commands, and whether they may run now.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = (CommandInfo, bool)> {
+        let routes = self.routes.values();
+        routes.map(|route| (route.info, self.guard.check(route.info.name).is_ok()))
+    }
+
+    /// What the server answers itself when no handler does.
+    fn built_in(&self) -> &'static [&'static str] {
+        match self.protocol {
+            Protocol::Monitor => &BUILT_IN,
+            Protocol::Agent => &[],
+        }
+    }
+
     pub(crate) fn introspection(&self) -> &Value {
         self.introspection.get_or_init(|| {
-            let wanted = |name: &str| self.routes.contains_key(name) || BUILT_IN.contains(&name);
+            let wanted =
+                |name: &str| self.routes.contains_key(name) || self.built_in().contains(&name);
             let emitted = |name: &str| {
                 self.events
                     .as_ref()
@@ -315,7 +367,7 @@ impl Catalog {
     }
 }
 
-/// What the server answers itself when no handler does.
+/// What the server answers itself when no handler does, if it speaks QMP.
 const BUILT_IN: [&str; 3] = ["qmp_capabilities", "query-commands", "query-qmp-schema"];
 
 /// A router in service: in-band commands take turns, out-of-band ones do not wait.
@@ -327,7 +379,7 @@ pub(crate) struct Dispatcher {
 }
 
 impl Dispatcher {
-    pub(crate) fn new(router: Router) -> Self {
+    pub(crate) fn new(router: Router, protocol: Protocol) -> Self {
         Dispatcher {
             in_band: Mutex::new(router.in_band),
             shared: router.shared,
@@ -337,6 +389,8 @@ impl Dispatcher {
                 conditions: router.conditions,
                 events: router.events,
                 policy: router.policy,
+                protocol,
+                guard: router.guard,
                 introspection: OnceLock::new(),
                 preconfig: AtomicBool::new(false),
             },
@@ -346,7 +400,14 @@ impl Dispatcher {
     /// Looks a command up and checks whether it may run now; `None` for one the server answers.
     fn find(&self, name: &str, out_of_band: bool) -> Result<Option<Route>, QmpError> {
         let route = self.catalog.routes.get(name).copied();
-        if route.is_none() && !BUILT_IN[1..].contains(&name) {
+        let answers_itself = || {
+            self.catalog
+                .built_in()
+                .iter()
+                .skip(1)
+                .any(|own| *own == name)
+        };
+        if route.is_none() && !answers_itself() {
             return Err(QmpError::command_not_found(name));
         }
         let (allow_oob, allow_preconfig) = route.map_or((false, true), |route| {
@@ -360,6 +421,7 @@ impl Dispatcher {
         if let Some(route) = &route {
             let policy = &self.catalog.policy;
             policy.check_command(name, route.info.features)?;
+            self.catalog.guard.check(name)?;
         }
         if self.catalog.in_preconfig() && !allow_preconfig {
             return Err(QmpError::generic(format!(

@@ -7,7 +7,6 @@ use crate::codec::{Json, encode};
 use crate::command::EventInfo;
 use crate::json::{Item, Stream, Style, Writer};
 use crate::policy::CompatPolicy;
-use crate::session::end_line;
 
 /// An event as it goes to clients.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ impl EventLine {
             encode(data, &mut out);
         }
         out.end_object();
-        end_line(&mut out);
+        out.end_message();
         EventLine {
             line: out.into_bytes(),
             pretty: OnceLock::new(),
@@ -63,6 +62,6 @@ fn pretty(line: &[u8]) -> Vec<u8> {
     if let Some(Item::Message(document)) = Stream::new().next_item(&mut &*line) {
         out.node(&document, document.root());
     }
-    end_line(&mut out);
+    out.end_message();
     out.into_bytes()
 }

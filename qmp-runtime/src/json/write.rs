@@ -29,6 +29,8 @@ pub struct Writer {
     first: bool,
     /// What is left out of values.
     pub(crate) policy: CompatPolicy,
+    /// Lines end in LF alone, not in CR LF.
+    pub(crate) bare_line_feeds: bool,
 }
 
 impl Writer {
@@ -40,6 +42,7 @@ impl Writer {
             depth: 0,
             first: true,
             policy: CompatPolicy::default(),
+            bare_line_feeds: false,
         }
     }
 
@@ -69,12 +72,22 @@ impl Writer {
         self.first = true;
     }
 
-    /// Ends the lines of a layout of several as the protocol does.
-    pub(crate) fn line_feeds_to_crlf(&mut self) {
+    /// Ends a message, and the lines of a layout of several, as the protocol does.
+    pub(crate) fn end_message(&mut self) {
+        if self.bare_line_feeds {
+            self.raw("\n");
+            return;
+        }
         if self.style == Style::Pretty {
             let lines: Vec<&[u8]> = self.out.split(|&byte| byte == b'\n').collect();
             self.out = lines.join(&b"\r\n"[..]);
         }
+        self.raw("\r\n");
+    }
+
+    /// Puts a byte in front of what was written.
+    pub(crate) fn put_in_front(&mut self, byte: u8) {
+        self.out.insert(0, byte);
     }
 
     /// Starts an object.

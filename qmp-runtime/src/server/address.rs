@@ -32,6 +32,9 @@ pub enum Address {
         /// The port.
         port: u32,
     },
+    /// A device such as `/dev/virtio-ports/NAME` or a serial line, with one client at its other end. It stays
+    /// open; a conversation that ends is followed by the next one.
+    Device(PathBuf),
     /// Standard input and output; one client, which is there from the start.
     Stdio,
     /// A socket that somebody else has opened: it listens, or is connected to the only client.
@@ -111,6 +114,7 @@ impl fmt::Display for Address {
             Address::Tcp(tcp) => write!(f, "tcp:{}:{}", tcp.host, tcp.port),
             #[cfg(feature = "vsock")]
             Address::Vsock { cid, port } => write!(f, "vsock:{cid}:{port}"),
+            Address::Device(path) => write!(f, "device:{}", path.display()),
             Address::Stdio => f.write_str("stdio"),
             Address::Inherited(fd) => {
                 write!(f, "fd:{}", std::os::fd::AsRawFd::as_raw_fd(fd))

@@ -10,7 +10,7 @@ use crate::context::{Context, MonitorId};
 use crate::events::Subscriber;
 use crate::fd::Channel;
 use crate::json::{Item, Style, Writer};
-use crate::session::{self, Received, Session};
+use crate::session::{self, Protocol, Received, Session};
 
 /// How many bytes are read at once at first; most requests are smaller.
 const READ_BYTES: usize = 2 << 10;
@@ -22,22 +22,24 @@ pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, 
     let Ok(outbox) = Outbox::new(channel, style) else {
         return;
     };
+    let protocol = shared.dispatcher.catalog.protocol;
     let client = Arc::new(Client {
         shared: Arc::clone(shared),
         monitor,
         style,
         outbox,
         fds: Mutex::default(),
-        state: Mutex::default(),
+        state: Mutex::new(State::new(protocol)),
         queue_changed: Condvar::new(),
     });
     shared.begin(monitor, &client.outbox);
     let subscriber: Arc<dyn Subscriber> = Arc::<Outbox>::clone(&client.outbox);
     shared.events.subscribe(Arc::downgrade(&subscriber));
     if client.outbox.shake_hands().is_ok() {
-        client
-            .outbox
-            .reply(&session::greeting(&shared.version, style), Vec::new());
+        if protocol == Protocol::Monitor {
+            let greeting = session::greeting(&shared.version, style);
+            client.outbox.reply(&greeting, Vec::new());
+        }
         shared.wait_for_release();
         client.read();
     }
@@ -56,7 +58,7 @@ struct Client {
     queue_changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     session: Session,
     closed: bool,
@@ -66,6 +68,17 @@ struct State {
     is_waited_for: bool,
 }
 
+impl State {
+    fn new(protocol: Protocol) -> Self {
+        State {
+            session: Session::new(protocol),
+            closed: false,
+            has_worker: false,
+            is_waited_for: false,
+        }
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -73,7 +86,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Client {
     fn read(self: &Arc<Self>) {
         let mut buffer = vec![0; READ_BYTES];
-        let mut out = Writer::new(self.style);
+        let mut out = self.writer();
         loop {
             let mut received = Vec::new();
             let holds_fds = !lock(&self.fds).is_empty();
@@ -127,7 +140,7 @@ impl Client {
 
     /// Works through the queue until it is closed.
     fn work(&self) {
-        let mut out = Writer::new(self.style);
+        let mut out = self.writer();
         let mut state = lock(&self.state);
         while !state.closed {
             if let Some(item) = state.session.next_in_band() {
@@ -138,6 +151,11 @@ impl Client {
                 state = self.wait(state);
             }
         }
+    }
+
+    fn writer(&self) -> Writer {
+        let protocol = self.shared.dispatcher.catalog.protocol;
+        protocol.writer(self.style)
     }
 
     /// Waits until the queue has changed.
@@ -177,6 +195,7 @@ impl Client {
             fds: &self.fds,
             sends: Vec::new(),
             quit: false,
+            delimits: false,
         };
         let before = lock(&self.state).session.negotiated;
         let mut negotiated = before;

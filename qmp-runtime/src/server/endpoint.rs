@@ -10,13 +10,13 @@ use crate::json::Style;
 
 /// A monitor's address, which side calls the other, and how.
 ///
-/// The text form is QEMU's: `unix:PATH`, `tcp:HOST:PORT`, `vsock:CID:PORT` or `stdio`, and options behind:
+/// The text form is QEMU's: `unix:PATH`, `tcp:HOST:PORT`, `vsock:CID:PORT`, `device:PATH` or `stdio`, and options behind:
 ///
 /// | option | meaning |
 /// | --- | --- |
 /// | `server=on`, `server=off` | clients connect here (as when it is left out), or the monitor connects to them |
 /// | `wait=on`, `wait=off` | for [`Endpoint::waits`]; `nowait` is an old word for the second |
-/// | `reconnect-ms=N`, `reconnect=N` | where the monitor connects: after how long it tries again, 0 for never; the second in seconds |
+/// | `reconnect-ms=N`, `reconnect=N` | where the monitor connects, or for a device that may not be there: after how long it tries again, 0 for never; the second in seconds |
 /// | `abstract=on`, `tight=off` | for unix: an abstract name; filled up with zeros |
 /// | `mode=0600` | for unix: the permissions of the socket file, as an octal number |
 /// | `to=N`, `ipv4=on`, `ipv6=on` | for tcp: ports up to this one are tried; only this kind of address; `=off` for the other kind only |
@@ -72,8 +72,8 @@ impl Endpoint {
         }
     }
 
-    /// Where the monitor connects: it tries again and again, with this pause, until it succeeds, and again
-    /// when the connection has ended.
+    /// Where the monitor connects, or opens a device: it tries again and again, with this pause, until it
+    /// succeeds, and again when the connection has ended or the device has gone.
     #[must_use]
     pub fn reconnect(self, pause: Duration) -> Self {
         Endpoint {
@@ -117,7 +117,7 @@ impl Endpoint {
     /// Whether the program is to wait for a first client before it goes on, as `wait` says. The server
     /// itself does not: that is what [`Monitor::wait_for_client`](super::Monitor::wait_for_client) is for.
     pub fn waits(&self) -> bool {
-        let is_there_already = matches!(self.address, Address::Stdio);
+        let is_there_already = matches!(self.address, Address::Stdio | Address::Device(_));
         self.listens && self.waits && !is_there_already
     }
 
@@ -185,6 +185,7 @@ fn parse_head(head: &str) -> Result<Address, String> {
     match head.split_once(':') {
         None if head == "stdio" => Ok(Address::Stdio),
         Some(("unix", path)) if !path.is_empty() => Ok(Address::Unix(path.into())),
+        Some(("device", path)) if !path.is_empty() => Ok(Address::Device(path.into())),
         Some(("tcp", address)) => Tcp::parse(address)
             .map(Address::Tcp)
             .ok_or_else(|| "a TCP port is written tcp:HOST:PORT".into()),
@@ -200,7 +201,9 @@ fn parse_head(head: &str) -> Result<Address, String> {
             .ok_or_else(|| "two numbers are needed, vsock:CID:PORT".into()),
         #[cfg(not(feature = "vsock"))]
         Some(("vsock", _)) => Err("this program was built without the feature 'vsock'".into()),
-        _ => Err("this is none of unix:PATH, tcp:HOST:PORT, vsock:CID:PORT, stdio".into()),
+        _ => Err(
+            "this is none of unix:PATH, tcp:HOST:PORT, vsock:CID:PORT, device:PATH, stdio".into(),
+        ),
     }
 }
 

@@ -17,6 +17,7 @@ use rustix::net::{
 };
 
 use super::address::{Address, Tcp};
+use super::device::Device;
 use super::endpoint::Endpoint;
 use crate::fd::Channel;
 
@@ -34,6 +35,8 @@ pub(super) enum Source {
     Listening(Arc<Vec<OwnedFd>>),
     /// The monitor connects, for the next time after this pause.
     Calling(Address, Option<Duration>),
+    /// One client after the other is at the other end of a device.
+    Device(Device),
     /// One client is there.
     Ready(Channel),
 }
@@ -41,7 +44,8 @@ pub(super) enum Source {
 impl Source {
     /// Opens an endpoint; the source, and the socket file to remove at the end.
     pub(super) fn open(endpoint: Endpoint) -> io::Result<(Self, Option<PathBuf>)> {
-        if endpoint.listens && endpoint.reconnect.is_some() {
+        let is_device = matches!(endpoint.address, Address::Device(_));
+        if endpoint.listens && endpoint.reconnect.is_some() && !is_device {
             let text =
                 "a monitor that listens does not reconnect: say server=off, or leave reconnect out";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -54,6 +58,9 @@ impl Source {
                 Ok((Source::Ready(Channel::pair(input, output)), None))
             }
             Address::Inherited(socket) => Ok((inherited(socket)?, None)),
+            Address::Device(path) => {
+                Ok((Source::Device(Device::new(path, endpoint.reconnect)?), None))
+            }
             address if !endpoint.listens => {
                 let source = match endpoint.reconnect {
                     None => Source::Ready(call(&address)?),
@@ -112,7 +119,9 @@ pub(super) fn call(address: &Address) -> io::Result<Channel> {
             let stream = vsock::VsockStream::connect_with_cid_port(*cid, *port)?;
             channel(stream.as_fd().try_clone_to_owned()?)
         }
-        Address::Stdio | Address::Inherited(_) => Err(io::ErrorKind::Unsupported.into()),
+        Address::Stdio | Address::Inherited(_) | Address::Device(_) => {
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 }
 
@@ -156,7 +165,9 @@ fn listen_at(
             Ok((vec![listener.as_fd().try_clone_to_owned()?], None))
         }
         // These do not listen.
-        Address::Stdio | Address::Inherited(_) => Err(io::ErrorKind::Unsupported.into()),
+        Address::Stdio | Address::Inherited(_) | Address::Device(_) => {
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod address;
 mod connection;
+mod device;
 mod endpoint;
 mod listener;
 mod outbox;
@@ -27,6 +28,7 @@ use crate::context::MonitorId;
 use crate::events::EventSink;
 use crate::json::Style;
 use crate::router::{Dispatcher, Router};
+use crate::session::Protocol;
 pub use crate::session::Version;
 use listener::Source;
 use shared::Shared;
@@ -38,6 +40,7 @@ pub struct ServerBuilder {
     events: EventSink,
     preconfig: bool,
     held: bool,
+    protocol: Protocol,
 }
 
 impl ServerBuilder {
@@ -76,6 +79,15 @@ impl ServerBuilder {
         self
     }
 
+    /// Speaks what the guest agent speaks: no greeting, no negotiation, no events, no out-of-band commands,
+    /// none of the protocol's own commands; replies end in LF. A handler of `guest-sync-delimited` calls
+    /// [`Context::delimit`](crate::Context::delimit).
+    #[must_use]
+    pub fn agent(mut self) -> Self {
+        self.protocol = Protocol::Agent;
+        self
+    }
+
     /// A server for these handlers; it answers once it listens somewhere.
     pub fn serve(self, router: Router) -> Server {
         let dispatcher = self.dispatcher(router);
@@ -93,7 +105,7 @@ impl ServerBuilder {
     }
 
     fn dispatcher(&self, router: Router) -> Dispatcher {
-        let dispatcher = Dispatcher::new(router);
+        let dispatcher = Dispatcher::new(router, self.protocol);
         dispatcher.catalog.set_preconfig(self.preconfig);
         self.events.set_policy(dispatcher.catalog.policy);
         dispatcher
@@ -122,6 +134,12 @@ impl Monitor {
     /// Waits until a client has connected for the first time, or the server is closed.
     pub fn wait_for_client(&self) {
         self.shared.wait_for_session(self.id);
+    }
+
+    /// Waits until no client can come any more: the only one, on standard input and output or a socket that
+    /// was connected already, has gone, or the server is closed.
+    pub fn wait_for_end(&self) {
+        self.shared.wait_for_monitor_end(self.id);
     }
 }
 
@@ -170,6 +188,14 @@ impl Server {
                         serve(channel);
                     }
                 }
+                Source::Device(mut device) => {
+                    while !shared.is_closed() {
+                        if let Ok(channel) = device.channel() {
+                            serve(channel);
+                        }
+                        shared.pause(device.pause());
+                    }
+                }
                 Source::Calling(address, pause) => {
                     while !shared.is_closed() {
                         if let Ok(channel) = listener::call(&address) {
@@ -199,7 +225,10 @@ impl Server {
         let shared = Arc::clone(&self.shared);
         thread::Builder::new()
             .name(format!("monitor-{}", id.0))
-            .spawn(move || run(&shared, id))?;
+            .spawn(move || {
+                run(&shared, id);
+                shared.end_monitor(id);
+            })?;
         Ok(Monitor {
             id,
             shared: Arc::clone(&self.shared),

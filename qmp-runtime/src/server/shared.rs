@@ -32,6 +32,8 @@ struct State {
     held: bool,
     /// All sessions have been ended, and nothing is left of them.
     ended: bool,
+    /// Monitors without clients to come.
+    ended_monitors: Vec<MonitorId>,
     /// How many sessions have begun on each monitor, by its number.
     sessions: Vec<u64>,
     connections: Vec<Weak<Outbox>>,
@@ -104,6 +106,18 @@ impl Shared {
             !self.is_closed() && state.sessions.get(index).is_none_or(|&count| count == 0)
         };
         drop(self.changed.wait_while(self.lock(), none_yet));
+    }
+
+    /// Takes note that a monitor will have no more clients.
+    pub(super) fn end_monitor(&self, id: MonitorId) {
+        self.lock().ended_monitors.push(id);
+        self.changed.notify_all();
+    }
+
+    /// Waits until a monitor will have no more clients, or the server is closed.
+    pub(super) fn wait_for_monitor_end(&self, id: MonitorId) {
+        let goes_on = |state: &mut State| !self.is_closed() && !state.ended_monitors.contains(&id);
+        drop(self.changed.wait_while(self.lock(), goes_on));
     }
 
     pub(super) fn release(&self) {

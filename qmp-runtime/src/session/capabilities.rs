@@ -64,7 +64,8 @@ impl Capabilities {
             .enable
             .as_ref()
             .is_some_and(|enable| !enable.is_empty());
-        *negotiated = Negotiated { done: true, oob };
+        negotiated.done = true;
+        negotiated.oob = oob;
         Ok(())
     }
 }

@@ -12,12 +12,12 @@ pub(crate) mod solo;
 use std::collections::VecDeque;
 
 pub(crate) use outgoing::Outgoing;
-pub(crate) use reply::{end_line, greeting};
+pub(crate) use reply::greeting;
 pub(crate) use request::answer;
 #[cfg(feature = "tokio")]
 pub(crate) use request::{Begun, begin, command_of, finish};
 
-use crate::json::{Item, MAX_TOKEN_BYTES, Stream};
+use crate::json::{Item, MAX_TOKEN_BYTES, Stream, Style, Writer};
 
 /// How many in-band requests wait besides the running one when out-of-band commands are enabled.
 const QUEUE_LIMIT: usize = 8;
@@ -37,6 +37,25 @@ pub struct Version {
     pub package: String,
 }
 
+/// What a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Protocol {
+    /// QMP: a greeting, then a negotiation, then requests.
+    #[default]
+    Monitor,
+    /// What the guest agent speaks: requests from the start, no events, none of the protocol's own commands.
+    Agent,
+}
+
+impl Protocol {
+    /// What writes replies.
+    pub(crate) fn writer(self, style: Style) -> Writer {
+        let mut writer = Writer::new(style);
+        writer.bare_line_feeds = self == Protocol::Agent;
+        writer
+    }
+}
+
 /// What a client has negotiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Negotiated {
@@ -44,6 +63,7 @@ pub(crate) struct Negotiated {
     pub(crate) done: bool,
     /// With out-of-band commands.
     pub(crate) oob: bool,
+    pub(crate) protocol: Protocol,
 }
 
 /// The incoming side of a session: cuts requests out of the stream and keeps their order.
@@ -71,6 +91,18 @@ pub(crate) enum Received {
 }
 
 impl Session {
+    /// A session at its beginning.
+    pub(crate) fn new(protocol: Protocol) -> Self {
+        Session {
+            negotiated: Negotiated {
+                done: protocol == Protocol::Agent,
+                oob: false,
+                protocol,
+            },
+            ..Session::default()
+        }
+    }
+
     /// Takes requests off the front of `input`, up to the next one that something is to be done about.
     pub(crate) fn receive(&mut self, input: &mut &[u8]) -> Received {
         if self.waiting.len() >= QUEUE_LIMIT || self.waiting_bytes > QUEUE_BYTES {

@@ -33,7 +33,7 @@ pub(crate) fn greeting(version: &Version, style: Style) -> Vec<u8> {
     out.end_array();
     out.end_object();
     out.end_object();
-    end_line(&mut out);
+    out.end_message();
     out.into_bytes()
 }
 
@@ -50,7 +50,7 @@ pub(super) fn failure(id: Option<(&Document, NodeId)>, error: &QmpError, out: &m
     out.str(error.desc());
     out.end_object();
     out.end_object();
-    end_line(out);
+    out.end_message();
 }
 
 pub(super) fn write_id(id: Option<(&Document, NodeId)>, out: &mut Writer) {
@@ -58,10 +58,4 @@ pub(super) fn write_id(id: Option<(&Document, NodeId)>, out: &mut Writer) {
         out.key("id");
         out.node(document, id);
     }
-}
-
-/// Ends a message as QEMU does, in CR LF on a line of its own.
-pub(crate) fn end_line(out: &mut Writer) {
-    out.line_feeds_to_crlf();
-    out.raw("\r\n");
 }

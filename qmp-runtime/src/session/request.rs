@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Negotiated;
 use super::capabilities::Capabilities;
-use super::reply::{end_line, failure, write_id};
+use super::reply::{failure, write_id};
+use super::{Negotiated, Protocol};
 use crate::command::{Call, Command};
 use crate::context::Context;
 use crate::error::{ErrorClass, QmpError};
 use crate::json::{Document, Item, Kind, NodeId, Writer, order};
 use crate::router::Dispatcher;
+
+/// A byte that occurs in no JSON text.
+const DELIMITER: u8 = 0xFF;
 
 /// A request with a sound envelope.
 pub(crate) struct Request<'d> {
@@ -44,7 +47,7 @@ pub(crate) fn answer(
             let result = catch_unwind(AssertUnwindSafe(|| {
                 dispatcher.call(&request.command, cx, request.call(document, out))
             }));
-            finish(document, &request, result, out)
+            finish(document, &request, result, cx.delimits, out)
         }
     }
 }
@@ -76,7 +79,8 @@ pub(crate) fn begin<'d>(
     out.begin_object();
     out.key("return");
     let done = Request::check(document, negotiated.oob).and_then(|request| {
-        if request.command == Capabilities::INFO.name && !request.out_of_band {
+        let negotiates = negotiated.protocol == Protocol::Monitor;
+        if negotiates && request.command == Capabilities::INFO.name && !request.out_of_band {
             let call = request.call(document, out);
             call.run(|capabilities: Capabilities| capabilities.negotiate(negotiated))?;
             return Ok(None);
@@ -98,11 +102,12 @@ pub(crate) fn begin<'d>(
     Begun::Answered
 }
 
-/// Ends the reply of a request whose handler has run, or panicked.
+/// Ends the reply of a request whose handler has run, or panicked; with `delimits`, 0xFF goes ahead of it.
 pub(crate) fn finish(
     document: &Document,
     request: &Request<'_>,
     result: std::thread::Result<Result<bool, QmpError>>,
+    delimits: bool,
     out: &mut Writer,
 ) -> bool {
     let result = result.unwrap_or_else(|_| {
@@ -114,13 +119,16 @@ pub(crate) fn finish(
         Ok(false) => return false,
         Err(error) => failure(id(document), &error, out),
     }
+    if delimits {
+        out.put_in_front(DELIMITER);
+    }
     true
 }
 
 fn success(id: Option<(&Document, NodeId)>, out: &mut Writer) {
     write_id(id, out);
     out.end_object();
-    end_line(out);
+    out.end_message();
 }
 
 fn id(document: &Document) -> Option<(&Document, NodeId)> {

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Negotiated, Outgoing, Received, Session, Version, answer, greeting};
+use super::{Negotiated, Outgoing, Protocol, Received, Session, Version, answer, greeting};
 use crate::context::{Context, MonitorId};
 use crate::events::{EventLine, EventSink, Subscriber};
 use crate::json::{Item, Style, Writer};
@@ -43,23 +43,32 @@ impl Subscriber for Client {
 impl Solo {
     /// A client that has just connected to a server.
     pub fn new(router: Router, events: EventSink, preconfig: bool) -> Self {
-        let dispatcher = Dispatcher::new(router);
-        dispatcher.catalog.set_preconfig(preconfig);
+        let solo = Solo::speaking(Protocol::Monitor, router, events);
+        solo.dispatcher.catalog.set_preconfig(preconfig);
+        let greeting = greeting(&Version::default(), Style::Line);
+        solo.client.lock().reply(&greeting);
+        solo
+    }
+
+    /// A client that has just connected to a guest agent.
+    pub fn agent(router: Router) -> Self {
+        Solo::speaking(Protocol::Agent, router, EventSink::new())
+    }
+
+    fn speaking(protocol: Protocol, router: Router, events: EventSink) -> Self {
+        let dispatcher = Dispatcher::new(router, protocol);
         events.set_policy(dispatcher.catalog.policy);
         let client = Arc::new(Client::default());
         let subscriber: Arc<dyn Subscriber> = Arc::<Client>::clone(&client);
         events.subscribe(Arc::downgrade(&subscriber));
-        client
-            .lock()
-            .reply(&greeting(&Version::default(), Style::Line));
         Solo {
             dispatcher,
             events,
-            session: Session::default(),
+            session: Session::new(protocol),
             client,
             fds: Mutex::default(),
             unread: Vec::new(),
-            out: Writer::new(Style::Line),
+            out: protocol.writer(Style::Line),
             has_quit: false,
         }
     }
@@ -126,6 +135,7 @@ impl Solo {
             fds: &self.fds,
             sends: Vec::new(),
             quit: false,
+            delimits: false,
         };
         let Session { negotiated, .. } = &mut self.session;
         let before: Negotiated = *negotiated;

@@ -7,6 +7,7 @@
 )]
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no users")]
 
+mod agent_server;
 mod client;
 mod descriptors;
 mod introspection;

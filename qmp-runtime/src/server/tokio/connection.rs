@@ -18,7 +18,7 @@ use crate::context::{Context, MonitorId};
 use crate::events::Subscriber;
 use crate::fd::Channel;
 use crate::json::{Item, Style, Writer};
-use crate::session::{self, Begun, Negotiated, Received, Session};
+use crate::session::{self, Begun, Negotiated, Protocol, Received, Session};
 
 /// How many bytes are read at once at first; most requests are smaller.
 const READ_BYTES: usize = 2 << 10;
@@ -32,13 +32,14 @@ pub(super) async fn serve(hub: &Arc<Hub>, monitor: MonitorId, channel: Channel, 
     let Ok((input, output)) = watch::channel(&channel) else {
         return;
     };
+    let protocol = hub.dispatcher.catalog.protocol;
     let client = Arc::new(Client {
         hub: Arc::clone(hub),
         monitor,
         style,
         mailbox: Arc::new(Mailbox::new(channel, style)),
         fds: Mutex::default(),
-        state: Mutex::default(),
+        state: Mutex::new(State::new(protocol)),
         queue_changed: Notify::new(),
     });
     let _end = End(Arc::clone(&client));
@@ -52,8 +53,10 @@ pub(super) async fn serve(hub: &Arc<Hub>, monitor: MonitorId, channel: Channel, 
         }
     });
     if client.shake_hands(&input).await.is_ok() {
-        let greeting = session::greeting(&hub.version, style);
-        client.mailbox.reply(&greeting, Vec::new()).await;
+        if protocol == Protocol::Monitor {
+            let greeting = session::greeting(&hub.version, style);
+            client.mailbox.reply(&greeting, Vec::new()).await;
+        }
         hub.wait_for_release().await;
         // It ends with the conversation, by whatever error.
         let _ = client.read(&input).await;
@@ -83,12 +86,22 @@ struct Client {
     queue_changed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     session: Session,
     closed: bool,
     /// A task works through the queue; it starts when out-of-band commands are enabled.
     has_worker: bool,
+}
+
+impl State {
+    fn new(protocol: Protocol) -> Self {
+        State {
+            session: Session::new(protocol),
+            closed: false,
+            has_worker: false,
+        }
+    }
 }
 
 /// A request that was answered, and with what.
@@ -139,7 +152,7 @@ impl Client {
     async fn read(self: &Arc<Self>, input: &AsyncFd<Watched>) -> io::Result<()> {
         let channel = &self.mailbox.channel;
         let mut buffer = vec![0; READ_BYTES];
-        let mut out = Writer::new(self.style);
+        let mut out = self.writer();
         // What cannot be read without blocking is read when there is something.
         let mut known_ready = channel.is_socket();
         while !self.mailbox.is_closed() {
@@ -209,7 +222,7 @@ impl Client {
 
     /// Works through the queue until it is closed.
     async fn work(self: &Arc<Self>) {
-        let mut out = Writer::new(self.style);
+        let mut out = self.writer();
         loop {
             let changed = self.queue_changed.notified();
             if self.lock().closed {
@@ -257,7 +270,7 @@ impl Client {
         let Some(answered) = answered else {
             // Tokio is shutting down.
             self.hub.end_answer(false);
-            return Writer::new(self.style);
+            return self.writer();
         };
         if answered.negotiated != before {
             self.lock().session.negotiated = answered.negotiated;
@@ -276,6 +289,11 @@ impl Client {
         answered.out
     }
 
+    fn writer(&self) -> Writer {
+        let protocol = self.hub.dispatcher.catalog.protocol;
+        protocol.writer(self.style)
+    }
+
     fn context(&self) -> Context<'_> {
         Context {
             events: &self.hub.events,
@@ -285,6 +303,7 @@ impl Client {
             fds: &self.fds,
             sends: Vec::new(),
             quit: false,
+            delimits: false,
         }
     }
 
@@ -305,7 +324,7 @@ impl Client {
                 let dispatcher = &self.hub.dispatcher;
                 let result = unpanicked(dispatcher.call_async(&request.command, &mut cx, call));
                 let result = result.await;
-                session::finish(document, &request, result, &mut out)
+                session::finish(document, &request, result, cx.delimits, &mut out)
             }
         };
         Answered::new(item, out, negotiated, replies, cx)

@@ -118,6 +118,12 @@ impl Server {
                     }
                 });
             }
+            Source::Device(mut device) => self.hub.spawn(async move {
+                loop {
+                    serve(device.channel()).await;
+                    tokio::time::sleep(device.pause()).await;
+                }
+            }),
             Source::Calling(address, pause) => {
                 let address = Arc::new(address);
                 self.hub.spawn(async move {
