@@ -11,6 +11,7 @@ mod hostile;
 mod options;
 mod power;
 mod process;
+mod schema;
 mod side_by_side;
 mod steps;
 mod transports;

@@ -310,6 +310,11 @@ impl ::qmp_runtime::Command for GuestFileWrite {
 ///                     "whence": "end" } }
 /// <- { "return": { "position": 7680, "eof": false } }
 /// ```
+///
+/// **Features:**
+///
+/// - `whence-by-name`: `whence` may be a name; agents before 2.6 take
+///   numbers alone
 #[derive(Clone)]
 pub struct GuestFileSeek {
     /// the handle
@@ -338,8 +343,9 @@ impl GuestFileSeek {
 impl ::qmp_runtime::Command for GuestFileSeek {
     type Return = super::super::types::GuestFileSeek;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-file-seek",
-    );
+            "guest-file-seek",
+        )
+        .features(&["whence-by-name"]);
 }
 
 /// Pass on to the guest's kernel what was written and is still in the
@@ -462,6 +468,11 @@ impl ::qmp_runtime::Command for GuestFsfreezeThaw {
 ///                               "minimum": 65536 } ] } }
 /// ```
 ///
+/// **Features:**
+///
+/// - `result-by-path`: the answer has a result for each file system;
+///   agents before 2.4 answer with an empty object
+///
 /// **If:** `CONFIG_WIN32` or `CONFIG_FSTRIM`
 #[derive(Clone, Default)]
 pub struct GuestFstrim {
@@ -476,8 +487,9 @@ pub struct GuestFstrim {
 impl ::qmp_runtime::Command for GuestFstrim {
     type Return = super::super::types::GuestFilesystemTrimResponse;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
-        "guest-fstrim",
-    );
+            "guest-fstrim",
+        )
+        .features(&["result-by-path"]);
 }
 
 /// Hibernate the guest: save its memory on disk and power off.  The

@@ -3,6 +3,11 @@
 /// A command of the agent.
 ///
 /// **Since:** 1.1.0
+///
+/// **Features:**
+///
+/// - `says-success-response`: `success-response` is there; agents before
+///   1.7 leave it out
 #[derive(Clone)]
 pub struct GuestAgentCommandInfo {
     /// what to put into "execute"
