@@ -69,9 +69,8 @@ impl Context<'_> {
         self.catalog.command_names()
     }
 
-    /// The commands that have handlers, in the order of their names, and whether the router's
-    /// [`guard`](crate::Router::guard) lets them run now.
-    pub fn commands(&self) -> impl Iterator<Item = (CommandInfo, bool)> {
+    /// The commands that have handlers, in the order of their names.
+    pub fn commands(&self) -> impl Iterator<Item = CommandInfo> {
         self.catalog.commands()
     }
 

@@ -330,10 +330,9 @@ impl Catalog {
         names.into_iter()
     }
 
-    /// The mounted commands, and whether they may run now.
-    pub(crate) fn commands(&self) -> impl Iterator<Item = (CommandInfo, bool)> {
-        let routes = self.routes.values();
-        routes.map(|route| (route.info, self.guard.check(route.info.name).is_ok()))
+    /// The mounted commands.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = CommandInfo> {
+        self.routes.values().map(|route| route.info)
     }
 
     /// What the server answers itself when no handler does.

@@ -71,9 +71,7 @@ impl Agent {
         let router = router.schema(qga::INTROSPECTION);
         Ok(router.guard(move |name| {
             let result = gate.check(name);
-            if !gate.is_frozen() {
-                debug!(command = name, permitted = result.is_ok());
-            }
+            debug!(command = name, permitted = result.is_ok());
             result
         }))
     }
@@ -114,7 +112,8 @@ impl QgaCommands for Agent {
         cx: &mut Context<'_>,
         _: commands::GuestInfo,
     ) -> Reply<GuestAgentInfo> {
-        let commands = cx.commands().map(|(command, enabled)| {
+        let commands = cx.commands().map(|command| {
+            let enabled = self.gate.check(command.name).is_ok();
             let name = command.name.to_owned();
             GuestAgentCommandInfo::new(name, enabled, command.success_response)
         });

@@ -10,12 +10,16 @@ use guest_agent::Gate;
 use tracing::Level;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Starts to log to a file, or to standard error.
-pub(crate) fn start(file: Option<&Path>, verbose: bool, gate: &Arc<Gate>) -> io::Result<()> {
+/// Starts to log to a file, or to standard error; without a gate, nothing is ever frozen in earnest.
+pub(crate) fn start(
+    file: Option<&Path>,
+    verbose: bool,
+    gate: Option<&Arc<Gate>>,
+) -> io::Result<()> {
     let file = file.map(|path| File::options().append(true).create(true).open(path));
     let output = Output {
         file: file.transpose()?.map(Arc::new),
-        gate: Arc::clone(gate),
+        gate: gate.map(Arc::clone),
     };
     let level = if verbose { Level::DEBUG } else { Level::INFO };
     tracing_subscriber::fmt()
@@ -29,7 +33,7 @@ pub(crate) fn start(file: Option<&Path>, verbose: bool, gate: &Arc<Gate>) -> io:
 #[derive(Debug)]
 struct Output {
     file: Option<Arc<File>>,
-    gate: Arc<Gate>,
+    gate: Option<Arc<Gate>>,
 }
 
 impl<'a> MakeWriter<'a> for Output {
@@ -37,7 +41,7 @@ impl<'a> MakeWriter<'a> for Output {
 
     fn make_writer(&'a self) -> Self::Writer {
         match &self.file {
-            _ if self.gate.is_frozen() => Box::new(io::sink()),
+            _ if self.gate.as_ref().is_some_and(|gate| gate.is_frozen()) => Box::new(io::sink()),
             Some(file) => Box::new(&**file),
             None => Box::new(io::stderr()),
         }

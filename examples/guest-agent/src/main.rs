@@ -44,7 +44,8 @@ fn complain(error: &str, code: u8) -> ExitCode {
 fn run(mut options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let endpoint = options.endpoint()?;
     let gate = Arc::new(Gate::new(std::mem::take(&mut options.permitted)));
-    log::start(options.log_file.as_deref(), options.verbose, &gate)?;
+    let freezes = (!options.dry_run).then_some(&gate);
+    log::start(options.log_file.as_deref(), options.verbose, freezes)?;
     if options.daemon {
         // No thread has been started yet, so all of the process goes along.
         nix::unistd::daemon(true, false)?;
