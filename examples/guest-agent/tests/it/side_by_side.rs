@@ -14,8 +14,8 @@ const DIFFERENCES: [(&str, &str); 2] = [
         "QEMU opens the part in front of the zero, which is another file; here it is an error",
     ),
     (
-        r#"{"execute":"guest-file-open","arguments":{"path":"$DIR/pipe","mode":"w"}}"#,
-        "QEMU hangs until somebody reads the pipe, so it is not asked",
+        r#"{"execute":"guest-file-read","arguments":{"handle":1020,"count":10}}"#,
+        "QEMU loses what it read from a pipe that has less; here that is the answer",
     ),
 ];
 
@@ -69,24 +69,7 @@ fn same_requests_get_the_same_answers_as_from_qemu() {
         .collect();
     let unknown: Vec<_> = unlike.iter().filter(|(step, ..)| !differs(step)).collect();
     assert!(unknown.is_empty(), "step, ours, QEMU: {unknown:#?}");
-    assert_eq!(
-        unlike.len(),
-        1,
-        "the list of differences is longer than it has to be"
-    );
-}
-
-#[test]
-fn pipe_that_nobody_reads_is_an_error_not_a_hang() {
-    let folder = tempfile::tempdir().unwrap();
-    let (_agent, path) = Agent::listen(Kind::Ours, folder.path()).unwrap();
-    prepare(folder.path());
-    let mut line = Line::connect(&path);
-    let pipe = folder.path().join("pipe");
-    let reply =
-        line.call(&json!({"execute": "guest-file-open", "arguments": {"path": pipe, "mode": "w"}}));
-    let text = reply["error"]["desc"].as_str().unwrap();
-    assert!(text.ends_with("No such device or address"), "{text}");
+    assert_eq!(unlike.len(), DIFFERENCES.len(), "{unlike:#?}");
 }
 
 #[test]

@@ -297,5 +297,19 @@ fn one_way() -> Vec<String> {
         "guest-file-seek",
         &json!({"handle": 1020, "offset": 0, "whence": "set"}),
     ));
+    steps.push(command(
+        "guest-file-write",
+        &json!({"handle": 1020, "buf-b64": "aGk="}),
+    ));
+    steps.push(command("guest-file-flush", &json!({"handle": 1020})));
+    steps.push(command(
+        "guest-file-read",
+        &json!({"handle": 1020, "count": 10}),
+    ));
+    steps.push(open("pipe", "r"));
+    steps.push(command("guest-file-close", &json!({"handle": 1020})));
+    steps.push(command("guest-file-close", &json!({"handle": 1021})));
+    // Nobody reads it now.
+    steps.push(open("pipe", "w"));
     steps
 }
