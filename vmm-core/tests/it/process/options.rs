@@ -60,7 +60,7 @@ fn wrong_option_is_one_line_with_the_remedy() {
         ),
         (
             &["-qmp", "unix:"],
-            "-qmp: 'unix:': this is none of unix:PATH, tcp:HOST:PORT, vsock:CID:PORT, stdio",
+            "-qmp: 'unix:': this is none of unix:PATH, tcp:HOST:PORT, vsock:CID:PORT, device:PATH, stdio",
         ),
         (
             &["-mon", "chardev=c,mode=readline"],
