@@ -140,10 +140,11 @@ fn conversation_has_no_greeting_negotiation_and_events() {
 async fn conversation_on_tokio_is_the_same() {
     let server = builder().serve_on_tokio(router());
     let (client, socket) = UnixStream::pair().unwrap();
-    server.serve_socket(socket.into()).unwrap();
+    let monitor = server.serve_socket(socket.into()).unwrap();
     tokio::task::spawn_blocking(|| converse(client))
         .await
         .unwrap();
+    monitor.wait_for_end().await;
 }
 
 /// A serial line: the host's end, and the guest's path. Both ends pass on bytes as they are.

@@ -89,6 +89,17 @@ fn blocking_client_works_on_a_file_through_both() {
     }
 }
 
+/// What an earlier client has left in the channel: answers that nobody has read, and half a request.
+const STALE: &[u8] = b"{\"execute\":\"guest-info\"}{\"execute\":\"guest-sync\",\"arguments\":{\"id\":3}}{\"execute\": \"gu";
+
+/// A channel to an agent with [`STALE`] in it.
+fn stale_channel(path: &Path) -> OwnedFd {
+    drop(connect(path)); // by then it listens
+    let mut socket = UnixStream::connect(path).unwrap();
+    socket.write_all(STALE).unwrap();
+    socket.into()
+}
+
 #[test]
 fn channel_with_stale_bytes_is_brought_into_step() {
     for kind in BOTH {
@@ -96,19 +107,27 @@ fn channel_with_stale_bytes_is_brought_into_step() {
         let Some((_agent, path)) = Agent::listen(kind, folder.path()) else {
             continue;
         };
-        drop(connect(&path));
-        let mut socket = UnixStream::connect(&path).unwrap();
-        // What an earlier client has left: answers that nobody has read, and half a request.
-        let stale = b"{\"execute\":\"guest-info\"}{\"execute\":\"guest-sync\",\"arguments\":{\"id\":3}}{\"execute\": \"gu";
-        socket.write_all(stale).unwrap();
         let options = Client::builder().agent().timeout(LONG);
-        let mut agent = options.over(OwnedFd::from(socket)).unwrap();
-        assert_eq!(
-            agent.execute(&commands::GuestSync::new(17)).unwrap(),
-            17,
-            "{kind:?}"
-        );
+        let mut agent = options.over(stale_channel(&path)).unwrap();
+        let id = agent.execute(&commands::GuestSync::new(17)).unwrap();
+        assert_eq!(id, 17, "{kind:?}");
         agent.execute(&commands::GuestPing {}).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn channel_with_stale_bytes_is_brought_into_step_on_tokio() {
+    for kind in BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let Some((_agent, path)) = Agent::listen(kind, folder.path()) else {
+            continue;
+        };
+        let options = Client::builder().agent().timeout(LONG);
+        let stale = options.over_tokio(stale_channel(&path)).await;
+        let (agent, _events) = stale.unwrap();
+        let id = agent.execute(&commands::GuestSync::new(17)).await.unwrap();
+        assert_eq!(id, 17, "{kind:?}");
+        agent.execute(&commands::GuestPing {}).await.unwrap();
     }
 }
 

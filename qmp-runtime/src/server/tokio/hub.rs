@@ -37,6 +37,8 @@ struct State {
     answering: usize,
     /// How many sessions have begun on each monitor, by its number.
     sessions: Vec<u64>,
+    /// The monitors that no client can come to any more.
+    ended_monitors: Vec<MonitorId>,
 }
 
 /// What is to be cleared up at the end.
@@ -46,6 +48,17 @@ struct Ends {
     mailboxes: Vec<Weak<Mailbox>>,
     /// Socket files.
     files: Vec<PathBuf>,
+}
+
+/// Marks a monitor as ended when its task is no more.
+struct MonitorEnd(Arc<Hub>, MonitorId);
+
+impl Drop for MonitorEnd {
+    fn drop(&mut self) {
+        let MonitorEnd(hub, id) = self;
+        hub.state
+            .send_modify(|state| state.ended_monitors.push(*id));
+    }
 }
 
 impl Hub {
@@ -80,9 +93,18 @@ impl Hub {
         self.ends().files.extend(file);
     }
 
-    /// Runs a task that ends with the server.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let handle = tokio::spawn(task).abort_handle();
+    /// Runs the task of a monitor, which ends with it and with the server.
+    pub(super) fn spawn(
+        self: &Arc<Self>,
+        id: MonitorId,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let ended = MonitorEnd(Arc::clone(self), id);
+        let handle = tokio::spawn(async move {
+            let _ended = ended; // also where the task panics or is aborted
+            task.await;
+        })
+        .abort_handle();
         let mut ends = self.ends();
         ends.tasks.retain(|task| !task.is_finished());
         ends.tasks.push(handle);
@@ -113,6 +135,12 @@ impl Hub {
         let index = id.0 as usize;
         let begun = |state: &State| state.sessions.get(index).is_some_and(|&count| count > 0);
         self.wait(|state| state.closed || begun(state)).await;
+    }
+
+    /// Waits until no client can come to a monitor any more, or the server is closed.
+    pub(super) async fn wait_for_monitor_end(&self, id: MonitorId) {
+        self.wait(|state| state.closed || state.ended_monitors.contains(&id))
+            .await;
     }
 
     pub(super) fn release(&self) {

@@ -59,6 +59,12 @@ impl Monitor {
     pub async fn wait_for_client(&self) {
         self.hub.wait_for_session(self.id).await;
     }
+
+    /// Waits until no client can come any more: the only one, on standard input and output or a socket that
+    /// was connected already, has gone, or the server is closed.
+    pub async fn wait_for_end(&self) {
+        self.hub.wait_for_monitor_end(self.id).await;
+    }
 }
 
 impl Server {
@@ -108,17 +114,17 @@ impl Server {
             }
         };
         match source {
-            Source::Ready(channel) => self.hub.spawn(async move { serve(Ok(channel)).await }),
+            Source::Ready(channel) => self.hub.spawn(id, async move { serve(Ok(channel)).await }),
             Source::Listening(sockets) => {
                 let watched = sockets.iter().map(|socket| watch::listener(socket.as_fd()));
                 let sockets = watched.collect::<io::Result<Vec<_>>>()?;
-                self.hub.spawn(async move {
+                self.hub.spawn(id, async move {
                     while let Ok(channel) = next_client(&sockets).await {
                         serve(Ok(channel)).await;
                     }
                 });
             }
-            Source::Device(mut device) => self.hub.spawn(async move {
+            Source::Device(mut device) => self.hub.spawn(id, async move {
                 loop {
                     serve(device.channel()).await;
                     tokio::time::sleep(device.pause()).await;
@@ -126,7 +132,7 @@ impl Server {
             }),
             Source::Calling(address, pause) => {
                 let address = Arc::new(address);
-                self.hub.spawn(async move {
+                self.hub.spawn(id, async move {
                     loop {
                         let address = Arc::clone(&address);
                         serve(blocking(move || listener::call(&address)).await).await;
@@ -146,8 +152,9 @@ impl Server {
         let channel = listener::channel(socket)?;
         let id = self.hub.next_monitor();
         let hub = Arc::clone(&self.hub);
-        self.hub
-            .spawn(async move { connection::serve(&hub, id, channel, Style::Line).await });
+        self.hub.spawn(id, async move {
+            connection::serve(&hub, id, channel, Style::Line).await
+        });
         Ok(self.monitor(id))
     }
 
