@@ -1,5 +1,7 @@
 //! Project automation; `cargo xtask` lists what there is.
 
+mod coverage;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -7,10 +9,11 @@ use anyhow::{Context as _, bail};
 use qapi_codegen::Layout;
 
 const USAGE: &str = "\
-usage: cargo xtask codegen [--check]
+usage: cargo xtask codegen|coverage [--check]
 
-  codegen           generate qmp-types from schema/
-  codegen --check   only say whether what is committed is current; exit code 1 if it is not
+  codegen    generate qmp-types from schema/
+  coverage   write docs/qmp-coverage.md from what vmm has and what its tests prove
+  --check    only say whether what is committed is current; exit code 1 if it is not
 ";
 
 /// The schemas and the folders of their bindings.
@@ -25,6 +28,8 @@ fn main() -> ExitCode {
     let result = match arguments[..] {
         ["codegen"] => codegen(false),
         ["codegen", "--check"] => codegen(true),
+        ["coverage"] => root().and_then(|root| coverage::coverage(&root, false)),
+        ["coverage", "--check"] => root().and_then(|root| coverage::coverage(&root, true)),
         ["--help" | "-h" | "help"] | [] => {
             print!("{USAGE}");
             return ExitCode::SUCCESS;

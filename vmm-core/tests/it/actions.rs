@@ -66,6 +66,7 @@ fn shutdown_pause_stops_until_a_reset() {
     );
 }
 
+// proves: set-action
 #[test]
 fn reboot_shutdown_ends_instead_of_resetting() {
     for by in [ResetBy::KeyboardController, ResetBy::TripleFault] {
@@ -116,6 +117,7 @@ fn panic_exit_failure_exits_with_one() {
     );
 }
 
+// proves: set-action
 #[test]
 fn panic_none_lets_the_guest_run_on() {
     let Some(fixture) = panicking(PanicAction::None, ShutdownAction::Poweroff) else {

@@ -52,6 +52,7 @@ fn heartbeat_writes_its_pattern_and_ticks() {
     fixture.await_word(guests::TICKS, 5);
 }
 
+// proves: system_powerdown
 #[test]
 fn power_button_reaches_the_guest() {
     let guest = guests::heartbeat().unwrap();
@@ -71,6 +72,7 @@ fn power_button_reaches_the_guest() {
     );
 }
 
+// proves: inject-nmi
 #[test]
 fn nmi_reaches_the_guest_each_time() {
     let guest = guests::heartbeat().unwrap();
@@ -86,6 +88,7 @@ fn nmi_reaches_the_guest_each_time() {
     }
 }
 
+// proves: query-cpus-fast
 #[test]
 fn smp_starts_every_cpu() {
     let guest = guests::smp().unwrap();
@@ -196,6 +199,7 @@ fn every_reset_by_the_guest_starts_it_again() {
     }
 }
 
+// proves: system_wakeup
 #[test]
 fn suspend_sleeps_until_woken() {
     let guest = guests::suspend().unwrap();

@@ -20,6 +20,7 @@ fn heartbeat() -> Option<Fixture> {
     Some(fixture)
 }
 
+// proves: stop, cont
 #[test]
 fn stopped_guest_does_not_tick() {
     let Some(fixture) = heartbeat() else { return };
@@ -52,6 +53,7 @@ fn stop_and_cont_report_a_change_once() {
     assert_eq!(fixture.events(), [Resume, Stop, Resume]);
 }
 
+// proves: inject-nmi
 #[test]
 fn nmi_while_stopped_waits_for_the_guest() {
     let Some(fixture) = heartbeat() else { return };
@@ -62,6 +64,7 @@ fn nmi_while_stopped_waits_for_the_guest() {
     fixture.expect("heartbeat: NMI\n");
 }
 
+// proves: system_reset
 #[test]
 fn reset_starts_the_guest_anew() {
     let Some(fixture) = heartbeat() else { return };
@@ -140,6 +143,7 @@ fn spinning_guest_is_reset_many_times() {
     assert_eq!(resets, 20);
 }
 
+// proves: quit
 #[test]
 fn quit_ends_a_running_guest() {
     let Some(fixture) = heartbeat() else { return };

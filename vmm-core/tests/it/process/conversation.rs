@@ -41,6 +41,7 @@ fn unstable_commands_can_be_refused() {
     assert_eq!(vmm.exit_code(), 0);
 }
 
+// proves: query-name, query-iothreads, quit
 #[test]
 fn machine_without_board_answers_and_quits() {
     let mut vmm = Vmm::start(&["-M", "none", "-S", "-name", "n1", "-pidfile", "{dir}/pid"]);
@@ -80,6 +81,7 @@ fn machine_without_board_answers_and_quits() {
     assert!(!vmm.path("pid").exists() && !vmm.path("qmp").exists());
 }
 
+// proves: query-status, stop, cont, system_reset
 #[test]
 fn run_state_follows_stop_cont_and_reset() {
     let mut vmm = Vmm::start(&["-accel", "none", "-m", "8"]);
@@ -120,6 +122,7 @@ fn signal_ends_the_machine_with_its_event() {
     }
 }
 
+// proves: x-exit-preconfig
 #[test]
 fn preconfig_lets_few_commands_through() {
     let mut vmm = Vmm::start(&["-M", "none", "--preconfig"]);
@@ -133,6 +136,7 @@ fn preconfig_lets_few_commands_through() {
     client.execute(&commands::Stop {}).unwrap();
 }
 
+// proves: query-commands, query-qmp-schema
 #[test]
 fn schema_and_command_list_agree_with_what_is_implemented() {
     let mut vmm = Vmm::start(&["-M", "none"]);
@@ -158,6 +162,7 @@ fn schema_and_command_list_agree_with_what_is_implemented() {
     assert_eq!(sorted, names);
 }
 
+// proves: query-command-line-options
 #[test]
 fn command_line_options_are_told_with_their_parameters() {
     let mut vmm = Vmm::start(&["-M", "none"]);
@@ -183,6 +188,7 @@ fn command_line_options_are_told_with_their_parameters() {
     );
 }
 
+// proves: human-monitor-command
 #[test]
 fn human_monitor_answers_or_says_that_it_does_not_know() {
     let mut vmm = Vmm::start(&["-M", "none", "-name", "n2"]);
@@ -209,6 +215,7 @@ fn human_monitor_answers_or_says_that_it_does_not_know() {
     }
 }
 
+// proves: memsave, pmemsave, query-kvm, query-cpus-fast, cont, inject-nmi, system_powerdown
 #[test]
 fn guest_is_driven_from_boot_to_power_off() {
     if !kvm_works() {

@@ -68,6 +68,7 @@ fn differ_only(found: Vec<Result<(), String>>, expected: &[&str]) {
     assert_eq!(names.collect::<Vec<_>>(), expected, "{found:#?}");
 }
 
+// proves: qmp_capabilities, query-version, getfd, closefd, add-fd, remove-fd, query-fdsets
 #[test]
 fn recorded_conversations_are_equal() {
     let Some(cases) = cases() else { return };
