@@ -2,13 +2,19 @@
 
 mod run_state;
 mod job;
+mod char;
 mod control;
 mod introspect;
+mod qom;
+mod qdev;
 mod machine;
 mod misc;
 pub use self::run_state::*;
 pub use self::job::*;
+pub use self::char::*;
 pub use self::control::*;
 pub use self::introspect::*;
+pub use self::qom::*;
+pub use self::qdev::*;
 pub use self::machine::*;
 pub use self::misc::*;

@@ -2,9 +2,13 @@
 
 mod run_state;
 mod job;
+mod char;
+mod qdev;
 mod machine;
 mod misc;
 pub use self::run_state::*;
 pub use self::job::*;
+pub use self::char::*;
+pub use self::qdev::*;
 pub use self::machine::*;
 pub use self::misc::*;
