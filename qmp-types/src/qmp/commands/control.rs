@@ -113,3 +113,34 @@ impl ::qmp_runtime::Command for Quit {
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("quit")
         .allow_preconfig();
 }
+
+/// List the events that can be sent.
+///
+/// **Returns:** one entry for each event
+///
+/// **Since:** 1.2
+///
+/// **Example:**
+///
+/// ```text
+/// -> { "execute": "query-events" }
+/// <- { "return": [ { "name": "SHUTDOWN" }, { "name": "RESET" } ] }
+/// ```
+///
+/// **Features:**
+///
+/// - `deprecated`: Use "query-qmp-schema".  QEMU has removed the command
+///   (in 6.0).
+#[derive(Clone, Default)]
+#[deprecated(note = "Use \"query-qmp-schema\". QEMU has removed the command (in 6.0).")]
+pub struct QueryEvents {}
+
+::qmp_runtime::record!(QueryEvents, []);
+
+impl ::qmp_runtime::Command for QueryEvents {
+    type Return = Vec<super::super::types::EventInfo>;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "query-events",
+        )
+        .features(&["deprecated"]);
+}

@@ -140,6 +140,24 @@ impl ::qmp_runtime::Command for QueryUuid {
         .allow_preconfig();
 }
 
+/// Ask for the identifier of the machine's generation, which changes
+/// when a machine is copied or set back in time.
+///
+/// **Returns:** the identifier
+///
+/// **Since:** 2.9
+#[derive(Clone, Default)]
+pub struct QueryVmGenerationId {}
+
+::qmp_runtime::record!(QueryVmGenerationId, []);
+
+impl ::qmp_runtime::Command for QueryVmGenerationId {
+    type Return = super::super::types::GuidInfo;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+        "query-vm-generation-id",
+    );
+}
+
 /// Press the reset button.  The guest gets no warning.
 ///
 /// **Since:** 0.14
@@ -415,6 +433,31 @@ impl ::qmp_runtime::Command for QueryHotpluggableCpus {
         .allow_preconfig();
 }
 
+/// Set part of the guest's NUMA topology, before the machine is built.
+///
+/// **Errors:**
+///
+/// - After the phase that `--preconfig` starts in,
+///
+/// CommandNotFound
+///
+/// **Since:** 3.0
+#[derive(Clone)]
+pub struct SetNumaNode(
+    /// The members.
+    pub super::super::types::NumaOptions,
+);
+
+::qmp_runtime::wrapper!(SetNumaNode, super::super::types::NumaOptions);
+
+impl ::qmp_runtime::Command for SetNumaNode {
+    type Return = ();
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "set-numa-node",
+        )
+        .allow_preconfig();
+}
+
 /// Ask the guest to grow or shrink to a size, by taking memory out of
 /// its balloon or putting more into it.  The reply comes before the
 /// guest acts, and the guest is free not to.
@@ -482,6 +525,29 @@ impl ::qmp_runtime::Command for QueryBalloon {
     );
 }
 
+/// Ask for the latest report of a guest with a Hyper-V balloon.
+///
+/// **Returns:** the report
+///
+/// **Errors:**
+///
+/// - If no guest has reported, or there is no such device,
+///
+/// GenericError
+///
+/// **Since:** 8.2
+#[derive(Clone, Default)]
+pub struct QueryHvBalloonStatusReport {}
+
+::qmp_runtime::record!(QueryHvBalloonStatusReport, []);
+
+impl ::qmp_runtime::Command for QueryHvBalloonStatusReport {
+    type Return = super::super::types::HvBalloonInfo;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+        "query-hv-balloon-status-report",
+    );
+}
+
 /// Ask how much memory the machine has.
 ///
 /// **Returns:** both sums
@@ -505,4 +571,366 @@ impl ::qmp_runtime::Command for QueryMemorySizeSummary {
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
         "query-memory-size-summary",
     );
+}
+
+/// List the devices that are memory.
+///
+/// **Returns:** one entry for each device
+///
+/// **Since:** 2.1
+///
+/// **Example:**
+///
+/// ```text
+/// -> { "execute": "query-memory-devices" }
+/// <- { "return": [ { "type": "dimm",
+///                    "data": { "id": "dimm1", "addr": 4294967296,
+///                              "size": 134217728, "slot": 0,
+///                              "node": 0, "memdev": "/objects/mem1",
+///                              "hotplugged": true,
+///                              "hotpluggable": true } } ] }
+/// ```
+#[derive(Clone, Default)]
+pub struct QueryMemoryDevices {}
+
+::qmp_runtime::record!(QueryMemoryDevices, []);
+
+impl ::qmp_runtime::Command for QueryMemoryDevices {
+    type Return = Vec<super::super::types::MemoryDeviceInfo>;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+        "query-memory-devices",
+    );
+}
+
+/// Ask for statistics of interrupts.
+///
+/// **Returns:** the statistics
+///
+/// **Since:** 6.2
+///
+/// **Features:**
+///
+/// - `unstable`: May change or go away.
+#[derive(Clone, Default)]
+pub struct XQueryIrq {}
+
+::qmp_runtime::record!(XQueryIrq, []);
+
+impl ::qmp_runtime::Command for XQueryIrq {
+    type Return = super::super::types::HumanReadableText;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "x-query-irq",
+        )
+        .features(&["unstable"]);
+}
+
+/// Ask for statistics of the translator.
+///
+/// **Returns:** the statistics
+///
+/// **Since:** 6.2
+///
+/// **Features:**
+///
+/// - `unstable`: May change or go away.
+///
+/// **If:** `CONFIG_TCG`
+#[derive(Clone, Default)]
+pub struct XQueryJit {}
+
+::qmp_runtime::record!(XQueryJit, []);
+
+impl ::qmp_runtime::Command for XQueryJit {
+    type Return = super::super::types::HumanReadableText;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "x-query-jit",
+        )
+        .features(&["unstable"]);
+}
+
+/// Ask for the NUMA topology.
+///
+/// **Returns:** the topology
+///
+/// **Since:** 6.2
+///
+/// **Features:**
+///
+/// - `unstable`: May change or go away.
+#[derive(Clone, Default)]
+pub struct XQueryNuma {}
+
+::qmp_runtime::record!(XQueryNuma, []);
+
+impl ::qmp_runtime::Command for XQueryNuma {
+    type Return = super::super::types::HumanReadableText;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "x-query-numa",
+        )
+        .features(&["unstable"]);
+}
+
+/// Ask for counts of translated operations.
+///
+/// **Returns:** the counts
+///
+/// **Since:** 6.2
+///
+/// **Features:**
+///
+/// - `unstable`: May change or go away.
+///
+/// **If:** `CONFIG_TCG`
+#[derive(Clone, Default)]
+pub struct XQueryOpcount {}
+
+::qmp_runtime::record!(XQueryOpcount, []);
+
+impl ::qmp_runtime::Command for XQueryOpcount {
+    type Return = super::super::types::HumanReadableText;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "x-query-opcount",
+        )
+        .features(&["unstable"]);
+}
+
+/// Ask for the blocks of guest memory.
+///
+/// **Returns:** the blocks
+///
+/// **Since:** 6.2
+///
+/// **Features:**
+///
+/// - `unstable`: May change or go away.
+#[derive(Clone, Default)]
+pub struct XQueryRamblock {}
+
+::qmp_runtime::record!(XQueryRamblock, []);
+
+impl ::qmp_runtime::Command for XQueryRamblock {
+    type Return = super::super::types::HumanReadableText;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "x-query-ramblock",
+        )
+        .features(&["unstable"]);
+}
+
+/// Ask for what is loaded into read-only memory.
+///
+/// **Returns:** what is loaded
+///
+/// **Since:** 6.2
+///
+/// **Features:**
+///
+/// - `unstable`: May change or go away.
+#[derive(Clone, Default)]
+pub struct XQueryRoms {}
+
+::qmp_runtime::record!(XQueryRoms, []);
+
+impl ::qmp_runtime::Command for XQueryRoms {
+    type Return = super::super::types::HumanReadableText;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "x-query-roms",
+        )
+        .features(&["unstable"]);
+}
+
+/// Ask for the USB devices.
+///
+/// **Returns:** the devices
+///
+/// **Since:** 6.2
+///
+/// **Features:**
+///
+/// - `unstable`: May change or go away.
+#[derive(Clone, Default)]
+pub struct XQueryUsb {}
+
+::qmp_runtime::record!(XQueryUsb, []);
+
+impl ::qmp_runtime::Command for XQueryUsb {
+    type Return = super::super::types::HumanReadableText;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "x-query-usb",
+        )
+        .features(&["unstable"]);
+}
+
+/// Write the machine's device tree to a file.
+///
+/// **Errors:**
+///
+/// - If the machine has no device tree, GenericError
+///
+/// **Since:** 7.2
+///
+/// **Example:**
+///
+/// ```text
+/// -> { "execute": "dumpdtb",
+///      "arguments": { "filename": "/tmp/vm.dtb" } }
+/// <- { "return": {} }
+/// ```
+///
+/// **If:** `CONFIG_FDT`
+#[derive(Clone)]
+pub struct Dumpdtb {
+    /// the file, on the server's host
+    pub filename: String,
+}
+
+impl Dumpdtb {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(filename: impl Into<String>) -> Self {
+        Self { filename: filename.into() }
+    }
+}
+
+::qmp_runtime::record!(Dumpdtb, [("filename", filename)]);
+
+impl ::qmp_runtime::Command for Dumpdtb {
+    type Return = ();
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("dumpdtb");
+}
+
+/// Ask for the state of the interrupt controllers.
+///
+/// **Returns:** their state
+///
+/// **Since:** 9.1
+///
+/// **Features:**
+///
+/// - `unstable`: May change or go away.
+#[derive(Clone, Default)]
+pub struct XQueryInterruptControllers {}
+
+::qmp_runtime::record!(XQueryInterruptControllers, []);
+
+impl ::qmp_runtime::Command for XQueryInterruptControllers {
+    type Return = super::super::types::HumanReadableText;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "x-query-interrupt-controllers",
+        )
+        .features(&["unstable"]);
+}
+
+/// List the virtual CPUs with their registers, for which each of them
+/// is interrupted.
+///
+/// **Returns:** one entry for each CPU that is plugged in
+///
+/// **Since:** 0.14
+///
+/// **Example:**
+///
+/// ```text
+/// -> { "execute": "query-cpus" }
+/// <- { "return": [ { "CPU": 0, "current": true, "halted": false,
+///                    "qom_path": "/machine/unattached/device[0]",
+///                    "thread_id": 20120, "arch": "x86",
+///                    "pc": 1048576 } ] }
+/// ```
+///
+/// **Features:**
+///
+/// - `deprecated`: Use `query-cpus-fast`, which does not disturb the guest.
+///   QEMU has removed the command (in 6.0).
+#[derive(Clone, Default)]
+#[deprecated(
+    note = "Use query-cpus-fast, which does not disturb the guest. QEMU has removed the command (in 6.0)."
+)]
+pub struct QueryCpus {}
+
+::qmp_runtime::record!(QueryCpus, []);
+
+impl ::qmp_runtime::Command for QueryCpus {
+    type Return = Vec<super::super::types::CpuInfo>;
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
+            "query-cpus",
+        )
+        .features(&["deprecated"]);
+}
+
+/// Plug in a CPU.
+///
+/// **Since:** 1.5
+///
+/// **Example:**
+///
+/// ```text
+/// -> { "execute": "cpu-add", "arguments": { "id": 2 } }
+/// <- { "return": {} }
+/// ```
+///
+/// **Features:**
+///
+/// - `deprecated`: Use "device_add", with what `query-hotpluggable-cpus`
+///   tells.  QEMU has removed the command (in 5.2).
+#[derive(Clone)]
+#[deprecated(
+    note = "Use \"device_add\", with what query-hotpluggable-cpus tells. QEMU has removed the command (in 5.2)."
+)]
+pub struct CpuAdd {
+    /// its number
+    pub id: i64,
+}
+
+impl CpuAdd {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(id: i64) -> Self {
+        Self { id }
+    }
+}
+
+::qmp_runtime::record!(CpuAdd, [("id", id)]);
+
+impl ::qmp_runtime::Command for CpuAdd {
+    type Return = ();
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("cpu-add")
+        .features(&["deprecated"]);
+}
+
+/// Choose the CPU that later commands are about.  Nothing comes of it,
+/// as commands name their CPU themselves.
+///
+/// **Since:** 0.14
+///
+/// **Example:**
+///
+/// ```text
+/// -> { "execute": "cpu", "arguments": { "index": 0 } }
+/// <- { "return": {} }
+/// ```
+///
+/// **Features:**
+///
+/// - `deprecated`: Name the CPU in each command.  QEMU has removed this
+///   one (in 2.12).
+#[derive(Clone)]
+#[deprecated(
+    note = "Name the CPU in each command. QEMU has removed this one (in 2.12)."
+)]
+pub struct Cpu {
+    /// number of the CPU
+    pub index: i64,
+}
+
+impl Cpu {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(index: i64) -> Self {
+        Self { index }
+    }
+}
+
+::qmp_runtime::record!(Cpu, [("index", index)]);
+
+impl ::qmp_runtime::Command for Cpu {
+    type Return = ();
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("cpu")
+        .features(&["deprecated"]);
 }

@@ -501,3 +501,53 @@ impl ::qmp_runtime::Command for QueryCommandLineOptions {
         )
         .allow_preconfig();
 }
+
+/// Put another medium into a drive, or change the VNC server.
+///
+/// **Since:** 0.14
+///
+/// **Example:**
+///
+/// ```text
+/// -> { "execute": "change",
+///      "arguments": { "device": "cd0", "target": "/srv/tools.iso" } }
+/// <- { "return": {} }
+/// ```
+///
+/// **Features:**
+///
+/// - `deprecated`: Use "blockdev-change-medium", "change-vnc-password" or
+///   "display-update".  QEMU has removed the command (in 6.0).
+#[derive(Clone)]
+#[deprecated(
+    note = "Use \"blockdev-change-medium\", \"change-vnc-password\" or \"display-update\". QEMU has removed the command (in 6.0)."
+)]
+pub struct Change {
+    /// the drive, or "vnc"
+    pub device: String,
+    /// for a drive, file name of the medium; for VNC, "password",
+    /// or the addresses to listen on
+    pub target: String,
+    /// for a drive, format of the file; for VNC with "password", the
+    /// new password
+    pub arg: Option<String>,
+}
+
+impl Change {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(device: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            device: device.into(),
+            target: target.into(),
+            arg: Option::None,
+        }
+    }
+}
+
+::qmp_runtime::record!(Change, [("device", device), ("target", target), ("arg", arg)]);
+
+impl ::qmp_runtime::Command for Change {
+    type Return = ();
+    const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new("change")
+        .features(&["deprecated"]);
+}

@@ -36,3 +36,71 @@ impl ::qmp_runtime::Event for BalloonChange {
         )
         .data();
 }
+
+/// Sent when a guest with a Hyper-V balloon reports on its memory.
+///
+/// **Since:** 8.2
+///
+/// **Note:** Rate-limited.
+#[derive(Clone)]
+pub struct HvBalloonStatusReport(
+    /// The members.
+    pub super::super::types::HvBalloonInfo,
+);
+
+::qmp_runtime::wrapper!(HvBalloonStatusReport, super::super::types::HvBalloonInfo);
+
+impl ::qmp_runtime::Event for HvBalloonStatusReport {
+    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
+            "HV_BALLOON_STATUS_REPORT",
+        )
+        .data();
+}
+
+/// Sent when a device that is memory has grown or shrunk with the
+/// guest's consent.
+///
+/// **Since:** 5.1
+///
+/// **Note:** Rate-limited, for each device by itself.
+///
+/// **Example:**
+///
+/// ```text
+/// <- { "event": "MEMORY_DEVICE_SIZE_CHANGE",
+///      "data": { "id": "vm0", "size": 1073741824,
+///                "qom-path": "/machine/unattached/device[2]" },
+///      "timestamp": { "seconds": 1735689613,
+///                     "microseconds": 91 } }
+/// ```
+#[derive(Clone)]
+pub struct MemoryDeviceSizeChange {
+    /// identifier of the device, if it has one
+    pub id: Option<String>,
+    /// bytes that the guest uses now
+    pub size: u64,
+    /// path of the device in the object tree (since 6.2)
+    pub qom_path: String,
+}
+
+impl MemoryDeviceSizeChange {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(size: u64, qom_path: impl Into<String>) -> Self {
+        Self {
+            id: Option::None,
+            size,
+            qom_path: qom_path.into(),
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    MemoryDeviceSizeChange, [("id", id), ("size", size), ("qom-path", qom_path)]
+);
+
+impl ::qmp_runtime::Event for MemoryDeviceSizeChange {
+    const INFO: ::qmp_runtime::EventInfo = ::qmp_runtime::EventInfo::new(
+            "MEMORY_DEVICE_SIZE_CHANGE",
+        )
+        .data();
+}

@@ -27,6 +27,11 @@ pub trait ControlCommands: Sized + 'static {
         super::super::commands::Quit,
     >(|handler, cx, call| { call.run(|args| Self::quit(handler, cx, args)) });
 
+    /// The entry of `query-events`.
+    const QUERY_EVENTS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::QueryEvents,
+    >(|handler, cx, call| { call.run(|args| Self::query_events(handler, cx, args)) });
+
     /// End capability negotiation and enter command mode.  Right after the
     /// greeting this is the one command that is accepted; later in the
     /// session it fails.
@@ -76,5 +81,17 @@ pub trait ControlCommands: Sized + 'static {
     ) -> Result<(), ::qmp_runtime::QmpError> {
         let _ = (cx, args);
         Result::Err(::qmp_runtime::QmpError::command_not_found("quit"))
+    }
+
+    /// List the events that can be sent.
+    ///
+    /// The command `query-events`: [`QueryEvents`](super::super::commands::QueryEvents).
+    fn query_events(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::QueryEvents,
+    ) -> Result<Vec<super::super::types::EventInfo>, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-events"))
     }
 }

@@ -32,6 +32,13 @@ pub trait MachineCommands: Sized + 'static {
         super::super::commands::QueryUuid,
     >(|handler, cx, call| { call.run(|args| Self::query_uuid(handler, cx, args)) });
 
+    /// The entry of `query-vm-generation-id`.
+    const QUERY_VM_GENERATION_ID: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::QueryVmGenerationId,
+    >(|handler, cx, call| {
+        call.run(|args| Self::query_vm_generation_id(handler, cx, args))
+    });
+
     /// The entry of `system_reset`.
     const SYSTEM_RESET: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
         super::super::commands::SystemReset,
@@ -81,6 +88,11 @@ pub trait MachineCommands: Sized + 'static {
         call.run(|args| Self::query_hotpluggable_cpus(handler, cx, args))
     });
 
+    /// The entry of `set-numa-node`.
+    const SET_NUMA_NODE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::SetNumaNode,
+    >(|handler, cx, call| { call.run(|args| Self::set_numa_node(handler, cx, args)) });
+
     /// The entry of `balloon`.
     const BALLOON: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
         super::super::commands::Balloon,
@@ -91,12 +103,90 @@ pub trait MachineCommands: Sized + 'static {
         super::super::commands::QueryBalloon,
     >(|handler, cx, call| { call.run(|args| Self::query_balloon(handler, cx, args)) });
 
+    /// The entry of `query-hv-balloon-status-report`.
+    const QUERY_HV_BALLOON_STATUS_REPORT: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::QueryHvBalloonStatusReport,
+    >(|handler, cx, call| {
+        call.run(|args| Self::query_hv_balloon_status_report(handler, cx, args))
+    });
+
     /// The entry of `query-memory-size-summary`.
     const QUERY_MEMORY_SIZE_SUMMARY: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
         super::super::commands::QueryMemorySizeSummary,
     >(|handler, cx, call| {
         call.run(|args| Self::query_memory_size_summary(handler, cx, args))
     });
+
+    /// The entry of `query-memory-devices`.
+    const QUERY_MEMORY_DEVICES: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::QueryMemoryDevices,
+    >(|handler, cx, call| {
+        call.run(|args| Self::query_memory_devices(handler, cx, args))
+    });
+
+    /// The entry of `x-query-irq`.
+    const X_QUERY_IRQ: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::XQueryIrq,
+    >(|handler, cx, call| { call.run(|args| Self::x_query_irq(handler, cx, args)) });
+
+    /// The entry of `x-query-jit`.
+    const X_QUERY_JIT: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::XQueryJit,
+    >(|handler, cx, call| { call.run(|args| Self::x_query_jit(handler, cx, args)) });
+
+    /// The entry of `x-query-numa`.
+    const X_QUERY_NUMA: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::XQueryNuma,
+    >(|handler, cx, call| { call.run(|args| Self::x_query_numa(handler, cx, args)) });
+
+    /// The entry of `x-query-opcount`.
+    const X_QUERY_OPCOUNT: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::XQueryOpcount,
+    >(|handler, cx, call| { call.run(|args| Self::x_query_opcount(handler, cx, args)) });
+
+    /// The entry of `x-query-ramblock`.
+    const X_QUERY_RAMBLOCK: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::XQueryRamblock,
+    >(|handler, cx, call| {
+        call.run(|args| Self::x_query_ramblock(handler, cx, args))
+    });
+
+    /// The entry of `x-query-roms`.
+    const X_QUERY_ROMS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::XQueryRoms,
+    >(|handler, cx, call| { call.run(|args| Self::x_query_roms(handler, cx, args)) });
+
+    /// The entry of `x-query-usb`.
+    const X_QUERY_USB: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::XQueryUsb,
+    >(|handler, cx, call| { call.run(|args| Self::x_query_usb(handler, cx, args)) });
+
+    /// The entry of `dumpdtb`.
+    const DUMPDTB: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::Dumpdtb,
+    >(|handler, cx, call| { call.run(|args| Self::dumpdtb(handler, cx, args)) });
+
+    /// The entry of `x-query-interrupt-controllers`.
+    const X_QUERY_INTERRUPT_CONTROLLERS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::XQueryInterruptControllers,
+    >(|handler, cx, call| {
+        call.run(|args| Self::x_query_interrupt_controllers(handler, cx, args))
+    });
+
+    /// The entry of `query-cpus`.
+    const QUERY_CPUS: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::QueryCpus,
+    >(|handler, cx, call| { call.run(|args| Self::query_cpus(handler, cx, args)) });
+
+    /// The entry of `cpu-add`.
+    const CPU_ADD: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::CpuAdd,
+    >(|handler, cx, call| { call.run(|args| Self::cpu_add(handler, cx, args)) });
+
+    /// The entry of `cpu`.
+    const CPU: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::Cpu,
+    >(|handler, cx, call| { call.run(|args| Self::cpu(handler, cx, args)) });
 
     /// List the virtual CPUs.  The guest goes on undisturbed.
     ///
@@ -156,6 +246,19 @@ pub trait MachineCommands: Sized + 'static {
     ) -> Result<super::super::types::UuidInfo, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
         Result::Err(::qmp_runtime::QmpError::command_not_found("query-uuid"))
+    }
+
+    /// Ask for the identifier of the machine's generation, which changes
+    /// when a machine is copied or set back in time.
+    ///
+    /// The command `query-vm-generation-id`: [`QueryVmGenerationId`](super::super::commands::QueryVmGenerationId).
+    fn query_vm_generation_id(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::QueryVmGenerationId,
+    ) -> Result<super::super::types::GuidInfo, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-vm-generation-id"))
     }
 
     /// Press the reset button.  The guest gets no warning.
@@ -272,6 +375,18 @@ pub trait MachineCommands: Sized + 'static {
         )
     }
 
+    /// Set part of the guest's NUMA topology, before the machine is built.
+    ///
+    /// The command `set-numa-node`: [`SetNumaNode`](super::super::commands::SetNumaNode).
+    fn set_numa_node(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::SetNumaNode,
+    ) -> Result<(), ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("set-numa-node"))
+    }
+
     /// Ask the guest to grow or shrink to a size, by taking memory out of
     /// its balloon or putting more into it.  The reply comes before the
     /// guest acts, and the guest is free not to.
@@ -298,6 +413,20 @@ pub trait MachineCommands: Sized + 'static {
         Result::Err(::qmp_runtime::QmpError::command_not_found("query-balloon"))
     }
 
+    /// Ask for the latest report of a guest with a Hyper-V balloon.
+    ///
+    /// The command `query-hv-balloon-status-report`: [`QueryHvBalloonStatusReport`](super::super::commands::QueryHvBalloonStatusReport).
+    fn query_hv_balloon_status_report(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::QueryHvBalloonStatusReport,
+    ) -> Result<super::super::types::HvBalloonInfo, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(
+            ::qmp_runtime::QmpError::command_not_found("query-hv-balloon-status-report"),
+        )
+    }
+
     /// Ask how much memory the machine has.
     ///
     /// The command `query-memory-size-summary`: [`QueryMemorySizeSummary`](super::super::commands::QueryMemorySizeSummary).
@@ -310,5 +439,165 @@ pub trait MachineCommands: Sized + 'static {
         Result::Err(
             ::qmp_runtime::QmpError::command_not_found("query-memory-size-summary"),
         )
+    }
+
+    /// List the devices that are memory.
+    ///
+    /// The command `query-memory-devices`: [`QueryMemoryDevices`](super::super::commands::QueryMemoryDevices).
+    fn query_memory_devices(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::QueryMemoryDevices,
+    ) -> Result<Vec<super::super::types::MemoryDeviceInfo>, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-memory-devices"))
+    }
+
+    /// Ask for statistics of interrupts.
+    ///
+    /// The command `x-query-irq`: [`XQueryIrq`](super::super::commands::XQueryIrq).
+    fn x_query_irq(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::XQueryIrq,
+    ) -> Result<super::super::types::HumanReadableText, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("x-query-irq"))
+    }
+
+    /// Ask for statistics of the translator.
+    ///
+    /// The command `x-query-jit`: [`XQueryJit`](super::super::commands::XQueryJit).
+    fn x_query_jit(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::XQueryJit,
+    ) -> Result<super::super::types::HumanReadableText, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("x-query-jit"))
+    }
+
+    /// Ask for the NUMA topology.
+    ///
+    /// The command `x-query-numa`: [`XQueryNuma`](super::super::commands::XQueryNuma).
+    fn x_query_numa(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::XQueryNuma,
+    ) -> Result<super::super::types::HumanReadableText, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("x-query-numa"))
+    }
+
+    /// Ask for counts of translated operations.
+    ///
+    /// The command `x-query-opcount`: [`XQueryOpcount`](super::super::commands::XQueryOpcount).
+    fn x_query_opcount(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::XQueryOpcount,
+    ) -> Result<super::super::types::HumanReadableText, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("x-query-opcount"))
+    }
+
+    /// Ask for the blocks of guest memory.
+    ///
+    /// The command `x-query-ramblock`: [`XQueryRamblock`](super::super::commands::XQueryRamblock).
+    fn x_query_ramblock(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::XQueryRamblock,
+    ) -> Result<super::super::types::HumanReadableText, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("x-query-ramblock"))
+    }
+
+    /// Ask for what is loaded into read-only memory.
+    ///
+    /// The command `x-query-roms`: [`XQueryRoms`](super::super::commands::XQueryRoms).
+    fn x_query_roms(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::XQueryRoms,
+    ) -> Result<super::super::types::HumanReadableText, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("x-query-roms"))
+    }
+
+    /// Ask for the USB devices.
+    ///
+    /// The command `x-query-usb`: [`XQueryUsb`](super::super::commands::XQueryUsb).
+    fn x_query_usb(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::XQueryUsb,
+    ) -> Result<super::super::types::HumanReadableText, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("x-query-usb"))
+    }
+
+    /// Write the machine's device tree to a file.
+    ///
+    /// The command `dumpdtb`: [`Dumpdtb`](super::super::commands::Dumpdtb).
+    fn dumpdtb(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::Dumpdtb,
+    ) -> Result<(), ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("dumpdtb"))
+    }
+
+    /// Ask for the state of the interrupt controllers.
+    ///
+    /// The command `x-query-interrupt-controllers`: [`XQueryInterruptControllers`](super::super::commands::XQueryInterruptControllers).
+    fn x_query_interrupt_controllers(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::XQueryInterruptControllers,
+    ) -> Result<super::super::types::HumanReadableText, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(
+            ::qmp_runtime::QmpError::command_not_found("x-query-interrupt-controllers"),
+        )
+    }
+
+    /// List the virtual CPUs with their registers, for which each of them
+    /// is interrupted.
+    ///
+    /// The command `query-cpus`: [`QueryCpus`](super::super::commands::QueryCpus).
+    fn query_cpus(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::QueryCpus,
+    ) -> Result<Vec<super::super::types::CpuInfo>, ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("query-cpus"))
+    }
+
+    /// Plug in a CPU.
+    ///
+    /// The command `cpu-add`: [`CpuAdd`](super::super::commands::CpuAdd).
+    fn cpu_add(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::CpuAdd,
+    ) -> Result<(), ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("cpu-add"))
+    }
+
+    /// Choose the CPU that later commands are about.  Nothing comes of it,
+    /// as commands name their CPU themselves.
+    ///
+    /// The command `cpu`: [`Cpu`](super::super::commands::Cpu).
+    fn cpu(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::Cpu,
+    ) -> Result<(), ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("cpu"))
     }
 }

@@ -83,6 +83,11 @@ pub trait MiscCommands: Sized + 'static {
         call.run(|args| Self::query_command_line_options(handler, cx, args))
     });
 
+    /// The entry of `change`.
+    const CHANGE: ::qmp_runtime::Entry<Self> = ::qmp_runtime::Entry::new::<
+        super::super::commands::Change,
+    >(|handler, cx, call| { call.run(|args| Self::change(handler, cx, args)) });
+
     /// Hand an open client connection to a display server or to a socket
     /// character device, as if the client had connected there by itself.
     /// The file descriptor must be a socket; one that is not gets closed,
@@ -266,5 +271,17 @@ pub trait MiscCommands: Sized + 'static {
         Result::Err(
             ::qmp_runtime::QmpError::command_not_found("query-command-line-options"),
         )
+    }
+
+    /// Put another medium into a drive, or change the VNC server.
+    ///
+    /// The command `change`: [`Change`](super::super::commands::Change).
+    fn change(
+        &mut self,
+        cx: &mut ::qmp_runtime::Context<'_>,
+        args: super::super::commands::Change,
+    ) -> Result<(), ::qmp_runtime::QmpError> {
+        let _ = (cx, args);
+        Result::Err(::qmp_runtime::QmpError::command_not_found("change"))
     }
 }

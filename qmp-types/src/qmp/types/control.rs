@@ -133,3 +133,21 @@ impl MonitorOptions {
     MonitorOptions, [("id", id), ("mode", mode), ("pretty", pretty), ("chardev",
     chardev)]
 );
+
+/// An event that this program can send.
+///
+/// **Since:** 1.2
+#[derive(Clone)]
+pub struct EventInfo {
+    /// its name
+    pub name: String,
+}
+
+impl EventInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
+    }
+}
+
+::qmp_runtime::record!(EventInfo, [("name", name)]);

@@ -414,6 +414,24 @@ impl UuidInfo {
 
 ::qmp_runtime::record!(UuidInfo, [("UUID", uuid)]);
 
+/// A globally unique identifier.
+///
+/// **Since:** 2.9
+#[derive(Clone)]
+pub struct GuidInfo {
+    /// its usual text form
+    pub guid: String,
+}
+
+impl GuidInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(guid: impl Into<String>) -> Self {
+        Self { guid: guid.into() }
+    }
+}
+
+::qmp_runtime::record!(GuidInfo, [("guid", guid)]);
+
 /// What a timer device does about ticks that fell due while the guest
 /// could not take them.
 ///
@@ -457,6 +475,476 @@ impl KvmInfo {
 }
 
 ::qmp_runtime::record!(KvmInfo, [("enabled", enabled), ("present", present)]);
+
+/// What a setting of the guest's NUMA topology is about.
+///
+/// **Since:** 2.1
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum NumaOptionsType {
+    /// a node
+    Node,
+    /// the distance of two nodes (since 2.10)
+    Dist,
+    /// the node of a CPU (since 2.10)
+    Cpu,
+    /// latency or bandwidth (since 5.0)
+    HmatLb,
+    /// a cache beside memory (since 5.0)
+    HmatCache,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    NumaOptionsType, Unrecognized, [Node = "node", Dist = "dist", Cpu = "cpu", HmatLb =
+    "hmat-lb", HmatCache = "hmat-cache"]
+);
+
+/// A setting of the guest's NUMA topology.
+///
+/// **Since:** 2.1
+#[derive(Clone)]
+pub struct NumaOptions {
+    /// what it is about
+    ///
+    /// The members that depend on it are in it.
+    pub r#type: NumaOptionsType2,
+}
+
+impl NumaOptions {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(r#type: NumaOptionsType2) -> Self {
+        Self { r#type }
+    }
+}
+
+::qmp_runtime::record!(NumaOptions, [("type", r#type, tag)]);
+
+/// The variants of [`NumaOptions`], by `type`.
+///
+/// Large data is in a box; `into` makes it of either.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum NumaOptionsType2 {
+    /// `node`
+    Node(Box<super::NumaNodeOptions>),
+    /// `dist`
+    Dist(super::NumaDistOptions),
+    /// `cpu`
+    Cpu(Box<super::NumaCpuOptions>),
+    /// `hmat-lb`
+    HmatLb(super::NumaHmatLbOptions),
+    /// `hmat-cache`
+    HmatCache(super::NumaHmatCacheOptions),
+    /// A branch that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::UnrecognizedBranch),
+}
+
+::qmp_runtime::variants!(
+    NumaOptionsType2, super::NumaOptionsType, Unrecognized, [Node(Box <
+    super::NumaNodeOptions >), Dist(super::NumaDistOptions), Cpu(Box <
+    super::NumaCpuOptions >), HmatLb(super::NumaHmatLbOptions),
+    HmatCache(super::NumaHmatCacheOptions)]
+);
+
+/// A NUMA node of the guest.
+///
+/// **Since:** 2.1
+#[derive(Clone, Default)]
+pub struct NumaNodeOptions {
+    /// its number; the next free one if absent
+    pub nodeid: Option<u16>,
+    /// numbers of the CPUs that belong to it; shared out by the
+    /// machine if absent
+    pub cpus: Option<Vec<u16>>,
+    /// its share of main memory, in bytes; excludes `memdev`
+    pub mem: Option<u64>,
+    /// identifier of the back end that is its memory
+    pub memdev: Option<String>,
+    /// number of the node whose CPUs reach its memory best
+    /// (since 5.0)
+    pub initiator: Option<u16>,
+}
+
+::qmp_runtime::record!(
+    NumaNodeOptions, [("nodeid", nodeid), ("cpus", cpus), ("mem", mem), ("memdev",
+    memdev), ("initiator", initiator)]
+);
+
+/// The distance of two NUMA nodes, one way.
+///
+/// **Since:** 2.10
+#[derive(Clone)]
+pub struct NumaDistOptions {
+    /// the node that accesses
+    pub src: u16,
+    /// the node that is accessed
+    pub dst: u16,
+    /// the distance.  A node is 10 from itself, larger is slower, and
+    /// 255 means out of reach.
+    pub val: u8,
+}
+
+impl NumaDistOptions {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(src: u16, dst: u16, val: u8) -> Self {
+        Self { src, dst, val }
+    }
+}
+
+::qmp_runtime::record!(NumaDistOptions, [("src", src), ("dst", dst), ("val", val)]);
+
+/// A window of physical addresses for memory behind CXL.
+///
+/// **Since:** 7.1
+#[derive(Clone)]
+pub struct CxlFixedMemoryWindowOptions {
+    /// its length in bytes, a multiple of 256 MiB
+    pub size: u64,
+    /// bytes that go to one target before the next
+    /// one has its turn, a power of two from 256 to 16384; 256 if
+    /// absent
+    pub interleave_granularity: Option<u64>,
+    /// identifiers of the host bridges behind it, of which there
+    /// are 1, 2, 4, 8 and so on
+    pub targets: Vec<String>,
+}
+
+impl CxlFixedMemoryWindowOptions {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(size: u64, targets: Vec<String>) -> Self {
+        Self {
+            size,
+            interleave_granularity: Option::None,
+            targets,
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    CxlFixedMemoryWindowOptions, [("size", size), ("interleave-granularity",
+    interleave_granularity), ("targets", targets)]
+);
+
+/// The windows for memory behind CXL.
+///
+/// **Since:** 7.1
+#[derive(Clone)]
+pub struct CxlfmwProperties {
+    /// the windows
+    pub cxl_fmw: Vec<super::CxlFixedMemoryWindowOptions>,
+}
+
+impl CxlfmwProperties {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(cxl_fmw: Vec<super::CxlFixedMemoryWindowOptions>) -> Self {
+        Self { cxl_fmw }
+    }
+}
+
+::qmp_runtime::record!(CxlfmwProperties, [("cxl-fmw", cxl_fmw)]);
+
+/// The 32-bit registers of an x86 CPU.
+///
+/// **Since:** 1.5
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum X86cpuRegister32 {
+    /// accumulator
+    Eax,
+    /// base
+    Ebx,
+    /// counter
+    Ecx,
+    /// data
+    Edx,
+    /// stack pointer
+    Esp,
+    /// frame pointer
+    Ebp,
+    /// source index
+    Esi,
+    /// destination index
+    Edi,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    X86cpuRegister32, Unrecognized, [Eax = "EAX", Ebx = "EBX", Ecx = "ECX", Edx = "EDX",
+    Esp = "ESP", Ebp = "EBP", Esi = "ESI", Edi = "EDI"]
+);
+
+/// Features of an x86 CPU, in one register of CPUID.
+///
+/// **Since:** 1.5
+#[derive(Clone)]
+pub struct X86cpuFeatureWordInfo {
+    /// value of EAX to ask with
+    pub cpuid_input_eax: i64,
+    /// value of ECX to ask with, where it matters
+    pub cpuid_input_ecx: Option<i64>,
+    /// register of the answer
+    pub cpuid_register: super::X86cpuRegister32,
+    /// the bits of the features
+    pub features: i64,
+}
+
+impl X86cpuFeatureWordInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(
+        cpuid_input_eax: i64,
+        cpuid_register: super::X86cpuRegister32,
+        features: i64,
+    ) -> Self {
+        Self {
+            cpuid_input_eax,
+            cpuid_input_ecx: Option::None,
+            cpuid_register,
+            features,
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    X86cpuFeatureWordInfo, [("cpuid-input-eax", cpuid_input_eax), ("cpuid-input-ecx",
+    cpuid_input_ecx), ("cpuid-register", cpuid_register), ("features", features)]
+);
+
+/// No command uses this; it is there for the sake of the list inside,
+/// which is the type of a property.
+///
+/// **Since:** 2.5
+#[derive(Clone)]
+pub struct DummyForceArrays {
+    /// such a list
+    pub unused: Vec<super::X86cpuFeatureWordInfo>,
+}
+
+impl DummyForceArrays {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(unused: Vec<super::X86cpuFeatureWordInfo>) -> Self {
+        Self { unused }
+    }
+}
+
+::qmp_runtime::record!(DummyForceArrays, [("unused", unused)]);
+
+/// Which NUMA node a CPU belongs to.  The node is required; the other
+/// members say which CPU, or which CPUs.
+///
+/// **Since:** 2.10
+#[derive(Clone, Default)]
+pub struct NumaCpuOptions {
+    /// NUMA node, which is apart from the levels below
+    pub node_id: Option<i64>,
+    /// drawer, the outermost level (since 8.2)
+    pub drawer_id: Option<i64>,
+    /// book (since 8.2)
+    pub book_id: Option<i64>,
+    /// socket
+    pub socket_id: Option<i64>,
+    /// die (since 4.1)
+    pub die_id: Option<i64>,
+    /// cluster (since 7.1)
+    pub cluster_id: Option<i64>,
+    /// module (since 9.1)
+    pub module_id: Option<i64>,
+    /// core
+    pub core_id: Option<i64>,
+    /// thread, the innermost level
+    pub thread_id: Option<i64>,
+}
+
+::qmp_runtime::record!(
+    NumaCpuOptions, [("node-id", node_id), ("drawer-id", drawer_id), ("book-id",
+    book_id), ("socket-id", socket_id), ("die-id", die_id), ("cluster-id", cluster_id),
+    ("module-id", module_id), ("core-id", core_id), ("thread-id", thread_id)]
+);
+
+/// Levels of memory.
+///
+/// **Since:** 5.0
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum HmatLbMemoryHierarchy {
+    /// memory itself
+    Memory,
+    /// its first cache
+    FirstLevel,
+    /// its second cache
+    SecondLevel,
+    /// its third cache
+    ThirdLevel,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    HmatLbMemoryHierarchy, Unrecognized, [Memory = "memory", FirstLevel = "first-level",
+    SecondLevel = "second-level", ThirdLevel = "third-level"]
+);
+
+/// What is stated about the way from a CPU to memory.
+///
+/// **Since:** 5.0
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum HmatLbDataType {
+    /// latency, of reading and writing alike
+    AccessLatency,
+    /// latency of reading
+    ReadLatency,
+    /// latency of writing
+    WriteLatency,
+    /// bandwidth, of reading and writing alike
+    AccessBandwidth,
+    /// bandwidth of reading
+    ReadBandwidth,
+    /// bandwidth of writing
+    WriteBandwidth,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    HmatLbDataType, Unrecognized, [AccessLatency = "access-latency", ReadLatency =
+    "read-latency", WriteLatency = "write-latency", AccessBandwidth = "access-bandwidth",
+    ReadBandwidth = "read-bandwidth", WriteBandwidth = "write-bandwidth"]
+);
+
+/// Latency or bandwidth between two NUMA nodes, for the guest's
+/// heterogeneous memory attribute table (HMAT).
+///
+/// **Since:** 5.0
+#[derive(Clone)]
+pub struct NumaHmatLbOptions {
+    /// number of the node with the CPUs
+    pub initiator: u16,
+    /// number of the node with the memory
+    pub target: u16,
+    /// level of the memory
+    pub hierarchy: super::HmatLbMemoryHierarchy,
+    /// what is stated
+    pub data_type: super::HmatLbDataType,
+    /// the latency in nanoseconds
+    pub latency: Option<u64>,
+    /// the bandwidth in bytes per second
+    pub bandwidth: Option<u64>,
+}
+
+impl NumaHmatLbOptions {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(
+        initiator: u16,
+        target: u16,
+        hierarchy: super::HmatLbMemoryHierarchy,
+        data_type: super::HmatLbDataType,
+    ) -> Self {
+        Self {
+            initiator,
+            target,
+            hierarchy,
+            data_type,
+            latency: Option::None,
+            bandwidth: Option::None,
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    NumaHmatLbOptions, [("initiator", initiator), ("target", target), ("hierarchy",
+    hierarchy), ("data-type", data_type), ("latency", latency), ("bandwidth", bandwidth)]
+);
+
+/// Where a cache can keep a line of memory.
+///
+/// **Since:** 5.0
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum HmatCacheAssociativity {
+    /// unknown, or there is no cache
+    None,
+    /// in one place only
+    Direct,
+    /// by an arrangement of its own
+    Complex,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    HmatCacheAssociativity, Unrecognized, [None = "none", Direct = "direct", Complex =
+    "complex"]
+);
+
+/// What a cache does with writes.
+///
+/// **Since:** 5.0
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum HmatCacheWritePolicy {
+    /// unknown, or there is no cache
+    None,
+    /// keeps them until later
+    WriteBack,
+    /// passes them on at once
+    WriteThrough,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    HmatCacheWritePolicy, Unrecognized, [None = "none", WriteBack = "write-back",
+    WriteThrough = "write-through"]
+);
+
+/// A cache beside the memory of a NUMA node, for the guest's
+/// heterogeneous memory attribute table (HMAT).
+///
+/// **Since:** 5.0
+#[derive(Clone)]
+pub struct NumaHmatCacheOptions {
+    /// number of the node
+    pub node_id: u32,
+    /// length in bytes
+    pub size: u64,
+    /// its level, from 1
+    pub level: u8,
+    /// where it can keep a line
+    pub associativity: super::HmatCacheAssociativity,
+    /// what it does with writes
+    pub policy: super::HmatCacheWritePolicy,
+    /// length of a line in bytes
+    pub line: u16,
+}
+
+impl NumaHmatCacheOptions {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(
+        node_id: u32,
+        size: u64,
+        level: u8,
+        associativity: super::HmatCacheAssociativity,
+        policy: super::HmatCacheWritePolicy,
+        line: u16,
+    ) -> Self {
+        Self {
+            node_id,
+            size,
+            level,
+            associativity,
+            policy,
+            line,
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    NumaHmatCacheOptions, [("node-id", node_id), ("size", size), ("level", level),
+    ("associativity", associativity), ("policy", policy), ("line", line)]
+);
 
 /// A memory back end.
 ///
@@ -608,6 +1096,28 @@ impl BalloonInfo {
 
 ::qmp_runtime::record!(BalloonInfo, [("actual", actual)]);
 
+/// What a guest of the Hyper-V balloon reports of its memory.
+///
+/// **Since:** 8.2
+#[derive(Clone)]
+pub struct HvBalloonInfo {
+    /// bytes that it has promised to its programs
+    pub committed: u64,
+    /// bytes that it could give to them
+    pub available: u64,
+}
+
+impl HvBalloonInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(committed: u64, available: u64) -> Self {
+        Self { committed, available }
+    }
+}
+
+::qmp_runtime::record!(
+    HvBalloonInfo, [("committed", committed), ("available", available)]
+);
+
 /// The machine's memory in bytes.
 ///
 /// **Since:** 2.11
@@ -633,3 +1143,747 @@ impl MemoryInfo {
 ::qmp_runtime::record!(
     MemoryInfo, [("base-memory", base_memory), ("plugged-memory", plugged_memory)]
 );
+
+/// A memory module.
+///
+/// **Since:** 2.1
+#[derive(Clone)]
+pub struct PcdimmDeviceInfo {
+    /// identifier of the device, if it has one
+    pub id: Option<String>,
+    /// first physical address
+    pub addr: i64,
+    /// length in bytes
+    pub size: i64,
+    /// number of its slot
+    pub slot: i64,
+    /// NUMA node that it belongs to
+    pub node: i64,
+    /// path of its back end
+    pub memdev: String,
+    /// whether it was plugged in while the machine ran
+    pub hotplugged: bool,
+    /// whether it can be unplugged
+    pub hotpluggable: bool,
+}
+
+impl PcdimmDeviceInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(
+        addr: i64,
+        size: i64,
+        slot: i64,
+        node: i64,
+        memdev: impl Into<String>,
+        hotplugged: bool,
+        hotpluggable: bool,
+    ) -> Self {
+        Self {
+            id: Option::None,
+            addr,
+            size,
+            slot,
+            node,
+            memdev: memdev.into(),
+            hotplugged,
+            hotpluggable,
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    PcdimmDeviceInfo, [("id", id), ("addr", addr), ("size", size), ("slot", slot),
+    ("node", node), ("memdev", memdev), ("hotplugged", hotplugged), ("hotpluggable",
+    hotpluggable)]
+);
+
+/// A virtio device with persistent memory.
+///
+/// **Since:** 4.1
+#[derive(Clone)]
+pub struct VirtioPmemDeviceInfo {
+    /// identifier of the device, if it has one
+    pub id: Option<String>,
+    /// first physical address
+    pub memaddr: u64,
+    /// length in bytes
+    pub size: u64,
+    /// path of its back end
+    pub memdev: String,
+}
+
+impl VirtioPmemDeviceInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(memaddr: u64, size: u64, memdev: impl Into<String>) -> Self {
+        Self {
+            id: Option::None,
+            memaddr,
+            size,
+            memdev: memdev.into(),
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    VirtioPmemDeviceInfo, [("id", id), ("memaddr", memaddr), ("size", size), ("memdev",
+    memdev)]
+);
+
+/// A virtio device whose memory can grow and shrink.
+///
+/// **Since:** 5.1
+#[derive(Clone)]
+pub struct VirtioMemDeviceInfo {
+    /// identifier of the device, if it has one
+    pub id: Option<String>,
+    /// first physical address
+    pub memaddr: u64,
+    /// bytes that the guest is asked to use
+    pub requested_size: u64,
+    /// bytes that the guest uses
+    pub size: u64,
+    /// bytes that it can have at most
+    pub max_size: u64,
+    /// bytes that it grows or shrinks by
+    pub block_size: u64,
+    /// NUMA node that it belongs to
+    pub node: i64,
+    /// path of its back end
+    pub memdev: String,
+}
+
+impl VirtioMemDeviceInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(
+        memaddr: u64,
+        requested_size: u64,
+        size: u64,
+        max_size: u64,
+        block_size: u64,
+        node: i64,
+        memdev: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: Option::None,
+            memaddr,
+            requested_size,
+            size,
+            max_size,
+            block_size,
+            node,
+            memdev: memdev.into(),
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    VirtioMemDeviceInfo, [("id", id), ("memaddr", memaddr), ("requested-size",
+    requested_size), ("size", size), ("max-size", max_size), ("block-size", block_size),
+    ("node", node), ("memdev", memdev)]
+);
+
+/// Memory of SGX enclaves.
+///
+/// **Since:** 6.2
+#[derive(Clone)]
+pub struct SgxEpcDeviceInfo {
+    /// identifier of the device, if it has one
+    pub id: Option<String>,
+    /// first physical address
+    pub memaddr: u64,
+    /// length in bytes
+    pub size: u64,
+    /// NUMA node that it belongs to (since 7.0)
+    pub node: i64,
+    /// path of its back end
+    pub memdev: String,
+}
+
+impl SgxEpcDeviceInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(memaddr: u64, size: u64, node: i64, memdev: impl Into<String>) -> Self {
+        Self {
+            id: Option::None,
+            memaddr,
+            size,
+            node,
+            memdev: memdev.into(),
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    SgxEpcDeviceInfo, [("id", id), ("memaddr", memaddr), ("size", size), ("node", node),
+    ("memdev", memdev)]
+);
+
+/// A Hyper-V balloon that brings memory of its own.
+///
+/// **Since:** 8.2
+#[derive(Clone)]
+pub struct HvBalloonDeviceInfo {
+    /// identifier of the device, if it has one
+    pub id: Option<String>,
+    /// first physical address, once it is in use
+    pub memaddr: Option<u64>,
+    /// bytes that it can have at most
+    pub max_size: u64,
+    /// path of its back end, if it has one
+    pub memdev: Option<String>,
+}
+
+impl HvBalloonDeviceInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(max_size: u64) -> Self {
+        Self {
+            id: Option::None,
+            memaddr: Option::None,
+            max_size,
+            memdev: Option::None,
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    HvBalloonDeviceInfo, [("id", id), ("memaddr", memaddr), ("max-size", max_size),
+    ("memdev", memdev)]
+);
+
+/// Kinds of devices that are memory.
+///
+/// **Since:** 2.1
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum MemoryDeviceInfoKind {
+    /// a memory module
+    Dimm,
+    /// a module that keeps its contents (since 2.12)
+    Nvdimm,
+    /// persistent memory by virtio (since 4.1)
+    VirtioPmem,
+    /// memory by virtio that grows and shrinks (since 5.1)
+    VirtioMem,
+    /// memory of SGX enclaves (since 6.2)
+    SgxEpc,
+    /// a Hyper-V balloon (since 8.2)
+    HvBalloon,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    MemoryDeviceInfoKind, Unrecognized, [Dimm = "dimm", Nvdimm = "nvdimm", VirtioPmem =
+    "virtio-pmem", VirtioMem = "virtio-mem", SgxEpc = "sgx-epc", HvBalloon =
+    "hv-balloon"]
+);
+
+/// A member of type `PCDIMMDeviceInfo` under the name that the older
+/// form of unions gives it.
+///
+/// **Since:** 2.1
+#[derive(Clone)]
+pub struct PcdimmDeviceInfoWrapper {
+    /// the value itself
+    pub data: super::PcdimmDeviceInfo,
+}
+
+impl PcdimmDeviceInfoWrapper {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(data: super::PcdimmDeviceInfo) -> Self {
+        Self { data }
+    }
+}
+
+::qmp_runtime::record!(PcdimmDeviceInfoWrapper, [("data", data)]);
+
+/// A member of type `VirtioPMEMDeviceInfo` under the name that the older
+/// form of unions gives it.
+///
+/// **Since:** 2.1
+#[derive(Clone)]
+pub struct VirtioPmemDeviceInfoWrapper {
+    /// the value itself
+    pub data: super::VirtioPmemDeviceInfo,
+}
+
+impl VirtioPmemDeviceInfoWrapper {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(data: super::VirtioPmemDeviceInfo) -> Self {
+        Self { data }
+    }
+}
+
+::qmp_runtime::record!(VirtioPmemDeviceInfoWrapper, [("data", data)]);
+
+/// A member of type `VirtioMEMDeviceInfo` under the name that the older
+/// form of unions gives it.
+///
+/// **Since:** 2.1
+#[derive(Clone)]
+pub struct VirtioMemDeviceInfoWrapper {
+    /// the value itself
+    pub data: super::VirtioMemDeviceInfo,
+}
+
+impl VirtioMemDeviceInfoWrapper {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(data: super::VirtioMemDeviceInfo) -> Self {
+        Self { data }
+    }
+}
+
+::qmp_runtime::record!(VirtioMemDeviceInfoWrapper, [("data", data)]);
+
+/// A member of type `SgxEPCDeviceInfo` under the name that the older
+/// form of unions gives it.
+///
+/// **Since:** 6.2
+#[derive(Clone)]
+pub struct SgxEpcDeviceInfoWrapper {
+    /// the value itself
+    pub data: super::SgxEpcDeviceInfo,
+}
+
+impl SgxEpcDeviceInfoWrapper {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(data: super::SgxEpcDeviceInfo) -> Self {
+        Self { data }
+    }
+}
+
+::qmp_runtime::record!(SgxEpcDeviceInfoWrapper, [("data", data)]);
+
+/// A member of type `HvBalloonDeviceInfo` under the name that the older
+/// form of unions gives it.
+///
+/// **Since:** 8.2
+#[derive(Clone)]
+pub struct HvBalloonDeviceInfoWrapper {
+    /// the value itself
+    pub data: super::HvBalloonDeviceInfo,
+}
+
+impl HvBalloonDeviceInfoWrapper {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(data: super::HvBalloonDeviceInfo) -> Self {
+        Self { data }
+    }
+}
+
+::qmp_runtime::record!(HvBalloonDeviceInfoWrapper, [("data", data)]);
+
+/// A device that is memory.
+///
+/// **Since:** 2.1
+#[derive(Clone)]
+pub struct MemoryDeviceInfo {
+    /// its kind
+    ///
+    /// The members that depend on it are in it.
+    pub r#type: MemoryDeviceInfoType,
+}
+
+impl MemoryDeviceInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(r#type: MemoryDeviceInfoType) -> Self {
+        Self { r#type }
+    }
+}
+
+::qmp_runtime::record!(MemoryDeviceInfo, [("type", r#type, tag)]);
+
+/// The variants of [`MemoryDeviceInfo`], by `type`.
+///
+/// Large data is in a box; `into` makes it of either.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum MemoryDeviceInfoType {
+    /// `dimm`
+    Dimm(Box<super::PcdimmDeviceInfoWrapper>),
+    /// `nvdimm`
+    Nvdimm(Box<super::PcdimmDeviceInfoWrapper>),
+    /// `virtio-pmem`
+    VirtioPmem(super::VirtioPmemDeviceInfoWrapper),
+    /// `virtio-mem`
+    VirtioMem(Box<super::VirtioMemDeviceInfoWrapper>),
+    /// `sgx-epc`
+    SgxEpc(Box<super::SgxEpcDeviceInfoWrapper>),
+    /// `hv-balloon`
+    HvBalloon(Box<super::HvBalloonDeviceInfoWrapper>),
+    /// A branch that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::UnrecognizedBranch),
+}
+
+::qmp_runtime::variants!(
+    MemoryDeviceInfoType, super::MemoryDeviceInfoKind, Unrecognized, [Dimm(Box <
+    super::PcdimmDeviceInfoWrapper >), Nvdimm(Box < super::PcdimmDeviceInfoWrapper >),
+    VirtioPmem(super::VirtioPmemDeviceInfoWrapper), VirtioMem(Box <
+    super::VirtioMemDeviceInfoWrapper >), SgxEpc(Box < super::SgxEpcDeviceInfoWrapper >),
+    HvBalloon(Box < super::HvBalloonDeviceInfoWrapper >)]
+);
+
+/// A section of memory for SGX enclaves.
+///
+/// **Since:** 6.2
+#[derive(Clone)]
+pub struct SgxEpc {
+    /// identifier of its back end
+    pub memdev: String,
+    /// NUMA node that it belongs to (since 7.0)
+    pub node: i64,
+}
+
+impl SgxEpc {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(memdev: impl Into<String>, node: i64) -> Self {
+        Self {
+            memdev: memdev.into(),
+            node,
+        }
+    }
+}
+
+::qmp_runtime::record!(SgxEpc, [("memdev", memdev), ("node", node)]);
+
+/// The memory for SGX enclaves.
+///
+/// **Since:** 6.2
+#[derive(Clone)]
+pub struct SgxEpcProperties {
+    /// its sections
+    pub sgx_epc: Vec<super::SgxEpc>,
+}
+
+impl SgxEpcProperties {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(sgx_epc: Vec<super::SgxEpc>) -> Self {
+        Self { sgx_epc }
+    }
+}
+
+::qmp_runtime::record!(SgxEpcProperties, [("sgx-epc", sgx_epc)]);
+
+/// How the firmware boots.
+///
+/// **Since:** 7.1
+#[derive(Clone, Default)]
+pub struct BootConfiguration {
+    /// drives to try, one letter each
+    pub order: Option<String>,
+    /// drives to try the first time only
+    pub once: Option<String>,
+    /// show a menu; false if absent
+    pub menu: Option<bool>,
+    /// file with the picture to show meanwhile
+    pub splash: Option<String>,
+    /// milliseconds to show it
+    pub splash_time: Option<i64>,
+    /// milliseconds until a new start when nothing boots;
+    /// -1, the default, for never
+    pub reboot_timeout: Option<i64>,
+    /// try nothing besides; false if absent
+    pub strict: Option<bool>,
+}
+
+::qmp_runtime::record!(
+    BootConfiguration, [("order", order), ("once", once), ("menu", menu), ("splash",
+    splash), ("splash-time", splash_time), ("reboot-timeout", reboot_timeout), ("strict",
+    strict)]
+);
+
+/// The CPUs of the machine, level by level.  Levels that are left out
+/// follow from the others.
+///
+/// **Since:** 6.1
+#[derive(Clone, Default)]
+pub struct SmpConfiguration {
+    /// number of CPUs at the start
+    pub cpus: Option<i64>,
+    /// number of drawers (since 8.2)
+    pub drawers: Option<i64>,
+    /// books in each drawer (since 8.2)
+    pub books: Option<i64>,
+    /// sockets in each book, or in the machine where there are no
+    /// books
+    pub sockets: Option<i64>,
+    /// dies in each socket
+    pub dies: Option<i64>,
+    /// clusters in each die (since 7.0)
+    pub clusters: Option<i64>,
+    /// modules in each cluster (since 9.1)
+    pub modules: Option<i64>,
+    /// cores in each module
+    pub cores: Option<i64>,
+    /// threads in each core
+    pub threads: Option<i64>,
+    /// most CPUs, with those that can be plugged in
+    pub maxcpus: Option<i64>,
+}
+
+::qmp_runtime::record!(
+    SmpConfiguration, [("cpus", cpus), ("drawers", drawers), ("books", books),
+    ("sockets", sockets), ("dies", dies), ("clusters", clusters), ("modules", modules),
+    ("cores", cores), ("threads", threads), ("maxcpus", maxcpus)]
+);
+
+/// Versions of SMBIOS entry points.
+///
+/// **Since:** 7.0
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum SmbiosEntryPointType {
+    /// SMBIOS 2.1, with a 32-bit entry point
+    _32,
+    /// SMBIOS 3.0, with a 64-bit entry point
+    _64,
+    /// 2.1 if the tables fit, else 3.0 (since 9.0)
+    Auto,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    SmbiosEntryPointType, Unrecognized, [_32 = "32", _64 = "64", Auto = "auto"]
+);
+
+/// How much memory the machine has.
+///
+/// **Since:** 7.1
+#[derive(Clone, Default)]
+pub struct MemorySizeConfiguration {
+    /// bytes at the start
+    pub size: Option<u64>,
+    /// most bytes, with what can be plugged in
+    pub max_size: Option<u64>,
+    /// number of slots for that
+    pub slots: Option<u64>,
+}
+
+::qmp_runtime::record!(
+    MemorySizeConfiguration, [("size", size), ("max-size", max_size), ("slots", slots)]
+);
+
+/// Kinds of CPUs in replies of `query-cpus`.
+///
+/// **Since:** 2.6
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum CpuInfoArch {
+    /// x86
+    X86,
+    /// SPARC
+    Sparc,
+    /// PowerPC
+    Ppc,
+    /// MIPS
+    Mips,
+    /// TriCore
+    Tricore,
+    /// S390 (since 2.12)
+    S390,
+    /// RISC-V (since 2.12)
+    Riscv,
+    /// any other
+    Other,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    CpuInfoArch, Unrecognized, [X86 = "x86", Sparc = "sparc", Ppc = "ppc", Mips = "mips",
+    Tricore = "tricore", S390 = "s390", Riscv = "riscv", Other = "other"]
+);
+
+/// One virtual CPU, in replies of `query-cpus`.
+///
+/// **Since:** 0.14
+#[derive(Clone)]
+pub struct CpuInfo {
+    /// its number, from 0
+    pub cpu: i64,
+    /// whether it is the one that `cpu` chose, which is the first
+    /// one in QEMU since 2.9
+    pub current: bool,
+    /// whether it waits for an interrupt
+    pub halted: bool,
+    /// its place in the object tree (since 2.4)
+    pub qom_path: String,
+    /// what the host's kernel calls its thread
+    pub thread_id: i64,
+    /// its place in the topology (since 2.10)
+    pub props: Option<Box<super::CpuInstanceProperties>>,
+    /// its kind (since 2.6)
+    ///
+    /// The members that depend on it are in it.
+    pub arch: CpuInfoArch2,
+}
+
+impl CpuInfo {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(
+        cpu: i64,
+        current: bool,
+        halted: bool,
+        qom_path: impl Into<String>,
+        thread_id: i64,
+        arch: CpuInfoArch2,
+    ) -> Self {
+        Self {
+            cpu,
+            current,
+            halted,
+            qom_path: qom_path.into(),
+            thread_id,
+            props: Option::None,
+            arch,
+        }
+    }
+}
+
+::qmp_runtime::record!(
+    CpuInfo, [("CPU", cpu), ("current", current), ("halted", halted), ("qom_path",
+    qom_path), ("thread_id", thread_id), ("props", props), ("arch", arch, tag)]
+);
+
+/// The variants of [`CpuInfo`], by `arch`.
+///
+/// Large data is in a box; `into` makes it of either.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum CpuInfoArch2 {
+    /// `x86`
+    X86(super::CpuInfoX86),
+    /// `sparc`
+    Sparc(super::CpuInfoSparc),
+    /// `ppc`
+    Ppc(super::CpuInfoPpc),
+    /// `mips`
+    Mips(super::CpuInfoMips),
+    /// `tricore`
+    Tricore(super::CpuInfoTricore),
+    /// `s390`
+    S390(super::CpuInfoS390),
+    /// `riscv`
+    Riscv(super::CpuInfoRiscv),
+    /// `other`: without further members
+    Other,
+    /// A branch that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::UnrecognizedBranch),
+}
+
+::qmp_runtime::variants!(
+    CpuInfoArch2, super::CpuInfoArch, Unrecognized, [X86(super::CpuInfoX86),
+    Sparc(super::CpuInfoSparc), Ppc(super::CpuInfoPpc), Mips(super::CpuInfoMips),
+    Tricore(super::CpuInfoTricore), S390(super::CpuInfoS390), Riscv(super::CpuInfoRiscv),
+    Other]
+);
+
+/// What `query-cpus` tells of an x86 CPU.
+///
+/// **Since:** 2.6
+#[derive(Clone)]
+pub struct CpuInfoX86 {
+    /// the instruction pointer
+    pub pc: i64,
+}
+
+impl CpuInfoX86 {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(pc: i64) -> Self {
+        Self { pc }
+    }
+}
+
+::qmp_runtime::record!(CpuInfoX86, [("pc", pc)]);
+
+/// What `query-cpus` tells of a SPARC CPU.
+///
+/// **Since:** 2.6
+#[derive(Clone)]
+pub struct CpuInfoSparc {
+    /// the program counter
+    pub pc: i64,
+    /// the next program counter
+    pub npc: i64,
+}
+
+impl CpuInfoSparc {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(pc: i64, npc: i64) -> Self {
+        Self { pc, npc }
+    }
+}
+
+::qmp_runtime::record!(CpuInfoSparc, [("pc", pc), ("npc", npc)]);
+
+/// What `query-cpus` tells of a PowerPC CPU.
+///
+/// **Since:** 2.6
+#[derive(Clone)]
+pub struct CpuInfoPpc {
+    /// the address of the next instruction
+    pub nip: i64,
+}
+
+impl CpuInfoPpc {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(nip: i64) -> Self {
+        Self { nip }
+    }
+}
+
+::qmp_runtime::record!(CpuInfoPpc, [("nip", nip)]);
+
+/// What `query-cpus` tells of a MIPS CPU.
+///
+/// **Since:** 2.6
+#[derive(Clone)]
+pub struct CpuInfoMips {
+    /// the program counter
+    pub pc: i64,
+}
+
+impl CpuInfoMips {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(pc: i64) -> Self {
+        Self { pc }
+    }
+}
+
+::qmp_runtime::record!(CpuInfoMips, [("PC", pc)]);
+
+/// What `query-cpus` tells of a TriCore CPU.
+///
+/// **Since:** 2.6
+#[derive(Clone)]
+pub struct CpuInfoTricore {
+    /// the program counter
+    pub pc: i64,
+}
+
+impl CpuInfoTricore {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(pc: i64) -> Self {
+        Self { pc }
+    }
+}
+
+::qmp_runtime::record!(CpuInfoTricore, [("PC", pc)]);
+
+/// What `query-cpus` tells of a RISC-V CPU.
+///
+/// **Since:** 2.12
+#[derive(Clone)]
+pub struct CpuInfoRiscv {
+    /// the program counter
+    pub pc: i64,
+}
+
+impl CpuInfoRiscv {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(pc: i64) -> Self {
+        Self { pc }
+    }
+}
+
+::qmp_runtime::record!(CpuInfoRiscv, [("pc", pc)]);

@@ -23,3 +23,98 @@ pub enum S390CpuEntitlement {
     S390CpuEntitlement, Unrecognized, [Auto = "auto", Low = "low", Medium = "medium",
     High = "high"]
 );
+
+/// Levels of the CPU topology.
+///
+/// **Since:** 9.2
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum CpuTopologyLevel {
+    /// thread
+    Thread,
+    /// core
+    Core,
+    /// module
+    Module,
+    /// cluster
+    Cluster,
+    /// die
+    Die,
+    /// socket
+    Socket,
+    /// book
+    Book,
+    /// drawer
+    Drawer,
+    /// whatever the machine has for the purpose
+    Default,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    CpuTopologyLevel, Unrecognized, [Thread = "thread", Core = "core", Module = "module",
+    Cluster = "cluster", Die = "die", Socket = "socket", Book = "book", Drawer =
+    "drawer", Default = "default"]
+);
+
+/// CPU caches.
+///
+/// **Since:** 9.2
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum CacheLevelAndType {
+    /// level 1, data
+    L1d,
+    /// level 1, instructions
+    L1i,
+    /// level 2
+    L2,
+    /// level 3
+    L3,
+    /// A value that these bindings do not know.
+    Unrecognized(::qmp_runtime::codec::Unrecognized),
+}
+
+::qmp_runtime::enumeration!(
+    CacheLevelAndType, Unrecognized, [L1d = "l1d", L1i = "l1i", L2 = "l2", L3 = "l3"]
+);
+
+/// Which CPUs share a cache.
+///
+/// **Since:** 9.2
+#[derive(Clone)]
+pub struct SmpCacheProperties {
+    /// the cache
+    pub cache: super::CacheLevelAndType,
+    /// the level of topology within which it is shared
+    pub topology: super::CpuTopologyLevel,
+}
+
+impl SmpCacheProperties {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(
+        cache: super::CacheLevelAndType,
+        topology: super::CpuTopologyLevel,
+    ) -> Self {
+        Self { cache, topology }
+    }
+}
+
+::qmp_runtime::record!(SmpCacheProperties, [("cache", cache), ("topology", topology)]);
+
+/// Which CPUs share which caches.
+#[derive(Clone)]
+pub struct SmpCachePropertiesWrapper {
+    /// one entry for each cache
+    pub caches: Vec<super::SmpCacheProperties>,
+}
+
+impl SmpCachePropertiesWrapper {
+    /// A value with the required members; the optional ones are absent.
+    pub fn new(caches: Vec<super::SmpCacheProperties>) -> Self {
+        Self { caches }
+    }
+}
+
+::qmp_runtime::record!(SmpCachePropertiesWrapper, [("caches", caches)]);
