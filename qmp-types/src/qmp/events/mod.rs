@@ -2,6 +2,9 @@
 
 mod run_state;
 mod job;
+mod block_core;
+mod block;
+mod block_export;
 mod char;
 mod dump;
 mod net;
@@ -14,6 +17,9 @@ mod misc;
 mod acpi;
 pub use self::run_state::*;
 pub use self::job::*;
+pub use self::block_core::*;
+pub use self::block::*;
+pub use self::block_export::*;
 pub use self::char::*;
 pub use self::dump::*;
 pub use self::net::*;
