@@ -43,9 +43,10 @@ impl<T: Json> Json for Vec<T> {
         let document = decoder.document();
         self.reserve(document.elements(at).take(MAX_RESERVE).count());
         for (index, element) in document.elements(at).enumerate() {
-            let mut value = T::blank();
-            decoder.at_index(index, |decoder| decode(&mut value, decoder, element))?;
-            self.push(value);
+            // In place: elements may be large.
+            self.push(T::blank());
+            let Some(value) = self.last_mut() else { break };
+            decoder.at_index(index, |decoder| decode(value, decoder, element))?;
         }
         Ok(())
     }

@@ -206,16 +206,20 @@ impl<'d> Decoder<'d> {
     /// # Errors
     /// The node is none.
     pub fn object(&mut self, at: NodeId) -> Result<Object, QmpError> {
+        let mut object = Object::default();
+        self.open(at, &mut object)?;
+        Ok(object)
+    }
+
+    /// Opens an object in place: one that is returned is copied, which costs as much as a short one.
+    #[inline]
+    pub(super) fn open(&self, at: NodeId, object: &mut Object) -> Result<(), QmpError> {
         if self.kind(at) != Kind::Object {
             return Err(self.wrong_type("object"));
         }
-        let (start, end) = self.document.inside(at);
-        Ok(Object {
-            start,
-            end,
-            hint: start,
-            ..Object::default()
-        })
+        (object.start, object.end) = self.document.inside(at);
+        object.hint = object.start;
+        Ok(())
     }
 
     /// Opens the object that a command without an `arguments` member has.
@@ -224,7 +228,22 @@ impl<'d> Decoder<'d> {
     }
 
     /// Takes a member.
+    #[inline]
     pub(super) fn take(&self, object: &mut Object, name: &str) -> Option<NodeId> {
+        let (at, index) = (object.hint, object.hint_index);
+        if let Some((key, value, next)) = self.document.member(at, object.end)
+            && self.document.str_is(key, name)
+            && !object.taken.contains(index)
+        {
+            object.taken.insert(index);
+            (object.hint, object.hint_index) = (next, index + 1);
+            return Some(value);
+        }
+        self.search(object, name)
+    }
+
+    /// Takes a member that is not the next one.
+    fn search(&self, object: &mut Object, name: &str) -> Option<NodeId> {
         let (mut at, mut index) = (object.hint, object.hint_index);
         let mut again = object.skipped;
         loop {

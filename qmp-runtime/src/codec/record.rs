@@ -76,7 +76,8 @@ pub fn decode(value: &mut dyn Json, decoder: &mut Decoder<'_>, at: NodeId) -> Re
     if !matches!(value.view(), View::Record) {
         return value.decode_value(decoder, at);
     }
-    let mut object = decoder.object(at)?;
+    let mut object = Object::default();
+    decoder.open(at, &mut object)?;
     decode_members(value, decoder, &mut object)?;
     decoder.finish(at, &object, || {
         let mut all = Vec::new();

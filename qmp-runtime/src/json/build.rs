@@ -1,6 +1,7 @@
 //! Documents that are not read from text, but made node by node.
 
-use super::document::{Document, Kind, Node, NodeId};
+use super::document::{Document, Kind, NodeId};
+use super::node::{MAX_TEXT, Node};
 use super::stream::MAX_NESTING;
 
 /// A document in the making. Values are added in the order in which text would have them.
@@ -14,7 +15,7 @@ impl Default for Builder {
     fn default() -> Self {
         Builder {
             document: Document {
-                bytes: Vec::new(),
+                text: String::new(),
                 nodes: Vec::new(),
             },
             depth: 0,
@@ -35,60 +36,58 @@ impl Builder {
         self.document
     }
 
-    fn push(&mut self, kind: Kind, text: &[u8]) -> Result<NodeId> {
-        let start = self.document.bytes.len();
-        self.document.bytes.extend_from_slice(text);
-        self.node(kind, start)
+    fn push(&mut self, kind: Kind, text: &str) -> Result<NodeId> {
+        let start = self.document.text.len();
+        self.document.text.push_str(text);
+        self.leaf(kind, start)
     }
 
     /// The node of the text from `start` on.
-    fn node(&mut self, kind: Kind, start: usize) -> Result<NodeId> {
+    fn leaf(&mut self, kind: Kind, start: usize) -> Result<NodeId> {
+        let end = self.document.text.len();
+        if end >= MAX_TEXT {
+            return Err("too much text");
+        }
+        self.node(Node::leaf(kind, false, start as u32, end as u32))
+    }
+
+    fn node(&mut self, node: Node) -> Result<NodeId> {
         let id = u32::try_from(self.document.nodes.len()).map_err(|_| "too many values")?;
-        let end = u32::try_from(self.document.bytes.len()).map_err(|_| "too much text")?;
-        self.document.nodes.push(Node {
-            kind,
-            escaped: false,
-            start: u32::try_from(start).map_err(|_| "too much text")?,
-            end,
-            next: id + 1,
-        });
+        self.document.nodes.push(node);
         Ok(NodeId(id))
     }
 
     pub(crate) fn null(&mut self) -> Result<NodeId> {
-        self.push(Kind::Null, b"null")
+        self.push(Kind::Null, "null")
     }
 
     pub(crate) fn bool(&mut self, value: bool) -> Result<NodeId> {
-        self.push(Kind::Bool, if value { b"true" } else { b"false" })
+        self.push(Kind::Bool, if value { "true" } else { "false" })
     }
 
     pub(crate) fn i64(&mut self, value: i64) -> Result<NodeId> {
-        self.push(Kind::Integer, itoa::Buffer::new().format(value).as_bytes())
+        self.push(Kind::Integer, itoa::Buffer::new().format(value))
     }
 
     pub(crate) fn u64(&mut self, value: u64) -> Result<NodeId> {
-        self.push(Kind::Integer, itoa::Buffer::new().format(value).as_bytes())
+        self.push(Kind::Integer, itoa::Buffer::new().format(value))
     }
 
     pub(crate) fn f64(&mut self, value: f64) -> Result<NodeId> {
         if !value.is_finite() {
             return Err("a number that is not finite");
         }
-        self.push(
-            Kind::Float,
-            ryu::Buffer::new().format_finite(value).as_bytes(),
-        )
+        self.push(Kind::Float, ryu::Buffer::new().format_finite(value))
     }
 
     /// A string. Between its quotes stands the text itself, without escapes.
     pub(crate) fn str(&mut self, value: &str) -> Result<NodeId> {
-        let bytes = &mut self.document.bytes;
-        let start = bytes.len();
-        bytes.push(b'"');
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.push(b'"');
-        self.node(Kind::String, start)
+        let text = &mut self.document.text;
+        let start = text.len();
+        text.push('"');
+        text.push_str(value);
+        text.push('"');
+        self.leaf(Kind::String, start)
     }
 
     pub(crate) fn begin_array(&mut self) -> Result<NodeId> {
@@ -104,14 +103,16 @@ impl Builder {
             return Err("values nest too deeply");
         }
         self.depth += 1;
-        self.push(kind, b"")
+        // Its text is within the bounds: so was that of the value in front of it.
+        self.node(Node::container(kind, self.document.text.len() as u32))
     }
 
     /// Ends a container: what it holds reaches to the last node so far.
     pub(crate) fn end(&mut self, container: NodeId) -> NodeId {
         self.depth -= 1;
         // The number of nodes fits: each of them was given one.
-        self.document.nodes[container.0 as usize].next = self.document.nodes.len() as u32;
+        let next = self.document.nodes.len() as u32;
+        self.document.nodes[container.0 as usize].close(next);
         container
     }
 

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::node::Node;
+use super::source::Source;
 use super::text;
 
 /// The JSON type of a node.
@@ -27,25 +29,13 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodeId(pub(super) u32);
 
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Node {
-    pub(super) kind: Kind,
-    /// For strings: whether the text differs from the bytes between the quotes.
-    pub(super) escaped: bool,
-    /// The node's text, quotes included.
-    pub(super) start: u32,
-    pub(super) end: u32,
-    /// The node behind this one and all that is in it.
-    pub(super) next: u32,
-}
-
 /// A complete, well-formed message.
 ///
 /// The nodes stand in text order; a container is followed by what it holds, an object by its keys
 /// and values in turn. No object has a key twice.
 #[derive(Debug)]
 pub struct Document {
-    pub(super) bytes: Vec<u8>,
+    pub(super) text: String,
     pub(super) nodes: Vec<Node>,
 }
 
@@ -57,70 +47,71 @@ impl Document {
 
     /// How much memory the message takes, in bytes.
     pub(crate) fn memory(&self) -> usize {
-        self.bytes.len() + self.nodes.len() * size_of::<Node>()
+        self.text.len() + self.nodes.len() * size_of::<Node>()
     }
 
     fn node(&self, id: NodeId) -> Node {
         self.nodes[id.0 as usize]
     }
 
+    /// The node behind one and all that is in it.
+    fn next(&self, id: NodeId) -> u32 {
+        self.node(id).next(id)
+    }
+
     /// The JSON type of a node.
     pub fn kind(&self, id: NodeId) -> Kind {
-        self.node(id).kind
+        self.node(id).kind()
     }
 
     /// The text of a number or keyword; of a string, with its quotes.
-    pub(crate) fn raw(&self, id: NodeId) -> &[u8] {
+    pub(crate) fn raw(&self, id: NodeId) -> &str {
         let node = self.node(id);
-        &self.bytes[node.start as usize..node.end as usize]
+        &self.text[node.range()]
+    }
+
+    /// What stands between the quotes of a string.
+    #[inline]
+    fn inner(&self, node: Node) -> &str {
+        &self.text[node.inner()]
     }
 
     /// The value of a string; `None` for anything else.
     pub fn str(&self, id: NodeId) -> Option<Cow<'_, str>> {
         let node = self.node(id);
-        if node.kind != Kind::String {
+        if node.kind() != Kind::String {
             return None;
         }
-        let text = &self.bytes[node.start as usize + 1..node.end as usize - 1];
-        Some(if node.escaped {
-            Cow::Owned(text::unescape(text))
+        Some(if node.is_escaped() {
+            Cow::Owned(text::unescape(self.inner(node).as_bytes()))
         } else {
-            text::plain(text)
+            Cow::Borrowed(self.inner(node))
         })
     }
 
     /// The bytes of a string's value.
     pub(super) fn text(&self, id: NodeId) -> Cow<'_, [u8]> {
-        let node = self.node(id);
-        let text = &self.bytes[node.start as usize + 1..node.end as usize - 1];
-        if node.escaped {
-            Cow::Owned(text::unescape(text).into_bytes())
-        } else {
-            Cow::Borrowed(text)
-        }
+        Source::whole(self.text.as_bytes()).string(self.node(id))
     }
 
     /// Whether two string nodes have the same value.
+    #[cfg(feature = "serde")]
     pub(super) fn same_text(&self, left: NodeId, right: NodeId) -> bool {
-        let (a, b) = (self.node(left), self.node(right));
-        // Most differ in length, which is cheap to tell.
-        let same_length = a.end - a.start == b.end - b.start;
-        (a.escaped || b.escaped || same_length) && self.text(left) == self.text(right)
+        Source::whole(self.text.as_bytes()).same(self.node(left), self.node(right))
     }
 
     /// Whether a string node has this value.
     pub(crate) fn str_is(&self, id: NodeId, value: &str) -> bool {
         let node = self.node(id);
-        if node.escaped {
+        if node.is_escaped() {
             return self.str(id).is_some_and(|text| text == value);
         }
-        node.kind == Kind::String
-            && &self.bytes[node.start as usize + 1..node.end as usize - 1] == value.as_bytes()
+        node.kind() == Kind::String && self.inner(node) == value
     }
 
     /// The value of a keyword; `None` for anything else.
     pub fn bool(&self, id: NodeId) -> Option<bool> {
-        (self.kind(id) == Kind::Bool).then(|| self.raw(id) == b"true")
+        (self.kind(id) == Kind::Bool).then(|| self.raw(id) == "true")
     }
 
     /// An integer in the range of `i64`; `None` for anything else.
@@ -137,7 +128,7 @@ impl Document {
         if self.kind(id) != Kind::Integer {
             return None;
         }
-        std::str::from_utf8(self.raw(id)).ok()?.parse().ok()
+        self.raw(id).parse().ok()
     }
 
     /// A number; `None` for anything else. What lies beyond the range is infinite.
@@ -145,7 +136,7 @@ impl Document {
         if !matches!(self.kind(id), Kind::Integer | Kind::Float) {
             return None;
         }
-        std::str::from_utf8(self.raw(id)).ok()?.parse().ok()
+        self.raw(id).parse().ok()
     }
 
     /// The elements of an array; nothing for anything else.
@@ -162,12 +153,12 @@ impl Document {
     }
 
     fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
-        let end = self.node(id).next;
+        let end = self.next(id);
         let mut at = id.0 + 1;
         std::iter::from_fn(move || {
             (at < end).then(|| {
                 let child = NodeId(at);
-                at = self.node(child).next;
+                at = self.next(child);
                 child
             })
         })
@@ -177,13 +168,13 @@ impl Document {
     pub(crate) fn member(&self, at: u32, end: u32) -> Option<(NodeId, NodeId, u32)> {
         (at < end).then(|| {
             let value = NodeId(at + 1);
-            (NodeId(at), value, self.node(value).next)
+            (NodeId(at), value, self.next(value))
         })
     }
 
     /// Where the nodes in a container start, and where they end.
     pub(crate) fn inside(&self, id: NodeId) -> (u32, u32) {
-        (id.0 + 1, self.node(id).next)
+        (id.0 + 1, self.next(id))
     }
 
     /// The member of an object with this key.
@@ -195,6 +186,6 @@ impl Document {
 
     /// About how much memory the message takes as a [`Value`](super::Value), in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.bytes.len() + self.nodes.len() * size_of::<super::Value>()
+        self.text.len() + self.nodes.len() * size_of::<super::Value>()
     }
 }

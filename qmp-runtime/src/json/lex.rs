@@ -62,19 +62,29 @@ pub(super) enum Step {
     Stray,
 }
 
-/// How many bytes are looked at for a short string.
-const MAX_SHORT: usize = 256;
-
-/// The bytes that stand for themselves in a string in double quotes, and are ASCII.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x80 {
-        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
-        byte += 1;
+/// Where the first byte is that does not stand for itself in a string in double quotes, or is not ASCII.
+#[inline]
+pub(super) fn end_of_plain(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    let mut at = 0;
+    // Eight bytes at once: in `ends`, the lowest bit that is set belongs to the first such byte.
+    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        let word = u64::from_le_bytes(*chunk);
+        let is = |byte: u8| {
+            let zero = word ^ (ONES * u64::from(byte));
+            zero.wrapping_sub(ONES) & !zero
+        };
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let ends = (is(b'"') | is(b'\\') | control | word) & (ONES * 0x80);
+        if ends != 0 {
+            return Some(at + ends.trailing_zeros() as usize / 8);
+        }
+        at += 8;
     }
-    plain
-};
+    let plain = |byte: u8| (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
+    let rest = text[at..].iter().position(|&byte| !plain(byte))?;
+    Some(at + rest)
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Lexer {
@@ -87,28 +97,10 @@ impl Lexer {
         self.state = State::Start;
     }
 
-    /// The token at the start of these bytes, with its length, if it is one of those that most of a
-    /// message is made of: punctuation, or a short string of plain ASCII that is whole.
+    /// Whether no token is being read.
     #[inline]
-    pub(super) fn whole(&self, bytes: &[u8]) -> Option<(TokenKind, usize)> {
-        if self.state != State::Start {
-            return None;
-        }
-        let kind = match bytes.first()? {
-            b'"' => {
-                let text = &bytes[1..bytes.len().min(MAX_SHORT)];
-                let end = text.iter().position(|&byte| !PLAIN[usize::from(byte)])?;
-                return (text[end] == b'"').then_some((TokenKind::String, end + 2));
-            }
-            b'{' => TokenKind::LeftBrace,
-            b'}' => TokenKind::RightBrace,
-            b'[' => TokenKind::LeftBracket,
-            b']' => TokenKind::RightBracket,
-            b':' => TokenKind::Colon,
-            b',' => TokenKind::Comma,
-            _ => return None,
-        };
-        Some((kind, 1))
+    pub(super) fn is_between_tokens(&self) -> bool {
+        self.state == State::Start
     }
 
     /// How many of these bytes are plain text of the string being read; they need no `step`.
@@ -204,4 +196,25 @@ fn ends_string(byte: u8) -> bool {
 /// Where reading starts anew behind a lexical error.
 fn resumes(byte: u8) -> bool {
     matches!(byte, b'[' | b']' | b'{' | b'}' | b':' | b',') || (ends_string(byte) && byte != b'\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_ends_where_a_byte_by_byte_search_says() {
+        let plain = |byte: u8| (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
+        for byte in 0..=255 {
+            for neighbour in [0x1F, b'!', b'"', b'#', b'[', b'\\', 0x7F, 0x80, 0xFF] {
+                for at in 0..19 {
+                    let mut text = [b'x'; 20];
+                    text[at] = byte;
+                    text[at + 1] = neighbour;
+                    let expected = text.iter().position(|&byte| !plain(byte));
+                    assert_eq!(end_of_plain(&text), expected, "{text:?}");
+                }
+            }
+        }
+    }
 }

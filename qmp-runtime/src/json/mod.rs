@@ -1,16 +1,19 @@
 //! QMP's dialect of JSON: a stream of values, QEMU's limits, errors and recovery.
 //!
-//! Bytes pass three stages: `lex` cuts them into tokens, `stream` gathers the tokens of one
-//! message and guards the limits, `parse` checks the grammar and leaves a [`Document`]: the
-//! message's bytes and a flat list of nodes that point into them. Nothing is copied or converted
-//! before somebody asks for it.
+//! Bytes pass three stages: `lex` cuts them into tokens, `stream` finds the ends of messages and guards
+//! the limits, `parse` checks the grammar token by token and leaves a [`Document`]: the message's bytes
+//! and a flat list of nodes that point into them. Nothing is converted before somebody asks for it. What
+//! most of a message is made of takes a short way through the first two, `run`.
 
 #[cfg(feature = "serde")]
 mod build;
 mod document;
 mod lex;
+mod node;
 pub(crate) mod order;
 mod parse;
+mod run;
+mod source;
 mod stream;
 mod text;
 mod value;

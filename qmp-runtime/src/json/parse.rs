@@ -1,8 +1,10 @@
-//! The grammar: tokens of one message to a [`Document`].
+//! The grammar: the tokens of a message, one by one, to the nodes of its [`Document`].
 
-use super::document::{Document, Kind, Node, NodeId};
+use super::document::{Document, Kind, NodeId};
 use super::lex::TokenKind;
-use super::stream::Token;
+use super::node::Node;
+use super::source::Source;
+use super::stream::KEEP_BYTES;
 use super::text;
 use super::value::{Map, Value};
 
@@ -11,29 +13,276 @@ const MAX_ERROR_BYTES: usize = 1023;
 /// Objects up to this size are searched for duplicate keys without a hash table.
 const FEW_MEMBERS: usize = 16;
 
-type Result<T> = std::result::Result<T, String>;
+pub(super) type Result<T> = std::result::Result<T, String>;
 
-/// Parses the tokens of a message.
+/// A token and where its text stands in the message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token {
+    pub(super) kind: TokenKind,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+/// Where in the grammar a message is.
 ///
-/// # Errors
-/// QEMU's description of the first grammar error.
-pub(super) fn parse(bytes: Vec<u8>, tokens: &[Token], spare: &mut Spare) -> Result<Document> {
-    let mut nodes = std::mem::take(&mut spare.nodes);
-    nodes.clear();
-    // No more nodes than values and keys, each of which is a token.
-    nodes.reserve(tokens.len());
-    spare.keys.clear();
-    let document = Document { bytes, nodes };
-    let mut parser = Parser {
-        document,
-        tokens,
-        at: 0,
-        open_keys: &mut spare.keys,
-    };
-    parser
-        .value()
-        .map_err(|error| format!("JSON parse error, {}", cut(error)))?;
-    Ok(parser.document)
+/// A message ends when its braces and brackets balance, whatever the grammar says: an error is kept until
+/// then, and what comes behind it is not looked at.
+#[derive(Debug, Default)]
+pub(super) struct Parser {
+    nodes: Vec<Node>,
+    /// The containers that have not ended, the innermost one last.
+    open: Vec<Open>,
+    /// The keys of the objects among them, the innermost one's last.
+    keys: Vec<NodeId>,
+    pub(super) expected: Expected,
+    error: Option<String>,
+}
+
+/// What may come next.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    #[default]
+    Value,
+    /// A value, or the end of the array.
+    Element,
+    /// A key, or the end of the object.
+    Member,
+    Colon,
+    /// A comma, or the end of the array.
+    ArraySeparator,
+    /// A comma, or the end of the object.
+    ObjectSeparator,
+    /// Nothing: the value is complete, or there was an error.
+    Nothing,
+}
+
+#[derive(Debug)]
+struct Open {
+    node: NodeId,
+    is_object: bool,
+    /// The key whose value is due.
+    key: Option<NodeId>,
+    /// Where the object's keys start among those of all open objects.
+    first_key: usize,
+    /// The keys instead, once they are many. As a map of values, which clients have anyway: a table of
+    /// another kind is code of its own.
+    many: Option<Box<Map<String, Value>>>,
+}
+
+impl Parser {
+    /// Takes the next token of a message with this text.
+    pub(super) fn token(&mut self, token: Token, source: Source<'_>) {
+        let result = self.step(token, source);
+        self.keep_error(result);
+    }
+
+    pub(super) fn keep_error(&mut self, result: Result<()>) {
+        if let Err(error) = result {
+            self.error = Some(error);
+            self.expected = Expected::Nothing;
+        }
+    }
+
+    /// Whether the value is complete, and nothing was wrong with it.
+    pub(super) fn is_complete(&self) -> bool {
+        self.expected == Expected::Nothing && self.error.is_none()
+    }
+
+    /// How many containers have not ended.
+    pub(super) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The document of a message that is complete, and starts anew.
+    ///
+    /// # Errors
+    /// QEMU's description of the first grammar error.
+    pub(super) fn complete(&mut self, bytes: Vec<u8>) -> Result<Document> {
+        let mut nodes = std::mem::take(&mut self.nodes);
+        let error = match self.error.take() {
+            None if self.expected == Expected::Nothing => None,
+            None => Some("premature EOI".into()),
+            error => error,
+        };
+        self.reset();
+        match error {
+            None => {
+                let text = String::from_utf8(bytes)
+                    .unwrap_or_else(|error| text::mend(error.as_bytes(), &mut nodes));
+                Ok(Document { text, nodes })
+            }
+            Some(error) => Err(format!("JSON parse error, {}", cut(error))),
+        }
+    }
+
+    /// Starts anew.
+    pub(super) fn reset(&mut self) {
+        self.nodes.clear();
+        self.nodes.shrink_to(KEEP_BYTES / size_of::<Node>());
+        self.open.clear();
+        self.keys.clear();
+        self.keys.shrink_to(KEEP_BYTES / size_of::<NodeId>());
+        self.expected = Expected::Value;
+        self.error = None;
+    }
+
+    /// Takes the memory of nodes that are done with, if there is use for it.
+    pub(super) fn recycle(&mut self, mut nodes: Vec<Node>) {
+        if self.nodes.capacity() == 0 && nodes.capacity() <= KEEP_BYTES / size_of::<Node>() {
+            nodes.clear();
+            self.nodes = nodes;
+        }
+    }
+
+    fn step(&mut self, token: Token, source: Source<'_>) -> Result<()> {
+        match (self.expected, token.kind) {
+            (Expected::Colon, TokenKind::Colon)
+            | (Expected::ArraySeparator | Expected::ObjectSeparator, TokenKind::Comma) => {
+                self.expected = Expected::Value;
+                Ok(())
+            }
+            (Expected::Element | Expected::ArraySeparator, TokenKind::RightBracket)
+            | (Expected::Member | Expected::ObjectSeparator, TokenKind::RightBrace) => {
+                self.close(source)
+            }
+            (Expected::Value | Expected::Element | Expected::Member, _) => {
+                self.value(token, source)
+            }
+            (Expected::Colon, _) => Err("missing : in object pair".into()),
+            (Expected::ArraySeparator, _) => Err("expected separator in list".into()),
+            (Expected::ObjectSeparator, _) => Err("expected separator in dict".into()),
+            (Expected::Nothing, _) => Ok(()),
+        }
+    }
+
+    fn value(&mut self, token: Token, source: Source<'_>) -> Result<()> {
+        let (kind, escaped) = match token.kind {
+            TokenKind::String => {
+                let inner = source.get(token.start as usize + 1..token.end as usize);
+                (Kind::String, text::check(inner)?)
+            }
+            TokenKind::LeftBrace => {
+                self.open(Kind::Object, token.start);
+                return Ok(());
+            }
+            TokenKind::LeftBracket => {
+                self.open(Kind::Array, token.start);
+                return Ok(());
+            }
+            TokenKind::Integer => (Kind::Integer, false),
+            TokenKind::Float => (Kind::Float, false),
+            TokenKind::Keyword => (
+                keyword(source.get(token.start as usize..token.end as usize))?,
+                false,
+            ),
+            _ => return Err("expecting value".into()),
+        };
+        let id = self.push(Node::leaf(kind, escaped, token.start, token.end));
+        self.completed(id, source)
+    }
+
+    pub(super) fn open(&mut self, kind: Kind, start: u32) {
+        let is_object = kind == Kind::Object;
+        let node = self.push(Node::container(kind, start));
+        self.open.push(Open {
+            node,
+            is_object,
+            key: None,
+            first_key: self.keys.len(),
+            many: None,
+        });
+        self.expected = if is_object {
+            Expected::Member
+        } else {
+            Expected::Element
+        };
+    }
+
+    /// Ends the innermost container: what it holds reaches to the last node so far.
+    pub(super) fn close(&mut self, source: Source<'_>) -> Result<()> {
+        let Some(open) = self.open.pop() else {
+            return Ok(()); // a container's end is due only where one is open
+        };
+        let next = self.nodes.len() as u32;
+        self.nodes[open.node.0 as usize].close(next);
+        self.keys.truncate(open.first_key);
+        self.completed(open.node, source)
+    }
+
+    /// Goes on behind a value.
+    pub(super) fn completed(&mut self, id: NodeId, source: Source<'_>) -> Result<()> {
+        let Some(open) = self.open.last_mut() else {
+            self.expected = Expected::Nothing;
+            return Ok(());
+        };
+        if !open.is_object {
+            self.expected = Expected::ArraySeparator;
+        } else if open.key.is_some() {
+            self.expected = Expected::ObjectSeparator;
+            return self.end_member(source);
+        } else if self.nodes[id.0 as usize].kind() == Kind::String {
+            open.key = Some(id);
+            self.expected = Expected::Colon;
+        } else {
+            return Err("key is not a string in object".into());
+        }
+        Ok(())
+    }
+
+    /// Ends a member: its key must be the first of its name.
+    #[inline]
+    fn end_member(&mut self, source: Source<'_>) -> Result<()> {
+        let Some(open) = self.open.last_mut() else {
+            return Ok(());
+        };
+        let Some(key) = open.key.take() else {
+            return Ok(());
+        };
+        let is_new = match &mut open.many {
+            Some(many) => {
+                let name = source.name(self.nodes[key.0 as usize]);
+                many.insert(name, Value::Null).is_none()
+            }
+            None => {
+                let node = |id: NodeId| self.nodes[id.0 as usize];
+                let few = &self.keys[open.first_key..];
+                let is_new = few
+                    .iter()
+                    .all(|&other| !source.same(node(other), node(key)));
+                let is_full = few.len() == FEW_MEMBERS;
+                self.keys.push(key);
+                if is_full {
+                    let keys = self.keys.drain(open.first_key..);
+                    let names = keys.map(|key| (source.name(node(key)), Value::Null));
+                    open.many = Some(Box::new(names.collect()));
+                }
+                is_new
+            }
+        };
+        if is_new {
+            Ok(())
+        } else {
+            Err("duplicate key".into())
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, node: Node) -> NodeId {
+        let id = self.nodes.len() as u32; // it fits: so many tokens are not let through
+        self.nodes.push(node);
+        NodeId(id)
+    }
+}
+
+fn keyword(text: &[u8]) -> Result<Kind> {
+    match text {
+        b"true" | b"false" => Ok(Kind::Bool),
+        b"null" => Ok(Kind::Null),
+        other => Err(format!(
+            "invalid keyword '{}'",
+            String::from_utf8_lossy(other)
+        )),
+    }
 }
 
 fn cut(mut error: String) -> String {
@@ -43,169 +292,4 @@ fn cut(mut error: String) -> String {
     }
     error.truncate(end);
     error
-}
-
-/// Memory that one message leaves to the next.
-#[derive(Debug, Default)]
-pub(super) struct Spare {
-    pub(super) nodes: Vec<Node>,
-    keys: Vec<NodeId>,
-}
-
-struct Parser<'t> {
-    document: Document,
-    tokens: &'t [Token],
-    at: usize,
-    /// The keys of the objects that are open, the innermost one's last.
-    open_keys: &'t mut Vec<NodeId>,
-}
-
-impl Parser<'_> {
-    fn peek(&self) -> Result<Token> {
-        self.tokens
-            .get(self.at)
-            .copied()
-            .ok_or_else(|| "premature EOI".into())
-    }
-
-    fn next(&mut self) -> Result<Token> {
-        let token = self.peek()?;
-        self.at += 1;
-        Ok(token)
-    }
-
-    /// Recursion is bounded: the stream lets at most `MAX_NESTING` levels through.
-    fn value(&mut self) -> Result<NodeId> {
-        let token = self.next()?;
-        match token.kind {
-            TokenKind::LeftBrace => self.object(token),
-            TokenKind::LeftBracket => self.array(token),
-            TokenKind::String => {
-                let inner = &self.document.bytes[token.start as usize + 1..token.end as usize];
-                let escaped = !token.plain && text::check(inner)?;
-                Ok(self.push(Kind::String, escaped, token))
-            }
-            TokenKind::Integer => Ok(self.push(Kind::Integer, false, token)),
-            TokenKind::Float => Ok(self.push(Kind::Float, false, token)),
-            TokenKind::Keyword => self.keyword(token),
-            _ => Err("expecting value".into()),
-        }
-    }
-
-    fn keyword(&mut self, token: Token) -> Result<NodeId> {
-        let kind = match &self.document.bytes[token.start as usize..token.end as usize] {
-            b"true" | b"false" => Kind::Bool,
-            b"null" => Kind::Null,
-            other => {
-                return Err(format!(
-                    "invalid keyword '{}'",
-                    String::from_utf8_lossy(other)
-                ));
-            }
-        };
-        Ok(self.push(kind, false, token))
-    }
-
-    fn array(&mut self, open: Token) -> Result<NodeId> {
-        let array = self.push(Kind::Array, false, open);
-        if self.peek()?.kind == TokenKind::RightBracket {
-            self.at += 1;
-            return Ok(array);
-        }
-        loop {
-            self.value()?;
-            match self.next()?.kind {
-                TokenKind::RightBracket => break,
-                TokenKind::Comma => {}
-                _ => return Err("expected separator in list".into()),
-            }
-        }
-        Ok(self.close(array))
-    }
-
-    fn object(&mut self, open: Token) -> Result<NodeId> {
-        let object = self.push(Kind::Object, false, open);
-        if self.peek()?.kind == TokenKind::RightBrace {
-            self.at += 1;
-            return Ok(object);
-        }
-        let mut keys = Keys {
-            first: self.open_keys.len(),
-            many: Map::new(),
-        };
-        loop {
-            self.pair(&mut keys)?;
-            match self.next()?.kind {
-                TokenKind::RightBrace => break,
-                TokenKind::Comma => {}
-                _ => return Err("expected separator in dict".into()),
-            }
-        }
-        self.open_keys.truncate(keys.first);
-        Ok(self.close(object))
-    }
-
-    fn pair(&mut self, keys: &mut Keys) -> Result<()> {
-        let key = self.value()?;
-        if self.document.kind(key) != Kind::String {
-            return Err("key is not a string in object".into());
-        }
-        if self.next()?.kind != TokenKind::Colon {
-            return Err("missing : in object pair".into());
-        }
-        self.value()?;
-        if self.is_new(keys, key) {
-            Ok(())
-        } else {
-            Err("duplicate key".into())
-        }
-    }
-
-    fn is_new(&mut self, keys: &mut Keys, key: NodeId) -> bool {
-        if !keys.many.is_empty() {
-            return keys.many.insert(self.name(key), Value::Null).is_none();
-        }
-        let few = &self.open_keys[keys.first..];
-        if few.iter().any(|&other| self.document.same_text(other, key)) {
-            return false;
-        }
-        self.open_keys.push(key);
-        if self.open_keys.len() - keys.first > FEW_MEMBERS {
-            for key in self.open_keys.split_off(keys.first) {
-                keys.many.insert(self.name(key), Value::Null);
-            }
-        }
-        true
-    }
-
-    fn name(&self, key: NodeId) -> String {
-        self.document.str(key).unwrap_or_default().into_owned()
-    }
-
-    fn push(&mut self, kind: Kind, escaped: bool, token: Token) -> NodeId {
-        let id = self.document.nodes.len() as u32;
-        self.document.nodes.push(Node {
-            kind,
-            escaped,
-            start: token.start,
-            end: token.end,
-            next: id + 1,
-        });
-        NodeId(id)
-    }
-
-    /// Ends a container: what it holds reaches to the last node so far.
-    fn close(&mut self, container: NodeId) -> NodeId {
-        let next = self.document.nodes.len() as u32;
-        self.document.nodes[container.0 as usize].next = next;
-        container
-    }
-}
-
-/// The keys of an object so far: a few are searched one by one, many through a hash table.
-struct Keys {
-    /// Where the object's keys start among those of all open objects.
-    first: usize,
-    /// As a map of values, which clients have anyway: a table of another kind is code of its own.
-    many: Map<String, Value>,
 }

@@ -1,8 +1,11 @@
 //! From tokens to messages: balances braces and brackets, guards the limits, reports errors.
 
-use super::document::{Document, Node};
+use super::document::Document;
 use super::lex::{Lexer, Step, TokenKind};
-use super::{parse, text};
+use super::parse::{Parser, Token};
+use super::run::Room;
+use super::source::Source;
+use super::text;
 
 /// How deep objects and arrays may nest.
 pub const MAX_NESTING: usize = 1024;
@@ -12,17 +15,7 @@ pub const MAX_TOKENS: usize = 2 << 20;
 pub const MAX_TOKEN_BYTES: usize = 64 << 20;
 
 /// A buffer larger than this is given back once its message is done.
-const KEEP_BYTES: usize = 64 << 10;
-
-/// A token and where its text stands in the message.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Token {
-    pub(super) kind: TokenKind,
-    pub(super) start: u32,
-    pub(super) end: u32,
-    /// Known to be a string of plain ASCII without escapes.
-    pub(super) plain: bool,
-}
+pub(super) const KEEP_BYTES: usize = 64 << 10;
 
 /// What a stream of bytes holds.
 #[derive(Debug)]
@@ -42,7 +35,6 @@ pub enum Item {
 pub struct Stream {
     lexer: Lexer,
     message: Message,
-    spare: parse::Spare,
 }
 
 /// The message being read.
@@ -51,8 +43,10 @@ struct Message {
     /// Its text, as far as it was copied from the input. A blank between two tokens is kept, more of
     /// them are not: text in one piece is copied faster, and blanks must not cost memory.
     bytes: Vec<u8>,
-    tokens: Vec<Token>,
-    /// How many bytes the finished tokens have.
+    parser: Parser,
+    /// How many tokens are finished.
+    tokens: usize,
+    /// How many bytes they have.
     token_bytes: usize,
     /// Where the token being read starts.
     start: Option<usize>,
@@ -77,14 +71,13 @@ impl Stream {
 
     /// Takes the memory of a message that is done with for the next one.
     pub(crate) fn recycle(&mut self, document: Document) {
-        let Document { mut bytes, nodes } = document;
+        let Document { text, nodes } = document;
+        let mut bytes = text.into_bytes();
         if self.message.bytes.capacity() == 0 && bytes.capacity() <= KEEP_BYTES {
             bytes.clear();
             self.message.bytes = bytes;
         }
-        if nodes.capacity() <= KEEP_BYTES / size_of::<Node>() {
-            self.spare.nodes = nodes;
-        }
+        self.message.parser.recycle(nodes);
     }
 
     /// Reads up to the end of the next item; takes what it read off the front of `input`.
@@ -97,20 +90,16 @@ impl Stream {
         let (mut run, mut at) = (0, 0);
         while let Some(&byte) = bytes.get(at) {
             let here = message.bytes.len() + at - run;
-            if let Some((kind, length)) = self.lexer.whole(&bytes[at..]) {
-                at += length;
-                let plain = kind == TokenKind::String;
-                match message.finish(kind, here, here + length, plain) {
-                    Finished::More => continue,
-                    Finished::Whole => {
-                        message.bytes.extend_from_slice(&bytes[run..at]);
-                        *input = &bytes[at..];
-                        return Some(message.complete(&mut self.spare));
+            if self.lexer.is_between_tokens() {
+                let used = message.quick(&bytes[run..], at - run);
+                if used > 0 {
+                    at += used;
+                    if !message.parser.is_complete() {
+                        continue;
                     }
-                    Finished::Exceeds(limit) => {
-                        *input = &bytes[at..];
-                        return Some(message.fail(format!("JSON {limit} limit exceeded")));
-                    }
+                    message.bytes.extend_from_slice(&bytes[run..at]);
+                    *input = &bytes[at..];
+                    return Some(message.complete());
                 }
             }
             // Not a byte beyond the limit: reading starts anew right behind it.
@@ -143,12 +132,19 @@ impl Stream {
                     })
                 }
                 Step::Finish(kind) | Step::FinishBefore(kind) => {
-                    let end = message.bytes.len() + at - run;
-                    match message.finish(kind, here, end, false) {
+                    if message
+                        .start
+                        .is_some_and(|start| start < message.bytes.len())
+                    {
+                        // Came in pieces: from here on it stands in one place.
+                        message.bytes.extend_from_slice(&bytes[run..at]);
+                        run = at;
+                    }
+                    match message.finish(kind, here, &bytes[run..at]) {
                         Finished::More => None,
                         Finished::Whole => {
                             message.bytes.extend_from_slice(&bytes[run..at]);
-                            Some(message.complete(&mut self.spare))
+                            Some(message.complete())
                         }
                         Finished::Exceeds(limit) => {
                             Some(message.fail(format!("JSON {limit} limit exceeded")))
@@ -174,11 +170,38 @@ impl Stream {
 impl Message {
     /// Takes note of a byte between tokens; says whether it is to be left out.
     fn skip(&mut self) -> bool {
-        self.tokens.is_empty() || std::mem::replace(&mut self.gap, true)
+        self.tokens == 0 || std::mem::replace(&mut self.gap, true)
     }
 
-    fn finish(&mut self, kind: TokenKind, here: usize, end: usize, plain: bool) -> Finished {
+    /// Takes tokens from `input[at..]`, where most of a message can be taken quickly; how many bytes.
+    ///
+    /// Only while the grammar holds: then what is open is in balance, and all counts can be kept there.
+    #[inline]
+    fn quick(&mut self, input: &[u8], at: usize) -> usize {
+        let source = Source {
+            copied: &self.bytes,
+            input,
+        };
+        let room = Room {
+            tokens: MAX_TOKENS - self.tokens,
+            bytes: MAX_TOKEN_BYTES - self.token_bytes,
+        };
+        let run = self.parser.run(source, at, room);
+        self.tokens += run.tokens;
+        self.token_bytes += run.used - run.blanks;
+        self.braces += run.braces;
+        self.brackets += run.brackets;
+        if run.used > 0 {
+            self.gap = run.ends_blank;
+        }
+        run.used
+    }
+
+    /// Takes a token that ends where `input`, the text that was not copied, does. If nothing of it was
+    /// noted before, it starts at `here`.
+    fn finish(&mut self, kind: TokenKind, here: usize, input: &[u8]) -> Finished {
         let start = self.start.take().unwrap_or(here);
+        let end = self.bytes.len() + input.len();
         self.gap = false;
         match kind {
             TokenKind::LeftBrace => self.braces += 1,
@@ -191,19 +214,24 @@ impl Message {
         if self.token_bytes > MAX_TOKEN_BYTES {
             return Finished::Exceeds("token size");
         }
-        if self.tokens.len() + 1 > MAX_TOKENS {
+        self.tokens += 1;
+        if self.tokens > MAX_TOKENS {
             return Finished::Exceeds("token count");
         }
         if self.braces + self.brackets > MAX_NESTING as isize {
             return Finished::Exceeds("nesting depth");
         }
         // Both fit: at most one blank stands between two tokens.
-        self.tokens.push(Token {
+        let token = Token {
             kind,
             start: start as u32,
             end: end as u32,
-            plain,
-        });
+        };
+        let source = Source {
+            copied: &self.bytes,
+            input,
+        };
+        self.parser.token(token, source);
         let open = self.braces > 0 || self.brackets > 0;
         if open && self.braces >= 0 && self.brackets >= 0 {
             Finished::More
@@ -212,9 +240,9 @@ impl Message {
         }
     }
 
-    fn complete(&mut self, spare: &mut parse::Spare) -> Item {
+    fn complete(&mut self) -> Item {
         let bytes = std::mem::take(&mut self.bytes);
-        let item = match parse::parse(bytes, &self.tokens, spare) {
+        let item = match self.parser.complete(bytes) {
             Ok(document) => Item::Message(document),
             Err(error) => Item::Error(error),
         };
@@ -237,17 +265,16 @@ impl Message {
     }
 
     fn reset(&mut self) {
-        let (mut bytes, mut tokens) = (
+        let (mut bytes, mut parser) = (
             std::mem::take(&mut self.bytes),
-            std::mem::take(&mut self.tokens),
+            std::mem::take(&mut self.parser),
         );
         bytes.clear();
         bytes.shrink_to(KEEP_BYTES);
-        tokens.clear();
-        tokens.shrink_to(KEEP_BYTES / size_of::<Token>());
+        parser.reset();
         *self = Message {
             bytes,
-            tokens,
+            parser,
             ..Message::default()
         };
     }

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::node::Node;
+use super::value::Value;
+
 /// Checks a text that ends with its quote; says whether it needs [`unescape`].
 pub(super) fn check(text: &[u8]) -> Result<bool, String> {
     if text.is_ascii() && !text.contains(&b'\\') {
@@ -27,12 +30,30 @@ pub(super) fn check(text: &[u8]) -> Result<bool, String> {
     Ok(escaped)
 }
 
-/// The text of a checked string without escapes.
-pub(super) fn plain(text: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(text) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(text),
+/// The text of a message whose strings are checked and not all UTF-8, made UTF-8: strings that are not are
+/// written with escapes in place of what only QEMU reads.
+#[cold]
+pub(super) fn mend(bytes: &[u8], nodes: &mut [Node]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    let mut copied = 0;
+    for node in nodes {
+        let range = node.range();
+        out.push_str(&String::from_utf8_lossy(&bytes[copied..range.start]));
+        copied = range.end;
+        let start = out.len();
+        let mut escaped = node.is_escaped();
+        match std::str::from_utf8(&bytes[range]) {
+            Ok(text) => out.push_str(text),
+            Err(_) => {
+                let text = unescape(&bytes[node.inner()]);
+                out.push_str(&Value::String(text).to_string());
+                escaped = true;
+            }
+        }
+        node.moved(escaped, start as u32, out.len() as u32);
     }
+    out.push_str(&String::from_utf8_lossy(&bytes[copied..]));
+    out
 }
 
 /// The text of a checked string.

@@ -284,10 +284,10 @@ impl Writer {
             Kind::Integer if document.i64(id).is_none() && document.u64(id).is_none() => {
                 match document.f64(id).filter(|double| double.is_finite()) {
                     Some(double) => self.f64(double),
-                    None => self.out.extend_from_slice(document.raw(id)),
+                    None => self.out.extend_from_slice(document.raw(id).as_bytes()),
                 }
             }
-            _ => self.out.extend_from_slice(document.raw(id)),
+            _ => self.out.extend_from_slice(document.raw(id).as_bytes()),
         }
     }
 

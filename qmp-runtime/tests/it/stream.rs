@@ -46,6 +46,8 @@ fn jsonish() -> impl Strategy<Value = Vec<u8>> {
             b"\"\\ud800\"",
             b"\xC0\x80",
             b"{\"execute\":\"x\"}",
+            b"{\"a\": [\"b\", {\"c\": [], \"d\":{}}], ",
+            b"\"x\xC0\x80\xC3\xA9\"",
         ])
         .prop_map(<[u8]>::to_vec),
         prop::collection::vec(any::<u8>(), 0..4),
@@ -119,4 +121,14 @@ fn key_given_twice_is_refused_in_objects_of_any_size() {
             keys.pop();
         }
     }
+}
+
+#[test]
+fn text_that_only_qemu_reads_becomes_unicode() {
+    let text = b"{\"a\xC0\x80\xC3\xA9\": \"\\u0041\xC0\x80\", \"b\": [1, \"\xC3\xBC\"]}";
+    let Some(Item::Message(document)) = Stream::new().next_item(&mut &text[..]) else {
+        panic!("no message")
+    };
+    let expected = serde_json::json!({"a\0\u{e9}": "A\0", "b": [1, "\u{fc}"]});
+    assert_eq!(document.value(document.root()), Some(expected));
 }
