@@ -35,6 +35,10 @@ pub enum GuestRequest {
     },
     /// The guest's kernel has panicked.
     Panic,
+    /// The guest's kernel has crashed, and a crash kernel of its own takes over.
+    CrashLoaded,
+    /// The guest's kernel asks for a shutdown through the panic port.
+    PvShutdown,
     /// Sleep until woken.
     Suspend,
     /// The vCPU cannot go on; the text says why.

@@ -2,24 +2,58 @@
 
 use super::{Device, GuestRequest};
 
-/// The guest's kernel has panicked (the only event that is offered).
-const PANICKED: u8 = 1;
+/// The guest's kernel has panicked.
+const PANICKED: u8 = 1 << 0;
+/// It has crashed, and a crash kernel takes over.
+const CRASH_LOADED: u8 = 1 << 1;
+/// It wants to be shut down.
+const SHUTDOWN: u8 = 1 << 2;
 
-/// One port: reading tells the events that can be reported, writing reports.
-#[derive(Debug, Default)]
-pub struct PvPanic;
+/// One port: reading tells which reports are offered, writing makes one. Of
+/// several bits the lowest counts; a report that is not offered is taken, too.
+#[derive(Debug)]
+pub struct PvPanic {
+    offered: u8,
+}
+
+impl PvPanic {
+    /// The port's usual address.
+    pub const PORT: u64 = 0x505;
+
+    /// Every report that the device knows.
+    pub const ALL: u8 = PANICKED | CRASH_LOADED | SHUTDOWN;
+
+    /// A port that offers the reports `offered`, a bit each.
+    #[must_use]
+    pub fn new(offered: u8) -> Self {
+        Self { offered }
+    }
+}
+
+impl Default for PvPanic {
+    fn default() -> Self {
+        Self::new(Self::ALL)
+    }
+}
 
 impl Device for PvPanic {
     fn read(&self, _offset: u64, data: &mut [u8]) {
         data.fill(0);
         if let Some(first) = data.first_mut() {
-            *first = PANICKED;
+            *first = self.offered;
         }
     }
 
     fn write(&self, _offset: u64, data: &[u8]) -> Option<GuestRequest> {
-        let reported = data.first().is_some_and(|events| events & PANICKED != 0);
-        reported.then_some(GuestRequest::Panic)
+        let reports = data.first().copied().unwrap_or_default();
+        [
+            (PANICKED, GuestRequest::Panic),
+            (CRASH_LOADED, GuestRequest::CrashLoaded),
+            (SHUTDOWN, GuestRequest::PvShutdown),
+        ]
+        .into_iter()
+        .find(|(bit, _)| reports & bit != 0)
+        .map(|(_, request)| request)
     }
 }
 
@@ -28,12 +62,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_offered_event_reports_a_panic() {
-        let mut offered = [0xff];
-        PvPanic.read(0, &mut offered);
-        assert_eq!(offered, [PANICKED]);
-        assert_eq!(PvPanic.write(0, &[PANICKED]), Some(GuestRequest::Panic));
-        assert_eq!(PvPanic.write(0, &[2]), None);
-        assert_eq!(PvPanic.write(0, &[]), None);
+    fn offer_is_what_was_configured() {
+        for (port, expected) in [(PvPanic::default(), 7), (PvPanic::new(1), 1)] {
+            let mut offered = [0xff; 2];
+            port.read(0, &mut offered);
+            assert_eq!(offered, [expected, 0]);
+        }
+    }
+
+    #[test]
+    fn lowest_known_bit_says_what_is_reported() {
+        let port = PvPanic::default();
+        for (bits, request) in [
+            (1, Some(GuestRequest::Panic)),
+            (7, Some(GuestRequest::Panic)),
+            (2, Some(GuestRequest::CrashLoaded)),
+            (6, Some(GuestRequest::CrashLoaded)),
+            (4, Some(GuestRequest::PvShutdown)),
+            (0xf8, None),
+            (0, None),
+        ] {
+            assert_eq!(port.write(0, &[bits]), request, "{bits:#x}");
+        }
+        assert_eq!(port.write(0, &[]), None);
     }
 }

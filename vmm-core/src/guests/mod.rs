@@ -27,7 +27,7 @@ mod smp;
 use std::sync::Arc;
 
 pub use heartbeat::{heartbeat, spin};
-pub use power::{ResetBy, debug_exit, panic, reset, suspend};
+pub use power::{ResetBy, crash_load, debug_exit, panic, pv_shutdown, reset, suspend, wild_jump};
 pub use serial::{echo, hello};
 pub use smp::smp;
 

@@ -5,6 +5,9 @@ use iced_x86::code_asm as x;
 use super::program::{Program, Result as Step, assemble};
 use super::{AssembleError, BOOT_MAGIC, BOOTS, Guest};
 
+/// Where [`wild_jump`] goes: mapped, next to the local APIC, and nothing.
+const VOID: u32 = 0xfee0_1000;
+
 /// A way to reset a PC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResetBy {
@@ -56,11 +59,46 @@ fn reset_now(p: &mut Program, by: ResetBy) -> Step {
 /// # Errors
 /// None in practice; see [`AssembleError`].
 pub fn panic() -> Result<Guest, AssembleError> {
+    report("panic\n", 1)
+}
+
+/// Prints `crash`, reports that a crash kernel takes over, prints `alive` and
+/// powers off.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn crash_load() -> Result<Guest, AssembleError> {
+    report("crash\n", 2)
+}
+
+/// Prints `goodbye` and asks for a shutdown through the panic port; should it
+/// run on, prints `alive` and powers off.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn pv_shutdown() -> Result<Guest, AssembleError> {
+    report("goodbye\n", 4)
+}
+
+fn report(text: &str, bits: u32) -> Result<Guest, AssembleError> {
     assemble(|p| {
-        p.print("panic\n")?;
-        p.out8(0x505, 1)?;
+        p.print(text)?;
+        p.out8(0x505, bits)?;
         p.print("alive\n")?;
         p.power_off()
+    })
+}
+
+/// Prints `into the void` and jumps to where no memory is: the code there can
+/// be neither run nor emulated.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn wild_jump() -> Result<Guest, AssembleError> {
+    assemble(|p| {
+        p.print("into the void\n")?;
+        p.asm.mov(x::eax, VOID)?;
+        p.asm.jmp(x::rax)
     })
 }
 

@@ -81,7 +81,7 @@ impl Board {
         pio.insert(0x60, 5, Arc::new(KeyboardController))?;
         pio.insert(0x70, Rtc::PORTS, Arc::new(Rtc::new(ram_size, config.cpus)))?;
         pio.insert(0x501, 4, Arc::new(DebugExit))?;
-        pio.insert(0x505, 1, Arc::new(PvPanic))?;
+        pio.insert(PvPanic::PORT, 1, Arc::new(PvPanic::default()))?;
         pio.insert(0xcf9, 1, Arc::new(ResetControl::default()))?;
         let buses = Arc::new(Buses {
             pio,
@@ -100,6 +100,11 @@ impl Board {
             MachineKind::None => 0,
             MachineKind::QMin => SERIAL.len(),
         }
+    }
+
+    /// Whether the guest has a register that it can fall asleep by.
+    pub(super) fn can_suspend(&self) -> bool {
+        self.power.is_some()
     }
 
     /// Lets the guest know that it should power off.

@@ -61,6 +61,14 @@ impl Lifecycle {
                 self.shut_down(&mut state, Cause::GuestShutdown, exit_code)
             }
             GuestRequest::Panic => self.panicked(&mut state),
+            GuestRequest::CrashLoaded => {
+                self.tell(MachineEvent::GuestCrashloaded);
+                Ok(())
+            }
+            GuestRequest::PvShutdown => {
+                self.tell(MachineEvent::GuestPvShutdown);
+                self.shut_down(&mut state, Cause::GuestShutdown, None)
+            }
             GuestRequest::Suspend => {
                 let result = self.suspend(&mut state, cpu);
                 if result.is_ok() {

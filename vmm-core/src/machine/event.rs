@@ -1,5 +1,7 @@
 //! What a machine tells those who watch it.
 
+use super::WatchdogAction;
+
 /// Why a machine was reset or shut down; the names are those of QMP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -46,6 +48,13 @@ impl Cause {
         }
     }
 
+    /// Whether a reset for this reason is an event; the others are steps of
+    /// something larger.
+    #[must_use]
+    pub fn is_told(self) -> bool {
+        !matches!(self, Self::None | Self::SubsystemReset | Self::SnapshotLoad)
+    }
+
     /// Whether the guest is the cause.
     #[must_use]
     pub fn by_guest(self) -> bool {
@@ -84,7 +93,7 @@ impl GuestPanicAction {
 }
 
 /// Something that happened to the machine as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MachineEvent {
     /// The guest stopped running.
@@ -112,6 +121,15 @@ pub enum MachineEvent {
         /// What follows.
         action: GuestPanicAction,
     },
+    /// The guest's kernel has crashed, and a crash kernel of its own takes over.
+    GuestCrashloaded,
+    /// The guest asked for a shutdown through the panic port.
+    GuestPvShutdown,
+    /// The watchdog expired.
+    Watchdog {
+        /// What follows.
+        action: WatchdogAction,
+    },
     /// The guest went to sleep.
     Suspend,
     /// The guest was woken.
@@ -129,6 +147,9 @@ impl MachineEvent {
             Self::Shutdown { .. } => "SHUTDOWN",
             Self::Powerdown => "POWERDOWN",
             Self::GuestPanicked { .. } => "GUEST_PANICKED",
+            Self::GuestCrashloaded => "GUEST_CRASHLOADED",
+            Self::GuestPvShutdown => "GUEST_PVSHUTDOWN",
+            Self::Watchdog { .. } => "WATCHDOG",
             Self::Suspend => "SUSPEND",
             Self::Wakeup => "WAKEUP",
         }

@@ -198,6 +198,12 @@ impl Machine {
         self.inner.lock().actions = actions;
     }
 
+    /// Whether the guest can go to sleep and be woken.
+    #[must_use]
+    pub fn can_suspend(&self) -> bool {
+        self.inner.can_suspend()
+    }
+
     /// The machine's CPUs, by index.
     ///
     /// # Errors

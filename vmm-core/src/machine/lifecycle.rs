@@ -9,8 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use super::board::Board;
 use super::vcpus::Vcpus;
 use super::{
-    Actions, Cause, Finish, GuestRam, MachineConfig, MachineError, MachineEvent, MachineKind,
-    Observer, RebootAction, RunState, ShutdownAction,
+    Actions, Cause, Finish, GuestRam, MachineConfig, MachineError, MachineEvent, Observer,
+    RebootAction, RunState, ShutdownAction,
 };
 use crate::accel::kvm::KvmVm;
 use crate::accel::{AccelError, AccelKind, Core, IdleCore};
@@ -174,6 +174,9 @@ impl Lifecycle {
         if !state.run.is_live() {
             return Ok(false);
         }
+        if !state.run.successors().contains(&to) {
+            self.rouse(state)?; // a sleeper cannot get there asleep
+        }
         let asleep = state.run == RunState::Suspended;
         Self::enter(state, to)?;
         state.asleep = asleep;
@@ -227,10 +230,12 @@ impl Lifecycle {
         }
         self.vcpus.pause();
         let result = self.return_to_power_on(state);
-        self.tell(MachineEvent::Reset {
-            guest: cause.by_guest(),
-            reason: cause,
-        });
+        if cause.is_told() {
+            self.tell(MachineEvent::Reset {
+                guest: cause.by_guest(),
+                reason: cause,
+            });
+        }
         if let Err(error) = result {
             return self
                 .fail(state, &format!("the machine cannot be reset: {error}"))
@@ -270,20 +275,33 @@ impl Lifecycle {
         Ok(())
     }
 
+    /// Whether the guest has a register to sleep by, and can be woken.
+    pub(super) fn can_suspend(&self) -> bool {
+        self.board.can_suspend()
+    }
+
     pub(super) fn wakeup(&self) -> Result<(), MachineError> {
         let mut state = self.operate()?;
-        if self.config.kind == MachineKind::None {
+        if !self.can_suspend() {
             return Err(MachineError::NeverSuspended);
         }
         if state.run != RunState::Suspended {
             return Err(MachineError::NotSuspended);
         }
-        Self::enter(&mut state, RunState::Running)?;
-        if let Some(cpu) = state.sleeper.take() {
-            self.vcpus.release(cpu);
-        }
+        self.rouse(&mut state)?;
         self.vcpus.resume();
         self.tell(MachineEvent::Wakeup);
+        Ok(())
+    }
+
+    /// Ends a sleep, if there is one, without letting guest code run yet.
+    fn rouse(&self, state: &mut State) -> Result<(), MachineError> {
+        if state.run == RunState::Suspended {
+            Self::enter(state, RunState::Running)?;
+            if let Some(cpu) = state.sleeper.take() {
+                self.vcpus.release(cpu);
+            }
+        }
         Ok(())
     }
 

@@ -2,13 +2,15 @@
 
 use qmp_runtime::{Event, EventSink};
 use qmp_types::qmp::events;
-use qmp_types::qmp::types::{GuestPanicAction, ShutdownCause};
+use qmp_types::qmp::types::{GuestPanicAction, ShutdownCause, WatchdogAction};
 
 use crate::machine::{Cause, MachineEvent, Observer};
 
 /// The events that a machine can send, by their names in the schema.
-pub(super) const EMITTED: [&str; 8] = [
+pub(super) const EMITTED: [&str; 11] = [
+    events::GuestCrashloaded::INFO.name,
     events::GuestPanicked::INFO.name,
+    events::GuestPvshutdown::INFO.name,
     events::Powerdown::INFO.name,
     events::Reset::INFO.name,
     events::Resume::INFO.name,
@@ -16,6 +18,7 @@ pub(super) const EMITTED: [&str; 8] = [
     events::Stop::INFO.name,
     events::Suspend::INFO.name,
     events::Wakeup::INFO.name,
+    events::Watchdog::INFO.name,
 ];
 
 /// Passes what a machine reports on to all QMP clients.
@@ -45,6 +48,14 @@ impl Observer for EventBridge {
                     info: None,
                 });
             }
+            MachineEvent::GuestCrashloaded => sink.emit(&events::GuestCrashloaded {
+                action: GuestPanicAction::Run,
+                info: None,
+            }),
+            MachineEvent::GuestPvShutdown => sink.emit(&events::GuestPvshutdown {}),
+            MachineEvent::Watchdog { action } => sink.emit(&events::Watchdog {
+                action: watchdog_action(action),
+            }),
             MachineEvent::Suspend => sink.emit(&events::Suspend {}),
             MachineEvent::Wakeup => sink.emit(&events::Wakeup {}),
         }
@@ -73,5 +84,18 @@ fn panic_action(action: crate::machine::GuestPanicAction) -> GuestPanicAction {
         Action::Pause => GuestPanicAction::Pause,
         Action::Poweroff => GuestPanicAction::Poweroff,
         Action::Run => GuestPanicAction::Run,
+    }
+}
+
+fn watchdog_action(action: crate::machine::WatchdogAction) -> WatchdogAction {
+    use crate::machine::WatchdogAction as Action;
+    match action {
+        Action::Reset => WatchdogAction::Reset,
+        Action::Shutdown => WatchdogAction::Shutdown,
+        Action::Poweroff => WatchdogAction::Poweroff,
+        Action::Pause => WatchdogAction::Pause,
+        Action::Debug => WatchdogAction::Debug,
+        Action::None => WatchdogAction::None,
+        Action::InjectNmi => WatchdogAction::InjectNmi,
     }
 }

@@ -42,7 +42,7 @@ impl MachineCommands for Vmm {
         _: commands::QueryCurrentMachine,
     ) -> Result<CurrentMachineParams, QmpError> {
         Ok(CurrentMachineParams {
-            wakeup_suspend_support: false,
+            wakeup_suspend_support: self.machine.can_suspend(),
         })
     }
 

@@ -25,7 +25,7 @@ struct Told {
 
 impl Observer for Recorder {
     fn event(&self, event: &MachineEvent) {
-        self.told.lock().unwrap().events.push(*event);
+        self.told.lock().unwrap().events.push(event.clone());
         self.grown.notify_all();
     }
 

@@ -19,7 +19,7 @@ fn devices() -> Vec<Arc<dyn Device>> {
         Arc::new(AcpiPm::new(line())),
         Arc::new(DebugExit),
         Arc::new(KeyboardController),
-        Arc::new(PvPanic),
+        Arc::new(PvPanic::default()),
         Arc::new(ResetControl::default()),
         Arc::new(Rtc::new(64 << 20, 1)),
         Arc::new(SerialPort::new(line(), None)),

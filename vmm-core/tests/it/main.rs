@@ -18,4 +18,5 @@ mod lifecycle;
 mod memory;
 mod no_accel;
 mod process;
+mod run_states;
 mod transcripts;

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use kvm_bindings::{
-    KVM_MP_STATE_HALTED, KVM_MP_STATE_INIT_RECEIVED, KVM_MP_STATE_UNINITIALIZED,
-    KVM_SYSTEM_EVENT_CRASH, KVM_SYSTEM_EVENT_RESET, KVM_SYSTEM_EVENT_SHUTDOWN,
+    KVM_INTERNAL_ERROR_EMULATION, KVM_MP_STATE_HALTED, KVM_MP_STATE_INIT_RECEIVED,
+    KVM_MP_STATE_UNINITIALIZED, KVM_SYSTEM_EVENT_CRASH, KVM_SYSTEM_EVENT_RESET,
+    KVM_SYSTEM_EVENT_SHUTDOWN, kvm_sregs,
 };
 use kvm_ioctls::{VcpuExit, VcpuFd};
 
@@ -86,8 +87,7 @@ impl KvmCore {
             VcpuExit::SystemEvent(kind, _) => request(Some(system_event(kind))),
             VcpuExit::InternalError => {
                 let (suberror, data) = sys::internal_error(&mut self.fd);
-                let text = format!("KVM internal error, suberror {suberror}, data {data:x?}");
-                self.broken(&text)
+                self.broken(&internal_error_text(suberror, &data))
             }
             VcpuExit::FailEntry(reason, cpu) => {
                 let text = format!("KVM cannot enter the guest on CPU {cpu}: reason {reason:#x}");
@@ -104,12 +104,50 @@ impl KvmCore {
     fn broken(&self, text: &str) -> Step {
         let place = match (self.fd.get_regs(), self.fd.get_sregs()) {
             (Ok(regs), Ok(sregs)) => format!(
-                " at {:x}:{:x} (flags {:x}, cr0 {:x})",
-                sregs.cs.selector, regs.rip, regs.rflags, sregs.cr0
+                " at {:04x}:{:016x} ({}, ring {}, rflags {:x}, cr0 {:x}, cr3 {:x}, cr4 {:x})",
+                sregs.cs.selector,
+                regs.rip,
+                mode(&sregs),
+                sregs.ss.dpl,
+                regs.rflags,
+                sregs.cr0,
+                sregs.cr3,
+                sregs.cr4
             ),
             _ => String::new(),
         };
         request(Some(GuestRequest::InternalError(format!("{text}{place}"))))
+    }
+}
+
+/// KVM's description of an internal error, in words.
+fn internal_error_text(suberror: u32, data: &[u64]) -> String {
+    const WITH_BYTES: u64 = 1;
+    match (suberror, data) {
+        (KVM_INTERNAL_ERROR_EMULATION, [flags, bytes @ ..]) if flags & WITH_BYTES != 0 => {
+            let bytes: Vec<u8> = bytes.iter().flat_map(|word| word.to_le_bytes()).collect();
+            // the length comes first, an instruction has at most 15 bytes
+            let (&length, bytes) = bytes.split_first().unwrap_or((&0, &[]));
+            let bytes = bytes.get(..usize::from(length).min(15)).unwrap_or(bytes);
+            format!("KVM cannot emulate the instruction {bytes:02x?}")
+        }
+        (KVM_INTERNAL_ERROR_EMULATION, _) => "KVM cannot emulate an instruction".to_owned(),
+        _ => format!("KVM internal error, suberror {suberror}, data {data:x?}"),
+    }
+}
+
+/// What kind of code a CPU executes.
+fn mode(sregs: &kvm_sregs) -> &'static str {
+    const PROTECTION: u64 = 1;
+    const LONG_MODE_ACTIVE: u64 = 1 << 10;
+    if sregs.cr0 & PROTECTION == 0 {
+        "real mode"
+    } else if sregs.efer & LONG_MODE_ACTIVE != 0 && sregs.cs.l != 0 {
+        "64-bit mode"
+    } else if sregs.cs.db != 0 {
+        "32-bit mode"
+    } else {
+        "16-bit mode"
     }
 }
 
