@@ -129,9 +129,11 @@ fn internal_error_text(suberror: u32, data: &[u64]) -> String {
             // the length comes first, an instruction has at most 15 bytes
             let (&length, bytes) = bytes.split_first().unwrap_or((&0, &[]));
             let bytes = bytes.get(..usize::from(length).min(15)).unwrap_or(bytes);
-            format!("KVM cannot emulate the instruction {bytes:02x?}")
+            format!("KVM internal error: cannot emulate the instruction {bytes:02x?}")
         }
-        (KVM_INTERNAL_ERROR_EMULATION, _) => "KVM cannot emulate an instruction".to_owned(),
+        (KVM_INTERNAL_ERROR_EMULATION, _) => {
+            "KVM internal error: cannot emulate an instruction".to_owned()
+        }
         _ => format!("KVM internal error, suberror {suberror}, data {data:x?}"),
     }
 }
