@@ -62,11 +62,11 @@ impl Lifecycle {
             }
             GuestRequest::Panic => self.panicked(&mut state),
             GuestRequest::CrashLoaded => {
-                self.tell(MachineEvent::GuestCrashloaded);
+                self.tell(&MachineEvent::GuestCrashloaded);
                 Ok(())
             }
             GuestRequest::PvShutdown => {
-                self.tell(MachineEvent::GuestPvShutdown);
+                self.tell(&MachineEvent::GuestPvShutdown);
                 self.shut_down(&mut state, Cause::GuestShutdown, None)
             }
             GuestRequest::Suspend => {
@@ -96,7 +96,7 @@ impl Lifecycle {
             }
             (PanicAction::Shutdown | PanicAction::ExitFailure, _) => GuestPanicAction::Poweroff,
         };
-        self.tell(MachineEvent::GuestPanicked { action });
+        self.tell(&MachineEvent::GuestPanicked { action });
         if action == GuestPanicAction::Run {
             return Ok(());
         }
@@ -117,7 +117,7 @@ impl Lifecycle {
             self.vcpus.pause();
         }
         state.sleeper = Some(cpu);
-        self.tell(MachineEvent::Suspend);
+        self.tell(&MachineEvent::Suspend);
         Ok(())
     }
 }

@@ -120,8 +120,8 @@ impl Lifecycle {
         Ok(state)
     }
 
-    pub(super) fn tell(&self, event: MachineEvent) {
-        self.observer.event(&event);
+    pub(super) fn tell(&self, event: &MachineEvent) {
+        self.observer.event(event);
     }
 
     /// The one place where the run state changes.
@@ -182,7 +182,7 @@ impl Lifecycle {
         state.asleep = asleep;
         self.vcpus.pause();
         if aloud {
-            self.tell(MachineEvent::Stop);
+            self.tell(&MachineEvent::Stop);
         }
         Ok(true)
     }
@@ -207,7 +207,7 @@ impl Lifecycle {
         };
         Self::enter(state, to)?;
         state.asleep = false;
-        self.tell(MachineEvent::Resume);
+        self.tell(&MachineEvent::Resume);
         if to.is_running() {
             self.vcpus.resume();
         }
@@ -231,7 +231,7 @@ impl Lifecycle {
         self.vcpus.pause();
         let result = self.return_to_power_on(state);
         if cause.is_told() {
-            self.tell(MachineEvent::Reset {
+            self.tell(&MachineEvent::Reset {
                 guest: cause.by_guest(),
                 reason: cause,
             });
@@ -270,7 +270,7 @@ impl Lifecycle {
 
     pub(super) fn powerdown(&self) -> Result<(), MachineError> {
         let _state = self.operate()?;
-        self.tell(MachineEvent::Powerdown);
+        self.tell(&MachineEvent::Powerdown);
         self.board.press_power_button();
         Ok(())
     }
@@ -290,7 +290,7 @@ impl Lifecycle {
         }
         self.rouse(&mut state)?;
         self.vcpus.resume();
-        self.tell(MachineEvent::Wakeup);
+        self.tell(&MachineEvent::Wakeup);
         Ok(())
     }
 
@@ -328,7 +328,7 @@ impl Lifecycle {
         cause: Cause,
         exit_code: Option<i32>,
     ) -> Result<(), MachineError> {
-        self.tell(MachineEvent::Shutdown {
+        self.tell(&MachineEvent::Shutdown {
             guest: cause.by_guest(),
             reason: cause,
         });
