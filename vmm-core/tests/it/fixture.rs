@@ -147,6 +147,7 @@ impl Fixture {
 
     /// Waits until `event` has been told.
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "callers name an event")]
     pub(crate) fn await_event(&self, event: MachineEvent) {
         let end = Instant::now() + LIMIT;
         let mut told = self.recorder.told.lock().unwrap();

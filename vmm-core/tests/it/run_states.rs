@@ -13,6 +13,7 @@ const NOT_ASLEEP: &str = "Unable to wake up: guest is not in suspended state";
 const NOT_READY: &str = "The command is permitted only after machine initialization has completed";
 
 type Answer = Result<RunState, &'static str>;
+type Command = fn(&Fixture) -> Result<(), MachineError>;
 
 /// A way into a state, and what comes of each command there.
 struct Row {
@@ -24,16 +25,16 @@ struct Row {
     wakeup: Answer,
 }
 
-fn start(guest: Guest, change: impl FnOnce(&mut MachineConfig)) -> Fixture {
+fn start(guest: &Guest, change: impl FnOnce(&mut MachineConfig)) -> Fixture {
     Fixture::guest(guest.boot(), change).unwrap()
 }
 
 fn running() -> Fixture {
-    start(guests::spin().unwrap(), |_| {})
+    start(&guests::spin().unwrap(), |_| {})
 }
 
 fn suspended() -> Fixture {
-    let fixture = start(guests::suspend().unwrap(), |_| {});
+    let fixture = start(&guests::suspend().unwrap(), |_| {});
     fixture.await_event(MachineEvent::Suspend);
     fixture
 }
@@ -43,7 +44,7 @@ fn stopped(fixture: Fixture) -> Fixture {
     fixture
 }
 
-fn ended(guest: Guest) -> Fixture {
+fn ended(guest: &Guest) -> Fixture {
     let fixture = start(guest, |config| {
         config.actions.shutdown = ShutdownAction::Pause;
     });
@@ -56,7 +57,7 @@ const ROWS: [Row; 9] = {
     [
         Row {
             state: Preconfig,
-            reach: || start(guests::spin().unwrap(), |config| config.preconfig = true),
+            reach: || start(&guests::spin().unwrap(), |config| config.preconfig = true),
             stop: Err(NOT_READY),
             cont: Err(NOT_READY),
             reset: Err(NOT_READY),
@@ -64,7 +65,7 @@ const ROWS: [Row; 9] = {
         },
         Row {
             state: Prelaunch,
-            reach: || start(guests::spin().unwrap(), |config| config.paused = true),
+            reach: || start(&guests::spin().unwrap(), |config| config.paused = true),
             stop: Ok(Prelaunch),
             cont: Ok(Running),
             reset: Ok(Prelaunch),
@@ -104,7 +105,7 @@ const ROWS: [Row; 9] = {
         },
         Row {
             state: GuestPanicked,
-            reach: || ended(guests::panic().unwrap()),
+            reach: || ended(&guests::panic().unwrap()),
             stop: Ok(GuestPanicked),
             cont: Ok(Running),
             reset: Ok(Prelaunch),
@@ -112,7 +113,7 @@ const ROWS: [Row; 9] = {
         },
         Row {
             state: InternalError,
-            reach: || ended(guests::wild_jump().unwrap()),
+            reach: || ended(&guests::wild_jump().unwrap()),
             stop: Ok(InternalError),
             cont: Err(NEEDS_RESET),
             reset: Ok(Prelaunch),
@@ -120,7 +121,7 @@ const ROWS: [Row; 9] = {
         },
         Row {
             state: Shutdown,
-            reach: || ended(guests::hello().unwrap()),
+            reach: || ended(&guests::hello().unwrap()),
             stop: Ok(Shutdown),
             cont: Err(NEEDS_RESET),
             reset: Ok(Prelaunch),
@@ -135,7 +136,7 @@ fn each_command_in_each_state_is_answered_as_by_qemu() {
         return;
     }
     for row in ROWS {
-        let commands: [(&str, Answer, fn(&Fixture) -> Result<(), MachineError>); 4] = [
+        let commands: [(&str, Answer, Command); 4] = [
             ("stop", row.stop, |f| f.machine.stop().map(drop)),
             ("cont", row.cont, |f| f.machine.cont().map(drop)),
             ("system_reset", row.reset, |f| {
