@@ -22,6 +22,7 @@ mod import;
 mod introspect;
 mod json_schema;
 mod live;
+mod own_schema;
 mod package;
 mod program;
 mod releases;

@@ -6,6 +6,7 @@
     reason = "helpers of tests fail as tests do"
 )]
 
+mod documented;
 mod examples;
 mod real_agent;
 mod real_qemu;

@@ -1016,12 +1016,12 @@ impl ::qmp_runtime::Command for SnapshotDelete {
 )]
 pub struct MigrateSetCacheSize {
     /// bytes, a power of two
-    pub value: u64,
+    pub value: i64,
 }
 
 impl MigrateSetCacheSize {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(value: u64) -> Self {
+    pub fn new(value: i64) -> Self {
         Self { value }
     }
 }
@@ -1062,7 +1062,7 @@ pub struct QueryMigrateCacheSize {}
 ::qmp_runtime::record!(QueryMigrateCacheSize, []);
 
 impl ::qmp_runtime::Command for QueryMigrateCacheSize {
-    type Return = u64;
+    type Return = i64;
     const INFO: ::qmp_runtime::CommandInfo = ::qmp_runtime::CommandInfo::new(
             "query-migrate-cache-size",
         )

@@ -581,7 +581,7 @@ pub trait MigrationCommands: Sized + 'static {
         &mut self,
         cx: &mut ::qmp_runtime::Context<'_>,
         args: super::super::commands::QueryMigrateCacheSize,
-    ) -> Result<u64, ::qmp_runtime::QmpError> {
+    ) -> Result<i64, ::qmp_runtime::QmpError> {
         let _ = (cx, args);
         Result::Err(
             ::qmp_runtime::QmpError::command_not_found("query-migrate-cache-size"),
