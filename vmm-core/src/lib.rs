@@ -15,6 +15,7 @@ pub mod devices;
 pub mod guests;
 pub mod machine;
 pub mod qmp;
+pub mod qom;
 mod run;
 
 mod sync;

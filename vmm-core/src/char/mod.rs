@@ -4,6 +4,7 @@
 //! process's. A device that uses one holds a [`Frontend`].
 
 mod null;
+mod object;
 mod registry;
 mod ringbuf;
 mod stream;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use null::Null;
+pub(crate) use object::TYPES;
 pub use registry::{Chardev, Frontend, Registry};
 pub use ringbuf::RingBuf;
 pub use stream::Stream;

@@ -1,7 +1,7 @@
 //! An address space with devices in it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Device, GuestRequest};
 
@@ -26,9 +26,12 @@ pub enum BusError {
 
 /// Devices by address range. An access that starts in no device's range reads
 /// as ones and is lost when written, as on a bus that nobody answers on.
+///
+/// Devices may come and go while vCPUs run. An access that has begun goes on
+/// with the device that it found.
 #[derive(Debug, Default)]
 pub struct Bus {
-    slots: BTreeMap<u64, Slot>,
+    slots: RwLock<BTreeMap<u64, Slot>>,
 }
 
 #[derive(Debug)]
@@ -42,27 +45,37 @@ impl Bus {
     ///
     /// # Errors
     /// The range is not one, or overlaps another device's.
-    pub fn insert(
-        &mut self,
-        base: u64,
-        length: u64,
-        device: Arc<dyn Device>,
-    ) -> Result<(), BusError> {
+    pub fn insert(&self, base: u64, length: u64, device: Arc<dyn Device>) -> Result<(), BusError> {
         let last = length
             .checked_sub(1)
             .and_then(|span| base.checked_add(span))
             .ok_or(BusError::BadRange { base, length })?;
-        let below = self.slots.range(..=last).next_back();
+        let mut slots = self.write_slots();
+        let below = slots.range(..=last).next_back();
         if below.is_some_and(|(_, slot)| slot.last >= base) {
             return Err(BusError::Taken { base });
         }
-        self.slots.insert(base, Slot { last, device });
+        slots.insert(base, Slot { last, device });
         Ok(())
     }
 
-    fn find(&self, address: u64) -> Option<(u64, &dyn Device)> {
-        let (base, slot) = self.slots.range(..=address).next_back()?;
-        (address <= slot.last).then(|| (address - base, slot.device.as_ref()))
+    /// Takes away the device that was placed at `base`, if there is one.
+    pub fn remove(&self, base: u64) -> Option<Arc<dyn Device>> {
+        self.write_slots().remove(&base).map(|slot| slot.device)
+    }
+
+    fn find(&self, address: u64) -> Option<(u64, Arc<dyn Device>)> {
+        let slots = self.read_slots();
+        let (base, slot) = slots.range(..=address).next_back()?;
+        (address <= slot.last).then(|| (address - base, Arc::clone(&slot.device)))
+    }
+
+    fn read_slots(&self) -> RwLockReadGuard<'_, BTreeMap<u64, Slot>> {
+        self.slots.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_slots(&self) -> RwLockWriteGuard<'_, BTreeMap<u64, Slot>> {
+        self.slots.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A guest's read.
@@ -81,8 +94,13 @@ impl Bus {
 
     /// Returns every device to power-on state.
     pub fn reset(&self) {
-        for slot in self.slots.values() {
-            slot.device.reset();
+        let devices: Vec<_> = self
+            .read_slots()
+            .values()
+            .map(|slot| Arc::clone(&slot.device))
+            .collect();
+        for device in devices {
+            device.reset();
         }
     }
 }
@@ -113,7 +131,7 @@ mod tests {
 
     #[test]
     fn access_inside_a_range_gets_its_offset() {
-        let mut bus = Bus::default();
+        let bus = Bus::default();
         let device = Arc::new(Last::default());
         bus.insert(0x3f8, 8, device.clone()).unwrap();
         let mut byte = [0];
@@ -126,8 +144,20 @@ mod tests {
     }
 
     #[test]
+    fn device_can_leave_and_its_place_be_taken() {
+        let bus = Bus::default();
+        bus.insert(0x10, 4, Arc::new(Last::default())).unwrap();
+        assert!(bus.remove(0x11).is_none());
+        assert!(bus.remove(0x10).is_some());
+        let mut byte = [0];
+        bus.read(0x10, &mut byte);
+        assert_eq!(byte, [0xff]);
+        bus.insert(0x12, 4, Arc::new(Last::default())).unwrap();
+    }
+
+    #[test]
     fn access_outside_every_range_reads_ones_and_writes_nothing() {
-        let mut bus = Bus::default();
+        let bus = Bus::default();
         bus.insert(0x3f8, 8, Arc::new(Last::default())).unwrap();
         for address in [0, 0x3f7, 0x400, u64::MAX] {
             let mut word = [0; 4];
@@ -139,7 +169,7 @@ mod tests {
 
     #[test]
     fn overlap_or_bad_range_is_refused() {
-        let mut bus = Bus::default();
+        let bus = Bus::default();
         bus.insert(0x100, 0x10, Arc::new(Last::default())).unwrap();
         for (base, length) in [(0x100, 1), (0xf8, 9), (0x10f, 1), (0xf0, 0x40)] {
             let refused = bus.insert(base, length, Arc::new(Last::default()));

@@ -20,7 +20,10 @@ pub use i8042::KeyboardController;
 pub use pvpanic::PvPanic;
 pub use reset_control::ResetControl;
 pub use rtc::Rtc;
-pub use serial::SerialPort;
+pub use serial::{ISA_SERIAL, SerialPort};
+
+/// The types of the devices here.
+pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[&ISA_SERIAL];
 
 /// What a guest can ask of the whole machine by touching a device, or by the
 /// state it brings its CPU into.

@@ -7,10 +7,21 @@ use std::sync::{Arc, Mutex, Weak};
 use vm_superio::Serial;
 use vm_superio::serial::NoEvents;
 
+use qmp_runtime::json::Value;
+
 use super::{Device, GuestRequest};
 use crate::accel::IrqLine;
 use crate::char::{Chardev, Frontend, InputSink};
+use crate::qom::{Kind, Object, Property, TypeInfo, base};
 use crate::sync::lock;
+
+/// The type of the board's serial ports.
+pub static ISA_SERIAL: TypeInfo = TypeInfo::new("isa-serial", &base::ISA_DEVICE)
+    .described("A serial port")
+    .properties(&[
+        Property::new("chardev", Kind::STR).described("ID of a chardev to use as a backend"),
+        Property::new("irq", Kind::UINT32),
+    ]);
 
 type Uart = Serial<IrqLine, NoEvents, Output>;
 
@@ -105,6 +116,17 @@ impl State {
                 Ok(taken @ 1..) => drop(self.backlog.drain(..taken)),
                 _ => return, // in loop-back mode the wire is cut off
             }
+        }
+    }
+}
+
+impl Object for SerialPort {
+    fn get(&self, property: &str) -> Option<Value> {
+        let state = lock(&self.state);
+        match property {
+            "chardev" => Some(state.chardev.as_ref()?.label().into()),
+            "irq" => Some(state.irq.number().into()),
+            _ => None,
         }
     }
 }

@@ -16,82 +16,60 @@
 
 use std::sync::Arc;
 
-use super::{MachineConfig, MachineError, MachineKind};
-use crate::accel::IrqLine;
-use crate::char::Registry;
+use super::{MachineConfig, MachineError, MachineKind, Services};
 use crate::devices::{
-    AcpiPm, Bus, Buses, DebugExit, KeyboardController, PvPanic, ResetControl, Rtc, SerialPort,
+    AcpiPm, DebugExit, ISA_SERIAL, KeyboardController, PvPanic, ResetControl, Rtc, SerialPort,
 };
 
 /// Base port and interrupt of each serial port.
 const SERIAL: [(u64, u32); 2] = [(0x3f8, 4), (0x2f8, 3)];
 const SCI: u32 = 9;
 
-/// The devices of a machine.
+/// What the machine itself needs of its devices.
 #[derive(Debug)]
 pub(super) struct Board {
-    pub(super) buses: Arc<Buses>,
-    pub(super) lines: Vec<IrqLine>,
     power: Option<Arc<AcpiPm>>,
 }
 
 impl Board {
-    /// The devices that `config` asks for, in power-on state.
-    pub(super) fn new(
-        config: &MachineConfig,
-        ram_size: u64,
-        chardevs: &Registry,
-    ) -> Result<Self, MachineError> {
+    /// Makes the devices that `config` asks for, in power-on state.
+    pub(super) fn new(config: &MachineConfig, services: &Services) -> Result<Self, MachineError> {
         match config.kind {
-            MachineKind::None => Ok(Self {
-                buses: Arc::default(),
-                lines: Vec::new(),
-                power: None,
-            }),
-            MachineKind::QMin => Self::q_min(config, ram_size, chardevs),
+            MachineKind::None => Ok(Self { power: None }),
+            MachineKind::QMin => Self::q_min(config, services),
         }
     }
 
-    fn q_min(
-        config: &MachineConfig,
-        ram_size: u64,
-        chardevs: &Registry,
-    ) -> Result<Self, MachineError> {
-        let mut pio = Bus::default();
-        let mut lines = Vec::new();
-        let mut line = |number| {
-            let line = IrqLine::new(number).map_err(|error| MachineError::Host {
-                what: "an event descriptor",
-                error,
-            })?;
-            lines.push(line.clone());
-            Ok::<_, MachineError>(line)
+    fn q_min(config: &MachineConfig, services: &Services) -> Result<Self, MachineError> {
+        let pio = &services.buses.pio;
+        let line = |number| {
+            services
+                .lines
+                .add(number)
+                .map_err(|error| MachineError::Host {
+                    what: "an event descriptor",
+                    error,
+                })
         };
         for (index, (base, irq)) in SERIAL.into_iter().enumerate() {
             let frontend = config
                 .serial
                 .get(index)
-                .map(|label| chardevs.open(label))
+                .map(|label| services.chardevs.open(label))
                 .transpose()?;
-            let port = SerialPort::new(line(irq)?, frontend);
-            pio.insert(base, SerialPort::PORTS, Arc::new(port))?;
+            let port = Arc::new(SerialPort::new(line(irq)?, frontend));
+            pio.insert(base, SerialPort::PORTS, Arc::clone(&port) as _)?;
+            services.tree.add_unattached(&ISA_SERIAL, port)?;
         }
         let power = Arc::new(AcpiPm::new(line(SCI)?));
         pio.insert(0x600, AcpiPm::PORTS, Arc::clone(&power) as _)?;
         pio.insert(0x60, 5, Arc::new(KeyboardController))?;
-        pio.insert(0x70, Rtc::PORTS, Arc::new(Rtc::new(ram_size, config.cpus)))?;
+        let rtc = Rtc::new(services.ram.size(), config.cpus);
+        pio.insert(0x70, Rtc::PORTS, Arc::new(rtc))?;
         pio.insert(0x501, 4, Arc::new(DebugExit))?;
         pio.insert(PvPanic::PORT, 1, Arc::new(PvPanic::default()))?;
         pio.insert(0xcf9, 1, Arc::new(ResetControl::default()))?;
-        let buses = Arc::new(Buses {
-            pio,
-            mmio: Bus::default(),
-        });
-        Ok(Self {
-            buses,
-            lines,
-            power: Some(power),
-        })
+        Ok(Self { power: Some(power) })
     }
 
     /// How many serial ports there are.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::accel::AccelKind;
+use crate::qom::Spec;
 
 /// A name that is none of an option's values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -200,6 +201,10 @@ pub struct MachineConfig {
     pub preconfig: bool,
     /// What follows when the guest ends.
     pub actions: Actions,
+    /// Back ends and other helpers, made in this order before the board.
+    pub objects: Vec<Spec>,
+    /// Devices beside those that the board has, made in this order.
+    pub devices: Vec<Spec>,
 }
 
 #[cfg(test)]

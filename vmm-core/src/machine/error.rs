@@ -7,6 +7,7 @@ use crate::accel::AccelError;
 use crate::boot::BootError;
 use crate::char::CharError;
 use crate::devices::BusError;
+use crate::qom::QomError;
 
 /// The text of each is fit for a user: it says what and, where there is one,
 /// the remedy.
@@ -28,6 +29,19 @@ pub enum MachineError {
     /// Placing a device.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// An object or a device.
+    #[error(transparent)]
+    Object(#[from] QomError),
+    /// A device or an object of the configuration cannot be made.
+    #[error("{option} {what}: {error}")]
+    Create {
+        /// `-device` or `-object`.
+        option: &'static str,
+        /// The type and the name of what was asked for.
+        what: String,
+        /// The cause.
+        error: QomError,
+    },
     /// An image file cannot be read.
     #[error("could not load '{path}': {error}; check the path given with -kernel or -initrd")]
     Image {

@@ -134,6 +134,20 @@ pub enum MachineEvent {
     Suspend,
     /// The guest was woken.
     Wakeup,
+    /// A device has left the machine.
+    DeviceDeleted {
+        /// The name that the user gave it.
+        device: Option<String>,
+        /// Where it was.
+        path: String,
+    },
+    /// The guest has refused to let go of a device.
+    DeviceUnplugGuestError {
+        /// The name that the user gave it.
+        device: Option<String>,
+        /// Where it is.
+        path: String,
+    },
 }
 
 impl MachineEvent {
@@ -152,6 +166,8 @@ impl MachineEvent {
             Self::Watchdog { .. } => "WATCHDOG",
             Self::Suspend => "SUSPEND",
             Self::Wakeup => "WAKEUP",
+            Self::DeviceDeleted { .. } => "DEVICE_DELETED",
+            Self::DeviceUnplugGuestError { .. } => "DEVICE_UNPLUG_GUEST_ERROR",
         }
     }
 }

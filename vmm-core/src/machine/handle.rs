@@ -11,12 +11,13 @@ use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
 use super::vcpus::Vcpus;
 use super::{
-    AccelInfo, Actions, Cause, CpuInfo, GuestRam, MachineConfig, MachineError, MachineKind,
-    Observer, RunState,
+    AccelInfo, Actions, Cause, CpuInfo, GuestRam, Lines, MachineConfig, MachineError, MachineKind,
+    Observer, RunState, Services, objects, types,
 };
 use crate::accel::{AccelKind, kvm};
 use crate::boot::Loader;
 use crate::char::Registry;
+use crate::qom::{Spec, Tree};
 
 /// The least memory of a board that starts something: low memory for tables
 /// and a megabyte for the program.
@@ -70,15 +71,26 @@ impl Machine {
         let loader = config.boot.as_ref().map(Loader::new).transpose()?;
         let ram = GuestRam::new(config.ram_size)?;
         config.ram_size = ram.size();
-        let board = Board::new(&config, ram.size(), &chardevs)?;
-        let (vm, cores) = lifecycle::power_on(&config, &ram, &board, loader.as_ref())?;
+        let services = Services {
+            tree: types::tree(&config, &chardevs)?,
+            ram: ram.clone(),
+            buses: Arc::default(),
+            lines: Lines::default(),
+            chardevs: chardevs.clone(),
+            observer: Arc::clone(&observer),
+        };
+        objects::add_configured_objects(&config, &services)?;
+        let board = Board::new(&config, &services)?;
+        objects::add_configured_devices(&config, &services)?;
+        let (vm, cores) = lifecycle::power_on(&config, &services, loader.as_ref())?;
         let (messages, receiver) = mpsc::channel();
-        let vcpus = Vcpus::spawn(cores, &board.buses, &messages)?;
+        let vcpus = Vcpus::spawn(cores, &services.buses, &messages)?;
         let parts = Parts {
             config,
             ram,
             vcpus,
             board,
+            services,
             loader,
             observer,
             vm,
@@ -288,6 +300,45 @@ impl Machine {
     #[must_use]
     pub fn accel(&self) -> AccelInfo {
         inspect::accel(&self.inner)
+    }
+
+    /// Every object that has a path.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.inner.services.tree
+    }
+
+    /// Makes a device and plugs it in.
+    ///
+    /// # Errors
+    /// It cannot be made, or not while the machine runs; the words are QEMU's.
+    pub fn device_add(&self, device: Spec) -> Result<(), MachineError> {
+        self.inner.device_add(device)
+    }
+
+    /// Unplugs the device with this ID or path, or asks the guest to let go of
+    /// it: then an event tells the end of it.
+    ///
+    /// # Errors
+    /// There is no such device, or it cannot be unplugged.
+    pub fn device_del(&self, id: &str) -> Result<(), MachineError> {
+        self.inner.device_del(id)
+    }
+
+    /// Makes an object.
+    ///
+    /// # Errors
+    /// It cannot be made; the words are QEMU's.
+    pub fn object_add(&self, object: &Spec) -> Result<(), MachineError> {
+        self.inner.object_add(object)
+    }
+
+    /// Removes the object with this ID.
+    ///
+    /// # Errors
+    /// There is none, or something uses it.
+    pub fn object_del(&self, id: &str) -> Result<(), MachineError> {
+        self.inner.object_del(id)
     }
 
     /// The character devices of the process.

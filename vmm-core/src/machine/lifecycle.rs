@@ -10,7 +10,7 @@ use super::board::Board;
 use super::vcpus::Vcpus;
 use super::{
     Actions, Cause, Finish, GuestRam, MachineConfig, MachineError, MachineEvent, Observer,
-    RebootAction, RunState, ShutdownAction,
+    RebootAction, RunState, Services, ShutdownAction,
 };
 use crate::accel::kvm::KvmVm;
 use crate::accel::{AccelError, AccelKind, Core, IdleCore};
@@ -23,6 +23,7 @@ pub(super) struct Lifecycle {
     pub(super) ram: GuestRam,
     pub(super) vcpus: Vcpus,
     pub(super) board: Board,
+    pub(super) services: Services,
     loader: Option<Loader>,
     pub(super) observer: Arc<dyn Observer>,
     state: Mutex<State>,
@@ -49,6 +50,7 @@ pub(super) struct Parts {
     pub(super) ram: GuestRam,
     pub(super) vcpus: Vcpus,
     pub(super) board: Board,
+    pub(super) services: Services,
     pub(super) loader: Option<Loader>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) vm: Option<KvmVm>,
@@ -60,16 +62,17 @@ pub(super) type Cores = (Option<KvmVm>, Vec<Box<dyn Core>>);
 /// Puts the image into memory and makes CPUs in power-on state.
 pub(super) fn power_on(
     config: &MachineConfig,
-    ram: &GuestRam,
-    board: &Board,
+    services: &Services,
     loader: Option<&Loader>,
 ) -> Result<Cores, MachineError> {
-    let entry = loader.map(|loader| loader.load(ram)).transpose()?;
+    let entry = loader
+        .map(|loader| loader.load(&services.ram))
+        .transpose()?;
     if config.accel == AccelKind::None || config.cpus == 0 {
         let idle = (0..config.cpus).map(|_| Box::new(IdleCore) as _);
         return Ok((None, idle.collect()));
     }
-    let (vm, cores) = KvmVm::new(ram, &board.lines, config.cpus, entry)?;
+    let (vm, cores) = KvmVm::new(&services.ram, &services.lines.all(), config.cpus, entry)?;
     Ok((
         Some(vm),
         cores.into_iter().map(|core| Box::new(core) as _).collect(),
@@ -96,6 +99,7 @@ impl Lifecycle {
             ram: parts.ram,
             vcpus: parts.vcpus,
             board: parts.board,
+            services: parts.services,
             loader: parts.loader,
             observer: parts.observer,
             state: Mutex::new(state),
@@ -253,7 +257,7 @@ impl Lifecycle {
     fn return_to_power_on(&self, state: &mut State) -> Result<(), MachineError> {
         state.asleep = false;
         state.sleeper = None;
-        self.board.buses.reset();
+        self.services.buses.reset();
         // The lines can serve one VM only, and a core's VM lives as long as it.
         let idle = (0..self.vcpus.count())
             .map(|_| Box::new(IdleCore) as _)
@@ -262,7 +266,7 @@ impl Lifecycle {
         if let Some(vm) = state.vm.take() {
             vm.retire();
         }
-        let (vm, cores) = power_on(&self.config, &self.ram, &self.board, self.loader.as_ref())?;
+        let (vm, cores) = power_on(&self.config, &self.services, self.loader.as_ref())?;
         self.vcpus.replace(cores);
         state.vm = vm;
         Ok(())

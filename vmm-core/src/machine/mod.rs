@@ -14,8 +14,11 @@ mod event;
 mod handle;
 mod inspect;
 mod lifecycle;
+mod objects;
 mod ram;
 mod run_state;
+mod services;
+mod types;
 mod vcpus;
 
 pub use config::{
@@ -28,3 +31,5 @@ pub use handle::{Finish, Machine};
 pub use inspect::{AccelInfo, CpuInfo};
 pub use ram::{GuestRam, RamError};
 pub use run_state::RunState;
+pub use services::{Lines, Running, Services};
+pub(crate) use types::TYPES;

@@ -7,7 +7,9 @@ use qmp_types::qmp::types::{GuestPanicAction, ShutdownCause, WatchdogAction};
 use crate::machine::{Cause, MachineEvent, Observer};
 
 /// The events that a machine can send, by their names in the schema.
-pub(super) const EMITTED: [&str; 11] = [
+pub(super) const EMITTED: &[&str] = &[
+    events::DeviceDeleted::INFO.name,
+    events::DeviceUnplugGuestError::INFO.name,
     events::GuestCrashloaded::INFO.name,
     events::GuestPanicked::INFO.name,
     events::GuestPvshutdown::INFO.name,
@@ -28,23 +30,23 @@ pub struct EventBridge(pub EventSink);
 impl Observer for EventBridge {
     fn event(&self, event: &MachineEvent) {
         let sink = &self.0;
-        match *event {
+        match event {
             MachineEvent::Stop => sink.emit(&events::Stop {}),
             MachineEvent::Resume => sink.emit(&events::Resume {}),
             MachineEvent::Reset { guest, reason } => sink.emit(&events::Reset {
-                guest,
-                reason: cause(reason),
+                guest: *guest,
+                reason: cause(*reason),
             }),
             MachineEvent::Shutdown { guest, reason } => {
                 sink.emit(&events::Shutdown {
-                    guest,
-                    reason: cause(reason),
+                    guest: *guest,
+                    reason: cause(*reason),
                 });
             }
             MachineEvent::Powerdown => sink.emit(&events::Powerdown {}),
             MachineEvent::GuestPanicked { action } => {
                 sink.emit(&events::GuestPanicked {
-                    action: panic_action(action),
+                    action: panic_action(*action),
                     info: None,
                 });
             }
@@ -58,6 +60,16 @@ impl Observer for EventBridge {
             }),
             MachineEvent::Suspend => sink.emit(&events::Suspend {}),
             MachineEvent::Wakeup => sink.emit(&events::Wakeup {}),
+            MachineEvent::DeviceDeleted { device, path } => sink.emit(&events::DeviceDeleted {
+                device: device.clone(),
+                path: path.clone(),
+            }),
+            MachineEvent::DeviceUnplugGuestError { device, path } => {
+                sink.emit(&events::DeviceUnplugGuestError {
+                    device: device.clone(),
+                    path: path.clone(),
+                });
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ mod hmp;
 mod job;
 mod machine;
 mod misc;
+mod qdev;
+mod qom;
 mod run_state;
 
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use std::sync::Arc;
 use qmp_runtime::server::{Server, ServerBuilder};
 use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
 use qmp_types::qmp::{
-    ControlCommands, INTROSPECTION, JobCommands, MachineCommands, MiscCommands, RunStateCommands,
+    ControlCommands, INTROSPECTION, JobCommands, MachineCommands, MiscCommands, QdevCommands,
+    QomCommands, RunStateCommands,
 };
 
 pub use events::EventBridge;
@@ -84,11 +87,13 @@ impl Vmm {
                     <Vmm as JobCommands>::COMMANDS,
                     <Vmm as MachineCommands>::COMMANDS,
                     <Vmm as MiscCommands>::COMMANDS,
+                    <Vmm as QdevCommands>::COMMANDS,
+                    <Vmm as QomCommands>::COMMANDS,
                     <Vmm as RunStateCommands>::COMMANDS,
                 ],
             )?
             .schema(INTROSPECTION)
-            .emits(&events::EMITTED)
+            .emits(events::EMITTED)
             .compat(compat))
     }
 }

@@ -41,7 +41,7 @@ proptest! {
             device.read(far, &mut [0]);
             device.reset();
         }
-        let mut buses = Buses::default();
+        let buses = Buses::default();
         for (slot, device) in (0u64..).zip(devices()) {
             buses.pio.insert(slot * 8, 8, device).unwrap();
         }

@@ -18,5 +18,6 @@ mod lifecycle;
 mod memory;
 mod no_accel;
 mod process;
+mod qom;
 mod run_states;
 mod transcripts;

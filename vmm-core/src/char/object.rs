@@ -1,0 +1,47 @@
+//! Character devices as objects at `/chardevs/LABEL`.
+
+use std::sync::Arc;
+
+use super::Registry;
+use super::registry::Chardev;
+use crate::qom::{Child, Object, TypeInfo, base};
+
+static CHARDEV: TypeInfo = TypeInfo::new("chardev", &base::OBJECT).abstract_type();
+
+macro_rules! types {
+    ($($name:ident = $text:literal,)*) => {
+        $(static $name: TypeInfo = TypeInfo::new($text, &CHARDEV);)*
+
+        /// The types of this module.
+        pub(crate) const TYPES: &[&TypeInfo] = &[&CHARDEV, $(&$name),*];
+    };
+}
+
+types! {
+    NULL = "chardev-null",
+    FILE = "chardev-file",
+    STDIO = "chardev-stdio",
+    RINGBUF = "chardev-ringbuf",
+}
+
+impl Object for Chardev {}
+
+impl Object for Registry {
+    fn children(&self) -> Vec<Child> {
+        let all = self.list().into_iter();
+        all.map(|chardev| Child {
+            name: chardev.label().to_owned(),
+            type_info: type_of(chardev.backend().kind()),
+            object: chardev as Arc<dyn Object>,
+        })
+        .collect()
+    }
+}
+
+/// The type of a kind of back end.
+fn type_of(kind: &str) -> &'static TypeInfo {
+    let named = TYPES
+        .iter()
+        .find(|known| known.name.strip_prefix("chardev-") == Some(kind));
+    named.copied().unwrap_or(&CHARDEV)
+}

@@ -1,0 +1,95 @@
+//! What a machine has to offer to those who make devices for it.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use super::lifecycle::{Lifecycle, State};
+use super::{GuestRam, MachineEvent, Observer};
+use crate::accel::IrqLine;
+use crate::char::Registry;
+use crate::devices::Buses;
+use crate::qom::Tree;
+use crate::sync::lock;
+
+/// Everything that a device can use, as handles: clones share it.
+#[derive(Clone)]
+pub struct Services {
+    /// Every object with a path.
+    pub tree: Tree,
+    /// Guest memory.
+    pub ram: GuestRam,
+    /// Where devices are placed.
+    pub buses: Arc<Buses>,
+    /// Interrupt lines.
+    pub lines: Lines,
+    /// Character devices by label.
+    pub chardevs: Registry,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Services")
+            .field("ram", &self.ram)
+            .field("lines", &self.lines)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Services {
+    /// Tells those who watch the machine.
+    pub fn tell(&self, event: &MachineEvent) {
+        self.observer.event(event);
+    }
+
+    /// Trouble that has no event, in words for the operator.
+    pub fn diagnostic(&self, text: &str) {
+        self.observer.diagnostic(text);
+    }
+}
+
+/// The interrupt lines between devices and the interrupt controllers. Lines are
+/// connected when the machine is powered on, so that a device needs to have its
+/// own by then; a later one works from the next reset on.
+#[derive(Debug, Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<IrqLine>>>);
+
+impl Lines {
+    /// A line with the board's interrupt `number`.
+    ///
+    /// # Errors
+    /// The host is out of file descriptors.
+    pub fn add(&self, number: u32) -> io::Result<IrqLine> {
+        let line = IrqLine::new(number)?;
+        lock(&self.0).push(line.clone());
+        Ok(line)
+    }
+
+    /// All lines so far.
+    #[must_use]
+    pub fn all(&self) -> Vec<IrqLine> {
+        lock(&self.0).clone()
+    }
+}
+
+/// A machine that is complete, with its control lock held: what constructors of
+/// hot-plugged devices work on.
+pub struct Running<'a> {
+    #[expect(
+        dead_code,
+        reason = "no device changes the machine's CPUs or memory yet"
+    )]
+    pub(super) machine: &'a Lifecycle,
+    #[expect(
+        dead_code,
+        reason = "no device changes the machine's CPUs or memory yet"
+    )]
+    pub(super) state: &'a mut State,
+}
+
+impl fmt::Debug for Running<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Running")
+    }
+}

@@ -1,0 +1,92 @@
+//! From what a user asks for to properties that a constructor can rely on.
+
+use super::{Access, Given, Link, Properties, Property, QomError, Spec, Tree, TypeInfo};
+
+impl Spec {
+    /// Reads and checks the properties for a type, adds defaults, and takes hold
+    /// of the objects that links name.
+    pub(crate) fn properties_for(
+        &self,
+        type_info: &'static TypeInfo,
+        tree: &Tree,
+    ) -> Result<Properties, QomError> {
+        let mut properties = Properties::default();
+        for property in type_info.all_properties() {
+            if let Some(value) = property.default.value() {
+                properties.values.insert(property.name.to_owned(), value);
+            }
+        }
+        for (name, given) in &self.properties {
+            let property = type_info
+                .property(name)
+                .ok_or_else(|| type_info.no_property(name))?;
+            properties.give(type_info, property, given, tree)?;
+        }
+        Ok(properties)
+    }
+
+    /// Takes a property out that is not one of the object's own.
+    pub(crate) fn take_text(&mut self, name: &str) -> Result<Option<String>, QomError> {
+        let Some(at) = self.properties.iter().position(|(known, _)| known == name) else {
+            return Ok(None);
+        };
+        match self.properties.remove(at).1 {
+            Given::Text(text) => Ok(Some(text)),
+            Given::Json(value) => match value.as_str() {
+                Some(text) => Ok(Some(text.to_owned())),
+                None => Err(QomError::WrongType {
+                    name: name.to_owned(),
+                    expected: "string".to_owned(),
+                }),
+            },
+        }
+    }
+}
+
+impl Properties {
+    fn give(
+        &mut self,
+        type_info: &'static TypeInfo,
+        property: &Property,
+        given: &Given,
+        tree: &Tree,
+    ) -> Result<(), QomError> {
+        let name = property.name;
+        if property.access == Access::Read {
+            return Err(QomError::NotWritable {
+                type_name: type_info.name.to_owned(),
+                property: name.to_owned(),
+            });
+        }
+        let value = match given {
+            Given::Text(text) => property.kind.parse(name, text)?,
+            Given::Json(value) => {
+                property.kind.check(name, value)?;
+                value.clone()
+            }
+        };
+        if let (Some(target), Some(path)) = (property.kind.target(), value.as_str())
+            && !path.is_empty()
+        {
+            let node = tree.resolve_as(path, target).map_err(|error| match error {
+                QomError::WrongType { expected, .. } => QomError::WrongType {
+                    name: name.to_owned(),
+                    expected,
+                },
+                other => other,
+            })?;
+            self.links.insert(name.to_owned(), Link::new(node));
+        }
+        self.values.insert(name.to_owned(), value);
+        Ok(())
+    }
+}
+
+/// Whether a name can be an ID: a letter, then letters, digits, `-`, `.`, `_`.
+pub(crate) fn is_id(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'))
+}
