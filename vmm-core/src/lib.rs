@@ -10,6 +10,7 @@ pub mod accel;
 pub mod boot;
 pub mod char;
 pub mod cli;
+pub mod clock;
 pub mod devices;
 #[cfg(feature = "guests")]
 pub mod guests;

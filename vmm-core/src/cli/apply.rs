@@ -12,6 +12,7 @@ use super::tls::{self, Credentials};
 use super::{Options, UsageError};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
+use crate::clock::ClockKind;
 use crate::machine::{BootConfig, Image, MachineKind};
 
 /// Memory when none is asked for, as with QEMU.
@@ -74,6 +75,7 @@ impl Builder {
             "no-reboot" => self.action("reboot=shutdown")?,
             "no-shutdown" => self.action("shutdown=pause")?,
             "action" => self.action(value)?,
+            "rtc" => self.rtc(value)?,
             "name" => {
                 let mut params = Params::parse(value, Some("guest"));
                 self.options.name = params.first().map(str::to_owned);
@@ -241,6 +243,33 @@ impl Builder {
         set(&mut actions.shutdown, params.take("shutdown"))?;
         set(&mut actions.panic, params.take("panic"))?;
         set(&mut actions.watchdog, params.take("watchdog"))?;
+        Ok(params.finish()?)
+    }
+
+    fn rtc(&mut self, value: &str) -> Result<(), UsageError> {
+        let mut params = Params::parse(value, None);
+        let rtc = &mut self.options.machine.rtc;
+        if let Some(base) = params.take("base") {
+            rtc.base = base
+                .parse()
+                .map_err(|error| UsageError::new(format!("{error}")))?;
+        }
+        let invalid = |value: &str| UsageError::new(format!("invalid option value '{value}'"));
+        if let Some(clock) = params.take("clock") {
+            rtc.clock = match clock.as_str() {
+                "host" => ClockKind::Host,
+                "rt" => ClockKind::Rt,
+                "vm" => ClockKind::Vm,
+                other => return Err(invalid(other)),
+            };
+        }
+        if let Some(policy) = params.take("driftfix") {
+            rtc.slew = match policy.as_str() {
+                "none" => false,
+                "slew" => true,
+                other => return Err(invalid(other)),
+            };
+        }
         Ok(params.finish()?)
     }
 

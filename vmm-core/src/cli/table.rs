@@ -216,6 +216,19 @@ pub const OPTIONS: &[OptionSpec] = &[
             param("watchdog", Text),
         ],
     ),
+    option(
+        "rtc",
+        "base=utc|localtime|DATE",
+        "the guest's clock: its time at first, clock=host|rt|vm, driftfix=none|slew",
+    )
+    .group(
+        "rtc",
+        &[
+            param("base", Text),
+            param("clock", Text),
+            param("driftfix", Text),
+        ],
+    ),
     option("name", "NAME", "the guest's name").group(
         "name",
         &[param("guest", Text), param("debug-threads", Boolean)],

@@ -8,6 +8,7 @@ mod acpi;
 mod bus;
 mod debug_exit;
 mod i8042;
+mod ib700;
 mod pvpanic;
 mod reset_control;
 mod rtc;
@@ -17,13 +18,14 @@ pub use acpi::AcpiPm;
 pub use bus::{Bus, BusError};
 pub use debug_exit::DebugExit;
 pub use i8042::KeyboardController;
-pub use pvpanic::PvPanic;
+pub use ib700::{IB700, Ib700};
+pub use pvpanic::{PVPANIC, PvPanic};
 pub use reset_control::ResetControl;
-pub use rtc::Rtc;
+pub use rtc::{BadBase, Cmos, MC146818, Rtc, RtcBase, RtcConfig};
 pub use serial::{ISA_SERIAL, SerialPort};
 
 /// The types of the devices here.
-pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[&ISA_SERIAL];
+pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[&ISA_SERIAL, &IB700, &MC146818, &PVPANIC];
 
 /// What a guest can ask of the whole machine by touching a device, or by the
 /// state it brings its CPU into.
@@ -44,8 +46,37 @@ pub enum GuestRequest {
     PvShutdown,
     /// Sleep until woken.
     Suspend,
+    /// The watchdog has expired.
+    Watchdog,
+    /// The guest has set its clock.
+    ClockSet {
+        /// By how many seconds it is ahead of what it would show otherwise.
+        ahead: i64,
+    },
     /// The vCPU cannot go on; the text says why.
     InternalError(String),
+}
+
+/// Hands requests to the machine from other threads than a vCPU's.
+#[derive(Clone)]
+pub struct Requester(std::sync::Arc<dyn Fn(GuestRequest) + Send + Sync>);
+
+impl Requester {
+    /// One that calls `ask`, which must not block.
+    pub fn new(ask: impl Fn(GuestRequest) + Send + Sync + 'static) -> Self {
+        Self(std::sync::Arc::new(ask))
+    }
+
+    /// Asks; the machine answers in its own time.
+    pub fn ask(&self, request: GuestRequest) {
+        (self.0)(request);
+    }
+}
+
+impl std::fmt::Debug for Requester {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Requester")
+    }
 }
 
 /// A device on a bus. Offsets are relative to where it was placed.

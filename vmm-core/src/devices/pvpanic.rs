@@ -1,6 +1,27 @@
 //! The paravirtual panic port.
 
+use std::sync::Arc;
+
 use super::{Device, GuestRequest};
+use crate::qom::{Kind, Object, Property, TypeInfo, base};
+
+/// The type of it, for `-device`.
+pub static PVPANIC: TypeInfo = TypeInfo::new("pvpanic", &base::ISA_DEVICE)
+    .described("The paravirtual panic port")
+    .properties(&[
+        Property::new("ioport", Kind::UINT16).default_uint(PvPanic::PORT),
+        Property::new("events", Kind::UINT8).default_uint(PvPanic::ALL as u64),
+    ])
+    .created_by(|cx| {
+        let offered = u8::try_from(cx.properties.u64("events")).unwrap_or(PvPanic::ALL);
+        let device = Arc::new(PvPanic::new(offered));
+        let port = cx.properties.u64("ioport");
+        cx.services
+            .buses
+            .pio
+            .insert(port, 1, Arc::clone(&device) as _)?;
+        Ok(device)
+    });
 
 /// The guest's kernel has panicked.
 const PANICKED: u8 = 1 << 0;
@@ -35,6 +56,8 @@ impl Default for PvPanic {
         Self::new(Self::ALL)
     }
 }
+
+impl Object for PvPanic {}
 
 impl Device for PvPanic {
     fn read(&self, _offset: u64, data: &mut [u8]) {

@@ -10,32 +10,41 @@
 //! | 0x8000   | code that further CPUs start at |
 //! | 0x8800   | [`AP_COUNT`] |
 //! | 0x10000  | descriptor tables |
-//! | 0x12000  | [`TICKS`], [`NMIS`], [`SPINS`] |
+//! | 0x12000  | [`TICKS`], [`NMIS`], [`SPINS`], [`BACKLOG`] |
 //! | 0x13000  | page tables: the first 16 MiB and the local APIC |
 //! | 0x90000  | stack, downwards |
 //! | 0x100000 | the program |
 //! | 0x170000 | [`BOOTS`], beyond what firmware of other machines clears |
 //! | 0x180000 | [`PATTERN_ADDRESS`] |
 
+mod clock;
 mod elf;
 mod heartbeat;
 mod power;
 mod program;
 mod serial;
 mod smp;
+mod watchdog;
 
 use std::sync::Arc;
 
+pub use clock::{clock_ticks, set_clock};
 pub use heartbeat::{heartbeat, spin};
 pub use power::{ResetBy, crash_load, debug_exit, panic, pv_shutdown, reset, suspend, wild_jump};
 pub use serial::{echo, hello};
 pub use smp::smp;
+pub use watchdog::watchdog;
 
 use crate::boot::FLAT_ADDRESS;
 use crate::machine::{BootConfig, Image};
 
 /// u32: timer interrupts since start ([`heartbeat`]).
 pub const TICKS: u64 = 0x12000;
+/// u32: interrupts of the clock that came as soon as another was acknowledged
+/// ([`clock_ticks`]).
+pub const BACKLOG: u64 = 0x1_2010;
+/// Interrupts of the clock that [`clock_ticks`] asks for in a second.
+pub const CLOCK_TICKS_PER_SECOND: u32 = 32;
 /// u32: [`BOOT_MAGIC`] plus the number of starts since power-on ([`reset`]).
 pub const BOOTS: u64 = 0x17_0000;
 /// u32: non-maskable interrupts since start ([`heartbeat`]).

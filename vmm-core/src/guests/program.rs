@@ -39,6 +39,7 @@ pub(super) const COM1: u32 = 0x3f8;
 pub(super) const NMI_VECTOR: u32 = 2;
 pub(super) const TIMER_VECTOR: u32 = 0x20;
 pub(super) const SERIAL_VECTOR: u32 = 0x24;
+pub(super) const CLOCK_VECTOR: u32 = 0x28;
 pub(super) const POWER_VECTOR: u32 = 0x29;
 
 /// A program under construction, in 64-bit code. Routines may change `rax`,
@@ -171,6 +172,22 @@ impl Program {
     pub(super) fn print(&mut self, text: &str) -> Result {
         let label = self.data(&[text.as_bytes(), &[0]].concat());
         self.asm.lea(x::rsi, x::ptr(label))?;
+        self.asm.call(self.print)
+    }
+
+    /// Prints `al` in two hexadecimal digits.
+    pub(super) fn print_hex(&mut self) -> Result {
+        let digits = self.data(b"0123456789abcdef");
+        let buffer = self.data(&[0; 3]);
+        self.asm.movzx(x::eax, x::al)?;
+        self.asm.mov(x::edx, x::eax)?;
+        self.asm.shr(x::eax, 4)?;
+        self.asm.and(x::edx, 0xf)?;
+        self.asm.lea(x::rsi, x::ptr(digits))?;
+        self.asm.mov(x::al, x::byte_ptr(x::rsi + x::rax))?;
+        self.asm.mov(x::ah, x::byte_ptr(x::rsi + x::rdx))?;
+        self.asm.lea(x::rsi, x::ptr(buffer))?;
+        self.asm.mov(x::word_ptr(x::rsi), x::ax)?;
         self.asm.call(self.print)
     }
 

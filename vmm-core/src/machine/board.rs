@@ -3,7 +3,7 @@
 //! | ports         | irq | device |
 //! |---------------|-----|--------|
 //! | 0x060 - 0x064 |     | keyboard controller (reset only) |
-//! | 0x070 - 0x071 |     | clock and CMOS memory |
+//! | 0x070 - 0x071 | 8   | clock and CMOS memory |
 //! | 0x2f8 - 0x2ff | 3   | second serial port |
 //! | 0x3f8 - 0x3ff | 4   | first serial port |
 //! | 0x501 - 0x504 |     | test exit |
@@ -18,8 +18,10 @@ use std::sync::Arc;
 
 use super::{MachineConfig, MachineError, MachineKind, Services};
 use crate::devices::{
-    AcpiPm, DebugExit, ISA_SERIAL, KeyboardController, PvPanic, ResetControl, Rtc, SerialPort,
+    AcpiPm, Cmos, DebugExit, ISA_SERIAL, KeyboardController, MC146818, PVPANIC, PvPanic,
+    ResetControl, Rtc, SerialPort,
 };
+use crate::qom::Node;
 
 /// Base port and interrupt of each serial port.
 const SERIAL: [(u64, u32); 2] = [(0x3f8, 4), (0x2f8, 3)];
@@ -29,13 +31,17 @@ const SCI: u32 = 9;
 #[derive(Debug)]
 pub(super) struct Board {
     power: Option<Arc<AcpiPm>>,
+    rtc: Option<(Arc<Rtc>, Arc<Node>)>,
 }
 
 impl Board {
     /// Makes the devices that `config` asks for, in power-on state.
     pub(super) fn new(config: &MachineConfig, services: &Services) -> Result<Self, MachineError> {
         match config.kind {
-            MachineKind::None => Ok(Self { power: None }),
+            MachineKind::None => Ok(Self {
+                power: None,
+                rtc: None,
+            }),
             MachineKind::QMin => Self::q_min(config, services),
         }
     }
@@ -64,12 +70,29 @@ impl Board {
         let power = Arc::new(AcpiPm::new(line(SCI)?));
         pio.insert(0x600, AcpiPm::PORTS, Arc::clone(&power) as _)?;
         pio.insert(0x60, 5, Arc::new(KeyboardController))?;
-        let rtc = Rtc::new(services.ram.size(), config.cpus);
-        pio.insert(0x70, Rtc::PORTS, Arc::new(rtc))?;
+        let (low, all) = (services.ram.low_size(), services.ram.size());
+        let cmos = Cmos::new(low, all - low, config.cpus);
+        let rtc = Rtc::new(config.rtc, &cmos, line(Rtc::IRQ)?, &services.clocks);
+        pio.insert(Rtc::PORT, Rtc::PORTS, Arc::clone(&rtc) as _)?;
+        let rtc_node = services
+            .tree
+            .add_unattached(&MC146818, Arc::clone(&rtc) as _)?;
         pio.insert(0x501, 4, Arc::new(DebugExit))?;
-        pio.insert(PvPanic::PORT, 1, Arc::new(PvPanic::default()))?;
+        // the user's own may sit elsewhere, or offer less
+        if !config
+            .devices
+            .iter()
+            .any(|device| device.type_name == PVPANIC.name)
+        {
+            let port = Arc::new(PvPanic::default());
+            pio.insert(PvPanic::PORT, 1, Arc::clone(&port) as _)?;
+            services.tree.add_unattached(&PVPANIC, port)?;
+        }
         pio.insert(0xcf9, 1, Arc::new(ResetControl::default()))?;
-        Ok(Self { power: Some(power) })
+        Ok(Self {
+            power: Some(power),
+            rtc: Some((rtc, rtc_node)),
+        })
     }
 
     /// How many serial ports there are.
@@ -83,6 +106,18 @@ impl Board {
     /// Whether the guest has a register that it can fall asleep by.
     pub(super) fn can_suspend(&self) -> bool {
         self.power.is_some()
+    }
+
+    /// The path of the clock.
+    pub(super) fn rtc_path(&self) -> Option<String> {
+        self.rtc.as_ref().map(|(_, node)| node.path())
+    }
+
+    /// Forgets the interrupts of the clock that the guest has missed.
+    pub(super) fn reset_rtc_reinjection(&self) {
+        if let Some((rtc, _)) = &self.rtc {
+            rtc.reset_reinjection();
+        }
     }
 
     /// Lets the guest know that it should power off.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::accel::AccelKind;
+use crate::devices::RtcConfig;
 use crate::qom::Spec;
 
 /// A name that is none of an option's values.
@@ -201,6 +202,8 @@ pub struct MachineConfig {
     pub preconfig: bool,
     /// What follows when the guest ends.
     pub actions: Actions,
+    /// How the guest's clock is set up.
+    pub rtc: RtcConfig,
     /// Back ends and other helpers, made in this order before the board.
     pub objects: Vec<Spec>,
     /// Devices beside those that the board has, made in this order.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::{self, JoinHandle};
 
+use super::inspect;
 use super::lifecycle::{Lifecycle, State};
 use super::{
     Actions, Cause, GuestPanicAction, MachineError, MachineEvent, PanicAction, RunState,
-    ShutdownAction,
+    ShutdownAction, WatchdogAction,
 };
 use crate::devices::GuestRequest;
 
@@ -21,6 +22,8 @@ pub(super) enum Message {
         life: u64,
         request: GuestRequest,
     },
+    /// A device made a request; nobody waits.
+    Device(GuestRequest),
     /// End the thread.
     End,
 }
@@ -38,6 +41,7 @@ pub(super) fn spawn(
                     Message::Guest { cpu, life, request } => {
                         machine.guest_request(cpu, life, request);
                     }
+                    Message::Device(request) => machine.device_request(request),
                     Message::End => return,
                 }
             }
@@ -55,34 +59,79 @@ impl Lifecycle {
         if state.finish.is_some() || !self.vcpus.is_open(cpu, life) {
             return; // a reset or the end came first
         }
-        let result = match request {
-            GuestRequest::Reset => self.reset_or_shut_down(&mut state, Cause::GuestReset),
+        let sleeps = request == GuestRequest::Suspend;
+        let result = self.serve(&mut state, request);
+        if sleeps && result.is_ok() {
+            state.sleeper = Some(cpu);
+            return; // waking releases the CPU
+        }
+        self.report(result);
+        self.vcpus.release(cpu);
+    }
+
+    /// Does what a device asked for.
+    fn device_request(&self, request: GuestRequest) {
+        let mut state = self.lock();
+        if state.finish.is_none() {
+            let result = self.serve(&mut state, request);
+            self.report(result);
+        }
+    }
+
+    fn report(&self, result: Result<(), MachineError>) {
+        if let Err(error) = result {
+            self.observer
+                .diagnostic(&format!("a request of the guest failed: {error}"));
+        }
+    }
+
+    fn serve(&self, state: &mut State, request: GuestRequest) -> Result<(), MachineError> {
+        match request {
+            GuestRequest::Reset => self.reset_or_shut_down(state, Cause::GuestReset),
             GuestRequest::Shutdown { exit_code } => {
-                self.shut_down(&mut state, Cause::GuestShutdown, exit_code)
+                self.shut_down(state, Cause::GuestShutdown, exit_code)
             }
-            GuestRequest::Panic => self.panicked(&mut state),
+            GuestRequest::Panic => self.panicked(state),
             GuestRequest::CrashLoaded => {
                 self.tell(&MachineEvent::GuestCrashloaded);
                 Ok(())
             }
             GuestRequest::PvShutdown => {
                 self.tell(&MachineEvent::GuestPvShutdown);
-                self.shut_down(&mut state, Cause::GuestShutdown, None)
+                self.shut_down(state, Cause::GuestShutdown, None)
             }
-            GuestRequest::Suspend => {
-                let result = self.suspend(&mut state, cpu);
-                if result.is_ok() {
-                    return; // waking releases the CPU
-                }
-                result
+            GuestRequest::Suspend => self.suspend(state),
+            GuestRequest::Watchdog => self.watchdog_expired(state),
+            GuestRequest::ClockSet { ahead } => {
+                self.tell(&MachineEvent::RtcChange {
+                    offset: ahead,
+                    path: self.board.rtc_path().unwrap_or_default(),
+                });
+                Ok(())
             }
-            GuestRequest::InternalError(text) => self.fail(&mut state, &text),
-        };
-        if let Err(error) = result {
-            self.observer
-                .diagnostic(&format!("a request of the guest failed: {error}"));
+            GuestRequest::InternalError(text) => self.fail(state, &text),
         }
-        self.vcpus.release(cpu);
+    }
+
+    /// What is configured for an expired watchdog.
+    fn watchdog_expired(&self, state: &mut State) -> Result<(), MachineError> {
+        let action = state.actions.watchdog;
+        self.tell(&MachineEvent::Watchdog { action });
+        match action {
+            WatchdogAction::Reset => self.reset_or_shut_down(state, Cause::GuestReset),
+            WatchdogAction::Shutdown => {
+                self.press_power_button();
+                Ok(())
+            }
+            WatchdogAction::Poweroff => self.end(state, Cause::None, 0),
+            WatchdogAction::Pause => self.halt(state, RunState::Watchdog, true).map(drop),
+            WatchdogAction::Debug => {
+                self.observer.diagnostic("watchdog: timer fired");
+                Ok(())
+            }
+            WatchdogAction::None => Ok(()),
+            WatchdogAction::InjectNmi => inspect::nmi(self),
+        }
     }
 
     fn panicked(&self, state: &mut State) -> Result<(), MachineError> {
@@ -108,7 +157,7 @@ impl Lifecycle {
         Ok(())
     }
 
-    fn suspend(&self, state: &mut State, cpu: u32) -> Result<(), MachineError> {
+    fn suspend(&self, state: &mut State) -> Result<(), MachineError> {
         if state.run == RunState::Paused {
             // stopped between the guest's write and now: it sleeps once continued
             state.asleep = true;
@@ -116,7 +165,6 @@ impl Lifecycle {
             Self::enter(state, RunState::Suspended)?;
             self.vcpus.pause();
         }
-        state.sleeper = Some(cpu);
         self.tell(&MachineEvent::Suspend);
         Ok(())
     }

@@ -130,6 +130,13 @@ pub enum MachineEvent {
         /// What follows.
         action: WatchdogAction,
     },
+    /// The guest has set its clock.
+    RtcChange {
+        /// By how many seconds it is ahead of what it would show otherwise.
+        offset: i64,
+        /// The clock.
+        path: String,
+    },
     /// The guest went to sleep.
     Suspend,
     /// The guest was woken.
@@ -164,6 +171,7 @@ impl MachineEvent {
             Self::GuestCrashloaded => "GUEST_CRASHLOADED",
             Self::GuestPvShutdown => "GUEST_PVSHUTDOWN",
             Self::Watchdog { .. } => "WATCHDOG",
+            Self::RtcChange { .. } => "RTC_CHANGE",
             Self::Suspend => "SUSPEND",
             Self::Wakeup => "WAKEUP",
             Self::DeviceDeleted { .. } => "DEVICE_DELETED",

@@ -17,6 +17,8 @@ use super::{
 use crate::accel::{AccelKind, kvm};
 use crate::boot::Loader;
 use crate::char::Registry;
+use crate::clock::{Clocks, TimerThread};
+use crate::devices::Requester;
 use crate::qom::{Spec, Tree};
 
 /// The least memory of a board that starts something: low memory for tables
@@ -41,6 +43,7 @@ pub struct Machine {
     chardevs: Registry,
     messages: Sender<Message>,
     control: Option<JoinHandle<()>>,
+    _timers: TimerThread,
 }
 
 impl std::fmt::Debug for Machine {
@@ -71,19 +74,30 @@ impl Machine {
         let loader = config.boot.as_ref().map(Loader::new).transpose()?;
         let ram = GuestRam::new(config.ram_size)?;
         config.ram_size = ram.size();
+        let (messages, receiver) = mpsc::channel();
+        let requests = messages.clone();
+        let clocks = Clocks::new();
+        let timers = clocks.start().map_err(|error| MachineError::Host {
+            what: "a thread for timers",
+            error,
+        })?;
         let services = Services {
             tree: types::tree(&config, &chardevs)?,
             ram: ram.clone(),
             buses: Arc::default(),
             lines: Lines::default(),
             chardevs: chardevs.clone(),
+            clocks,
+            requester: Requester::new(move |request| {
+                // Without a control thread the machine is at its end.
+                let _ = requests.send(Message::Device(request));
+            }),
             observer: Arc::clone(&observer),
         };
         objects::add_configured_objects(&config, &services)?;
         let board = Board::new(&config, &services)?;
         objects::add_configured_devices(&config, &services)?;
         let (vm, cores) = lifecycle::power_on(&config, &services, loader.as_ref())?;
-        let (messages, receiver) = mpsc::channel();
         let vcpus = Vcpus::spawn(cores, &services.buses, &messages)?;
         let parts = Parts {
             config,
@@ -102,6 +116,7 @@ impl Machine {
             chardevs,
             messages,
             control: Some(control),
+            _timers: timers,
         })
     }
 
@@ -214,6 +229,14 @@ impl Machine {
     #[must_use]
     pub fn can_suspend(&self) -> bool {
         self.inner.can_suspend()
+    }
+
+    /// Forgets the interrupts of the clock that the guest has missed.
+    ///
+    /// # Errors
+    /// The machine has ended or is not configured.
+    pub fn reset_rtc_reinjection(&self) -> Result<(), MachineError> {
+        self.inner.reset_rtc_reinjection()
     }
 
     /// The machine's CPUs, by index.

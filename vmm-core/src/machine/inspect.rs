@@ -62,6 +62,11 @@ pub(super) fn inject_nmi(machine: &Lifecycle) -> Result<(), MachineError> {
         return Err(MachineError::NoNmi);
     }
     let _state = machine.operate()?;
+    nmi(machine)
+}
+
+/// The same for callers that hold the control lock.
+pub(super) fn nmi(machine: &Lifecycle) -> Result<(), MachineError> {
     for index in 0..machine.vcpus.count() {
         machine.cpu_job(index, |core| core.nmi())?;
     }

@@ -185,6 +185,7 @@ impl Lifecycle {
         Self::enter(state, to)?;
         state.asleep = asleep;
         self.vcpus.pause();
+        self.services.clocks.pause();
         if aloud {
             self.tell(&MachineEvent::Stop);
         }
@@ -212,6 +213,7 @@ impl Lifecycle {
         Self::enter(state, to)?;
         state.asleep = false;
         self.tell(&MachineEvent::Resume);
+        self.services.clocks.resume();
         if to.is_running() {
             self.vcpus.resume();
         }
@@ -249,6 +251,7 @@ impl Lifecycle {
             self.vcpus.resume();
         } else if state.run != RunState::Prelaunch {
             Self::enter(state, RunState::Prelaunch)?;
+            self.services.clocks.pause(); // those of a sleeper ran
         }
         Ok(())
     }
@@ -274,8 +277,18 @@ impl Lifecycle {
 
     pub(super) fn powerdown(&self) -> Result<(), MachineError> {
         let _state = self.operate()?;
+        self.press_power_button();
+        Ok(())
+    }
+
+    pub(super) fn press_power_button(&self) {
         self.tell(&MachineEvent::Powerdown);
         self.board.press_power_button();
+    }
+
+    pub(super) fn reset_rtc_reinjection(&self) -> Result<(), MachineError> {
+        let _state = self.operate()?;
+        self.board.reset_rtc_reinjection();
         Ok(())
     }
 
@@ -339,12 +352,18 @@ impl Lifecycle {
         if state.actions.shutdown == ShutdownAction::Pause {
             return self.halt(state, RunState::Shutdown, true).map(drop);
         }
+        self.end(state, cause, exit_code.unwrap_or_default())
+    }
+
+    /// Ends the machine, whatever the action for a shutdown is.
+    pub(super) fn end(
+        &self,
+        state: &mut State,
+        cause: Cause,
+        exit_code: i32,
+    ) -> Result<(), MachineError> {
         let halted = self.halt(state, RunState::Shutdown, false).map(drop);
-        let code = exit_code.unwrap_or_default();
-        state.finish = Some(Finish {
-            cause,
-            exit_code: code,
-        });
+        state.finish = Some(Finish { cause, exit_code });
         self.finished.notify_all();
         halted
     }

@@ -323,6 +323,6 @@ impl Lifecycle {
             path: node.path(),
         };
         self.services.tree.remove(node);
-        self.tell(event);
+        self.tell(&event);
     }
 }

@@ -8,7 +8,8 @@ use super::lifecycle::{Lifecycle, State};
 use super::{GuestRam, MachineEvent, Observer};
 use crate::accel::IrqLine;
 use crate::char::Registry;
-use crate::devices::Buses;
+use crate::clock::Clocks;
+use crate::devices::{Buses, Requester};
 use crate::qom::Tree;
 use crate::sync::lock;
 
@@ -25,6 +26,10 @@ pub struct Services {
     pub lines: Lines,
     /// Character devices by label.
     pub chardevs: Registry,
+    /// Clocks, and timers on them.
+    pub clocks: Clocks,
+    /// For what a device asks of the whole machine on its own account.
+    pub requester: Requester,
     pub(super) observer: Arc<dyn Observer>,
 }
 

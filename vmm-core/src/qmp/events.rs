@@ -16,6 +16,7 @@ pub(super) const EMITTED: &[&str] = &[
     events::Powerdown::INFO.name,
     events::Reset::INFO.name,
     events::Resume::INFO.name,
+    events::RtcChange::INFO.name,
     events::Shutdown::INFO.name,
     events::Stop::INFO.name,
     events::Suspend::INFO.name,
@@ -56,7 +57,11 @@ impl Observer for EventBridge {
             }),
             MachineEvent::GuestPvShutdown => sink.emit(&events::GuestPvshutdown {}),
             MachineEvent::Watchdog { action } => sink.emit(&events::Watchdog {
-                action: watchdog_action(action),
+                action: watchdog_action(*action),
+            }),
+            MachineEvent::RtcChange { offset, path } => sink.emit(&events::RtcChange {
+                offset: *offset,
+                qom_path: path.clone(),
             }),
             MachineEvent::Suspend => sink.emit(&events::Suspend {}),
             MachineEvent::Wakeup => sink.emit(&events::Wakeup {}),

@@ -8,6 +8,7 @@ mod hmp;
 mod job;
 mod machine;
 mod misc;
+mod misc_target;
 mod qdev;
 mod qom;
 mod run_state;
@@ -17,8 +18,8 @@ use std::sync::Arc;
 use qmp_runtime::server::{Server, ServerBuilder};
 use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
 use qmp_types::qmp::{
-    ControlCommands, INTROSPECTION, JobCommands, MachineCommands, MiscCommands, QdevCommands,
-    QomCommands, RunStateCommands,
+    ControlCommands, INTROSPECTION, JobCommands, MachineCommands, MiscCommands, MiscTargetCommands,
+    QdevCommands, QomCommands, RunStateCommands,
 };
 
 pub use events::EventBridge;
@@ -87,6 +88,7 @@ impl Vmm {
                     <Vmm as JobCommands>::COMMANDS,
                     <Vmm as MachineCommands>::COMMANDS,
                     <Vmm as MiscCommands>::COMMANDS,
+                    <Vmm as MiscTargetCommands>::COMMANDS,
                     <Vmm as QdevCommands>::COMMANDS,
                     <Vmm as QomCommands>::COMMANDS,
                     <Vmm as RunStateCommands>::COMMANDS,

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use vmm_core::accel::IrqLine;
+use vmm_core::clock::Clocks;
 use vmm_core::devices::{
-    AcpiPm, Buses, DebugExit, Device, KeyboardController, PvPanic, ResetControl, Rtc, SerialPort,
+    AcpiPm, Buses, Cmos, DebugExit, Device, Ib700, KeyboardController, PvPanic, Requester,
+    ResetControl, Rtc, RtcConfig, SerialPort,
 };
 use vmm_core::machine::{BootConfig, Cause, Image, MachineError, RunState};
 
@@ -15,13 +17,20 @@ use crate::fixture::Fixture;
 
 fn devices() -> Vec<Arc<dyn Device>> {
     let line = || IrqLine::new(4).unwrap();
+    let clocks = Clocks::manual(0);
     vec![
         Arc::new(AcpiPm::new(line())),
         Arc::new(DebugExit),
         Arc::new(KeyboardController),
         Arc::new(PvPanic::default()),
         Arc::new(ResetControl::default()),
-        Arc::new(Rtc::new(64 << 20, 1)),
+        Ib700::new(&clocks, Requester::new(drop)),
+        Rtc::new(
+            RtcConfig::default(),
+            &Cmos::new(64 << 20, 0, 1),
+            line(),
+            &clocks,
+        ),
         Arc::new(SerialPort::new(line(), None)),
     ]
 }

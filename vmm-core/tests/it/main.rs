@@ -10,6 +10,7 @@
 mod actions;
 mod beside_qemu;
 mod boot;
+mod clock;
 mod config;
 mod fixture;
 mod guests;
@@ -21,3 +22,4 @@ mod process;
 mod qom;
 mod run_states;
 mod transcripts;
+mod watchdog;
