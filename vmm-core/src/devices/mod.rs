@@ -9,6 +9,9 @@ mod bus;
 mod debug_exit;
 mod i8042;
 mod ib700;
+mod input;
+pub(crate) mod isa;
+mod keys;
 mod pvpanic;
 mod reset_control;
 mod rtc;
@@ -17,15 +20,25 @@ mod serial;
 pub use acpi::AcpiPm;
 pub use bus::{Bus, BusError};
 pub use debug_exit::DebugExit;
-pub use i8042::KeyboardController;
+pub use i8042::{I8042, KeyboardController};
 pub use ib700::{IB700, Ib700};
+pub use input::{Axis, Button, InputDevice, InputEvent, InputKind, Inputs, MouseInfo, NoHandler};
+pub use keys::Key;
 pub use pvpanic::{PVPANIC, PvPanic};
 pub use reset_control::ResetControl;
 pub use rtc::{BadBase, Cmos, MC146818, Rtc, RtcBase, RtcConfig};
 pub use serial::{ISA_SERIAL, SerialPort};
 
 /// The types of the devices here.
-pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[&ISA_SERIAL, &IB700, &MC146818, &PVPANIC];
+pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[
+    &ISA_SERIAL,
+    &I8042,
+    &IB700,
+    &MC146818,
+    &PVPANIC,
+    &isa::ISA_BRIDGE,
+    &isa::ISA_BUS,
+];
 
 /// What a guest can ask of the whole machine by touching a device, or by the
 /// state it brings its CPU into.

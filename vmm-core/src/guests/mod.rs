@@ -20,6 +20,7 @@
 mod clock;
 mod elf;
 mod heartbeat;
+mod kbd;
 mod power;
 mod program;
 mod serial;
@@ -30,7 +31,11 @@ use std::sync::Arc;
 
 pub use clock::{clock_ticks, set_clock};
 pub use heartbeat::{heartbeat, spin};
-pub use power::{ResetBy, crash_load, debug_exit, panic, pv_shutdown, reset, suspend, wild_jump};
+pub use kbd::kbd;
+pub use power::{
+    ResetBy, crash_load, debug_exit, panic, pv_shutdown, reset, suspend, suspend_with_keyboard,
+    wild_jump,
+};
 pub use serial::{echo, hello};
 pub use smp::smp;
 pub use watchdog::watchdog;

@@ -108,7 +108,20 @@ pub fn wild_jump() -> Result<Guest, AssembleError> {
 /// # Errors
 /// None in practice; see [`AssembleError`].
 pub fn suspend() -> Result<Guest, AssembleError> {
+    asleep(|_| Ok(()))
+}
+
+/// [`suspend`] with the keyboard turned on: a key wakes it.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn suspend_with_keyboard() -> Result<Guest, AssembleError> {
+    asleep(|p| p.out8(0x60, 0xf4))
+}
+
+fn asleep(prepare: impl FnOnce(&mut Program) -> Step) -> Result<Guest, AssembleError> {
     assemble(|p| {
+        prepare(p)?;
         p.print("good night\n")?;
         p.out16(0x604, 0x2400)?;
         p.print("good morning\n")?;

@@ -39,6 +39,8 @@ pub(super) const COM1: u32 = 0x3f8;
 pub(super) const NMI_VECTOR: u32 = 2;
 pub(super) const TIMER_VECTOR: u32 = 0x20;
 pub(super) const SERIAL_VECTOR: u32 = 0x24;
+pub(super) const KEYBOARD_VECTOR: u32 = 0x21;
+pub(super) const MOUSE_VECTOR: u32 = 0x2c;
 pub(super) const CLOCK_VECTOR: u32 = 0x28;
 pub(super) const POWER_VECTOR: u32 = 0x29;
 

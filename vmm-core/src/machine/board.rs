@@ -2,7 +2,7 @@
 //!
 //! | ports         | irq | device |
 //! |---------------|-----|--------|
-//! | 0x060 - 0x064 |     | keyboard controller (reset only) |
+//! | 0x060 - 0x064 | 1   | keyboard controller with keyboard, and mouse (irq 12) |
 //! | 0x070 - 0x071 | 8   | clock and CMOS memory |
 //! | 0x2f8 - 0x2ff | 3   | second serial port |
 //! | 0x3f8 - 0x3ff | 4   | first serial port |
@@ -18,10 +18,10 @@ use std::sync::Arc;
 
 use super::{MachineConfig, MachineError, MachineKind, Services};
 use crate::devices::{
-    AcpiPm, Cmos, DebugExit, ISA_SERIAL, KeyboardController, MC146818, PVPANIC, PvPanic,
-    ResetControl, Rtc, SerialPort,
+    AcpiPm, Cmos, DebugExit, I8042, ISA_SERIAL, KeyboardController, MC146818, PVPANIC, PvPanic,
+    ResetControl, Rtc, SerialPort, isa,
 };
-use crate::qom::Node;
+use crate::qom::{Node, TypeInfo};
 
 /// Base port and interrupt of each serial port.
 const SERIAL: [(u64, u32); 2] = [(0x3f8, 4), (0x2f8, 3)];
@@ -57,6 +57,12 @@ impl Board {
                     error,
                 })
         };
+        // what the user makes takes the place of the board's own
+        let has = |wanted: &TypeInfo| {
+            let mut devices = config.devices.iter();
+            devices.any(|device| device.type_name == wanted.name)
+        };
+        isa::add_bus(&services.tree)?;
         for (index, (base, irq)) in SERIAL.into_iter().enumerate() {
             let frontend = config
                 .serial
@@ -69,7 +75,13 @@ impl Board {
         }
         let power = Arc::new(AcpiPm::new(line(SCI)?));
         pio.insert(0x600, AcpiPm::PORTS, Arc::clone(&power) as _)?;
-        pio.insert(0x60, 5, Arc::new(KeyboardController))?;
+        if !has(&I8042) {
+            let device = KeyboardController::new(line(1)?, line(12)?);
+            let (port, ports) = (KeyboardController::PORT, KeyboardController::PORTS);
+            pio.insert(port, ports, Arc::clone(&device) as _)?;
+            device.attach(&services.inputs);
+            services.tree.add_unattached(&I8042, device)?;
+        }
         let (low, all) = (services.ram.low_size(), services.ram.size());
         let cmos = Cmos::new(low, all - low, config.cpus);
         let rtc = Rtc::new(config.rtc, &cmos, line(Rtc::IRQ)?, &services.clocks);
@@ -78,12 +90,7 @@ impl Board {
             .tree
             .add_unattached(&MC146818, Arc::clone(&rtc) as _)?;
         pio.insert(0x501, 4, Arc::new(DebugExit))?;
-        // the user's own may sit elsewhere, or offer less
-        if !config
-            .devices
-            .iter()
-            .any(|device| device.type_name == PVPANIC.name)
-        {
+        if !has(&PVPANIC) {
             let port = Arc::new(PvPanic::default());
             pio.insert(PvPanic::PORT, 1, Arc::clone(&port) as _)?;
             services.tree.add_unattached(&PVPANIC, port)?;

@@ -24,6 +24,8 @@ pub(super) enum Message {
     },
     /// A device made a request; nobody waits.
     Device(GuestRequest),
+    /// The next keys are due to be typed.
+    Typing,
     /// End the thread.
     End,
 }
@@ -42,6 +44,7 @@ pub(super) fn spawn(
                         machine.guest_request(cpu, life, request);
                     }
                     Message::Device(request) => machine.device_request(request),
+                    Message::Typing => machine.type_next(),
                     Message::End => return,
                 }
             }
@@ -78,7 +81,7 @@ impl Lifecycle {
         }
     }
 
-    fn report(&self, result: Result<(), MachineError>) {
+    pub(super) fn report(&self, result: Result<(), MachineError>) {
         if let Err(error) = result {
             self.observer
                 .diagnostic(&format!("a request of the guest failed: {error}"));

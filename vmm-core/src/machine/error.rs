@@ -64,6 +64,20 @@ pub enum MachineError {
     /// The guest cannot run on before a reset.
     #[error("Resetting the Virtual Machine is required")]
     NeedsReset,
+    /// Input goes to a guest that runs.
+    #[error("VM not running")]
+    NotRunning,
+    /// The guest has nothing that takes this input.
+    #[error(transparent)]
+    Input(#[from] crate::devices::NoHandler),
+    /// The device shows no picture.
+    #[error("Device {device} (head {head}) is not bound to a QemuConsole")]
+    NotConsole {
+        /// Its ID.
+        device: String,
+        /// Which of its pictures was asked for.
+        head: i64,
+    },
     /// Only a suspended guest can be woken.
     #[error("Unable to wake up: guest is not in suspended state")]
     NotSuspended,

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use super::board::Board;
 use super::control::{self, Message};
+use super::input::Typing;
 use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
 use super::vcpus::Vcpus;
@@ -18,7 +19,7 @@ use crate::accel::{AccelKind, kvm};
 use crate::boot::Loader;
 use crate::char::Registry;
 use crate::clock::{Clocks, TimerThread};
-use crate::devices::Requester;
+use crate::devices::{InputEvent, Inputs, Key, MouseInfo, Requester};
 use crate::qom::{Spec, Tree};
 
 /// The least memory of a board that starts something: low memory for tables
@@ -88,6 +89,7 @@ impl Machine {
             lines: Lines::default(),
             chardevs: chardevs.clone(),
             clocks,
+            inputs: Inputs::default(),
             requester: Requester::new(move |request| {
                 // Without a control thread the machine is at its end.
                 let _ = requests.send(Message::Device(request));
@@ -99,12 +101,17 @@ impl Machine {
         objects::add_configured_devices(&config, &services)?;
         let (vm, cores) = lifecycle::power_on(&config, &services, loader.as_ref())?;
         let vcpus = Vcpus::spawn(cores, &services.buses, &messages)?;
+        let typist = messages.clone();
+        let typing = Typing::new(&services.clocks, move || {
+            let _ = typist.send(Message::Typing);
+        });
         let parts = Parts {
             config,
             ram,
             vcpus,
             board,
             services,
+            typing,
             loader,
             observer,
             vm,
@@ -237,6 +244,38 @@ impl Machine {
     /// The machine has ended or is not configured.
     pub fn reset_rtc_reinjection(&self) -> Result<(), MachineError> {
         self.inner.reset_rtc_reinjection()
+    }
+
+    /// Hands over what a user does, as far as it belongs together.
+    ///
+    /// # Errors
+    /// The guest does not run, or has nothing that takes it.
+    pub fn input(&self, events: &[InputEvent]) -> Result<(), MachineError> {
+        self.inner.input(events)
+    }
+
+    /// Presses keys one after another, and releases them in reverse order;
+    /// each is followed by a pause of `hold` milliseconds of the guest's time
+    /// (100 if absent or 0). Returns once the first is down.
+    ///
+    /// # Errors
+    /// The machine has ended or is not configured.
+    pub fn type_keys(&self, keys: &[Option<Key>], hold: Option<u64>) -> Result<(), MachineError> {
+        self.inner.type_keys(keys, hold)
+    }
+
+    /// Checks that a device shows a picture, the one with number `head`.
+    ///
+    /// # Errors
+    /// There is no such device, or no such picture.
+    pub fn console(&self, device: &str, head: i64) -> Result<(), MachineError> {
+        inspect::console(&self.inner, device, head)
+    }
+
+    /// The pointing devices, the one that counts first.
+    #[must_use]
+    pub fn mice(&self) -> Vec<MouseInfo> {
+        self.inner.services.inputs.mice()
     }
 
     /// The machine's CPUs, by index.

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::lifecycle::Lifecycle;
 use super::{MachineError, MachineKind, RamError};
 use crate::accel::{AccelKind, kvm};
+use crate::qom::QomError;
 
 const PAGE: u64 = 4096;
 
@@ -63,6 +64,18 @@ pub(super) fn inject_nmi(machine: &Lifecycle) -> Result<(), MachineError> {
     }
     let _state = machine.operate()?;
     nmi(machine)
+}
+
+/// Checks that a device shows a picture.
+pub(super) fn console(machine: &Lifecycle, device: &str, head: i64) -> Result<(), MachineError> {
+    let tree = &machine.services.tree;
+    if tree.peripheral(device).is_none() {
+        return Err(QomError::NoObject(device.to_owned()).into());
+    }
+    Err(MachineError::NotConsole {
+        device: device.to_owned(),
+        head,
+    })
 }
 
 /// The same for callers that hold the control lock.

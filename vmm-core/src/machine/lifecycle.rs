@@ -7,6 +7,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::board::Board;
+use super::input::Typing;
 use super::vcpus::Vcpus;
 use super::{
     Actions, Cause, Finish, GuestRam, MachineConfig, MachineError, MachineEvent, Observer,
@@ -24,6 +25,7 @@ pub(super) struct Lifecycle {
     pub(super) vcpus: Vcpus,
     pub(super) board: Board,
     pub(super) services: Services,
+    pub(super) typing: Typing,
     loader: Option<Loader>,
     pub(super) observer: Arc<dyn Observer>,
     state: Mutex<State>,
@@ -51,6 +53,7 @@ pub(super) struct Parts {
     pub(super) vcpus: Vcpus,
     pub(super) board: Board,
     pub(super) services: Services,
+    pub(super) typing: Typing,
     pub(super) loader: Option<Loader>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) vm: Option<KvmVm>,
@@ -100,6 +103,7 @@ impl Lifecycle {
             vcpus: parts.vcpus,
             board: parts.board,
             services: parts.services,
+            typing: parts.typing,
             loader: parts.loader,
             observer: parts.observer,
             state: Mutex::new(state),
@@ -312,7 +316,7 @@ impl Lifecycle {
     }
 
     /// Ends a sleep, if there is one, without letting guest code run yet.
-    fn rouse(&self, state: &mut State) -> Result<(), MachineError> {
+    pub(super) fn rouse(&self, state: &mut State) -> Result<(), MachineError> {
         if state.run == RunState::Suspended {
             Self::enter(state, RunState::Running)?;
             if let Some(cpu) = state.sleeper.take() {

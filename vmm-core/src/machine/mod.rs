@@ -12,6 +12,7 @@ mod control;
 mod error;
 mod event;
 mod handle;
+mod input;
 mod inspect;
 mod lifecycle;
 mod objects;

@@ -9,7 +9,7 @@ use super::{GuestRam, MachineEvent, Observer};
 use crate::accel::IrqLine;
 use crate::char::Registry;
 use crate::clock::Clocks;
-use crate::devices::{Buses, Requester};
+use crate::devices::{Buses, Inputs, Requester};
 use crate::qom::Tree;
 use crate::sync::lock;
 
@@ -28,6 +28,8 @@ pub struct Services {
     pub chardevs: Registry,
     /// Clocks, and timers on them.
     pub clocks: Clocks,
+    /// Keyboards and mice.
+    pub inputs: Inputs,
     /// For what a device asks of the whole machine on its own account.
     pub requester: Requester,
     pub(super) observer: Arc<dyn Observer>,

@@ -49,6 +49,15 @@ impl Fds {
         Ok(())
     }
 
+    /// Takes a named descriptor for good.
+    pub(super) fn take(&mut self, cx: &Context<'_>, name: String) -> Result<OwnedFd, QmpError> {
+        let key = (cx.monitor(), name);
+        self.named.remove(&key).ok_or_else(|| {
+            let name = key.1;
+            QmpError::generic(format!("File descriptor named '{name}' has not been found"))
+        })
+    }
+
     /// Closes a named descriptor.
     pub(super) fn close(&mut self, cx: &Context<'_>, name: String) -> Result<(), QmpError> {
         let key = (cx.monitor(), name);

@@ -1,6 +1,6 @@
 //! `misc.json`: stop and go, descriptors, and what else fits nowhere.
 
-use qmp_runtime::{Context, QmpError, handlers};
+use qmp_runtime::{Context, ErrorClass, QmpError, handlers};
 use qmp_types::qmp::types::{
     AddfdInfo, CommandLineOptionInfo, CommandLineParameterInfo, CommandLineParameterType,
     FdsetInfo, IoThreadInfo, NameInfo,
@@ -59,6 +59,28 @@ impl MiscCommands for Vmm {
             self.known_cpu(index)?;
         }
         self.run_hmp(cx, &args.command_line)
+    }
+
+    fn add_client(
+        &mut self,
+        cx: &mut Context<'_>,
+        args: commands::AddClient,
+    ) -> Result<(), QmpError> {
+        let fd = self.fds.take(cx, args.fdname)?;
+        if rustix::net::sockopt::socket_type(&fd).is_err() {
+            let text = "parameter @fdname must name a socket";
+            return Err(QmpError::generic(text));
+        }
+        let inactive = |text: &str| QmpError::new(ErrorClass::DEVICE_NOT_ACTIVE, text);
+        match args.protocol.as_str() {
+            "vnc" => Ok(()), // no display takes the client: the connection ends here
+            "spice" => Err(inactive("SPICE is not in use")),
+            "@dbus-display" => Err(inactive("D-Bus display is not in use")),
+            label if self.machine.chardevs().get(label).is_some() => {
+                Err(QmpError::generic("failed to add client"))
+            }
+            other => Err(QmpError::generic(format!("protocol '{other}' is invalid"))),
+        }
     }
 
     fn getfd(&mut self, cx: &mut Context<'_>, args: commands::Getfd) -> Result<(), QmpError> {

@@ -12,6 +12,7 @@ mod misc_target;
 mod qdev;
 mod qom;
 mod run_state;
+mod ui;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use qmp_runtime::server::{Server, ServerBuilder};
 use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
 use qmp_types::qmp::{
     ControlCommands, INTROSPECTION, JobCommands, MachineCommands, MiscCommands, MiscTargetCommands,
-    QdevCommands, QomCommands, RunStateCommands,
+    QdevCommands, QomCommands, RunStateCommands, UiCommands,
 };
 
 pub use events::EventBridge;
@@ -92,6 +93,7 @@ impl Vmm {
                     <Vmm as QdevCommands>::COMMANDS,
                     <Vmm as QomCommands>::COMMANDS,
                     <Vmm as RunStateCommands>::COMMANDS,
+                    <Vmm as UiCommands>::COMMANDS,
                 ],
             )?
             .schema(INTROSPECTION)

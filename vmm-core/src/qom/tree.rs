@@ -67,7 +67,7 @@ impl NewNode {
         Self::plain(name, &CONTAINER, Arc::new(Container))
     }
 
-    fn plain(name: &str, type_info: &'static TypeInfo, object: Arc<dyn Object>) -> Self {
+    pub(crate) fn plain(name: &str, type_info: &'static TypeInfo, object: Arc<dyn Object>) -> Self {
         Self {
             name: name.to_owned(),
             type_info,

@@ -21,7 +21,7 @@ fn devices() -> Vec<Arc<dyn Device>> {
     vec![
         Arc::new(AcpiPm::new(line())),
         Arc::new(DebugExit),
-        Arc::new(KeyboardController),
+        KeyboardController::new(line(), line()),
         Arc::new(PvPanic::default()),
         Arc::new(ResetControl::default()),
         Ib700::new(&clocks, Requester::new(drop)),

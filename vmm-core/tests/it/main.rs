@@ -15,6 +15,7 @@ mod config;
 mod fixture;
 mod guests;
 mod hostile;
+mod input;
 mod lifecycle;
 mod memory;
 mod no_accel;
