@@ -1,10 +1,14 @@
 //! A guest that prints what keyboard and mouse say.
 
+use iced_x86::code_asm as x;
+
 use super::program::{KEYBOARD_VECTOR, MOUSE_VECTOR, Program, Result as Step, assemble};
 use super::{AssembleError, Guest};
 
 const DATA: u32 = 0x60;
 const COMMAND: u32 = 0x64;
+const FULL: u32 = 1 << 0;
+const FROM_MOUSE: u32 = 1 << 5;
 
 /// Turns keyboard and mouse on, prints `kbd: ready`, and then a line for each
 /// byte: `k` or `m` for who said it, and the byte. Scan codes are of set 1
@@ -35,21 +39,36 @@ pub fn kbd(translate: bool) -> Result<Guest, AssembleError> {
         p.idle()?;
 
         p.handler(keyboard, |p| {
-            p.print("k")?;
-            p.in8(DATA)?;
-            p.print_hex()?;
-            p.print("\n")?;
+            tell(p)?;
             p.end_of_interrupt()
         })?;
         p.handler(mouse, |p| {
-            p.print("m")?;
-            p.in8(DATA)?;
-            p.print_hex()?;
-            p.print("\n")?;
+            tell(p)?;
             p.out8(0xa0, 0x20)?;
             p.end_of_interrupt()
         })
     })
+}
+
+/// Prints the byte that waits, and whose it is. An interrupt may be late, and
+/// the byte gone.
+fn tell(p: &mut Program) -> Step {
+    let (mut mouse, mut byte, mut done) = (p.label(), p.label(), p.label());
+    p.in8(COMMAND)?;
+    p.asm.test(x::al, FULL)?;
+    p.asm.jz(done)?;
+    p.asm.test(x::al, FROM_MOUSE)?;
+    p.asm.jnz(mouse)?;
+    p.print("k")?;
+    p.asm.jmp(byte)?;
+    p.asm.set_label(&mut mouse)?;
+    p.print("m")?;
+    p.asm.set_label(&mut byte)?;
+    p.in8(DATA)?;
+    p.print_hex()?;
+    p.print("\n")?;
+    p.asm.set_label(&mut done)?;
+    p.asm.nop()
 }
 
 /// Reads what waits, if anything does.

@@ -148,7 +148,7 @@ fn schema_and_command_list_agree_with_what_is_implemented() {
         .collect();
     assert!(names.contains(&commands::Pmemsave::INFO.name));
     assert!(
-        !names.contains(&commands::AddClient::INFO.name),
+        !names.contains(&commands::BlockCommit::INFO.name),
         "declared, not implemented"
     );
     let schema = client.execute(&commands::QueryQmpSchema {}).unwrap();

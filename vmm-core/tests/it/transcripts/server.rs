@@ -1,21 +1,44 @@
 //! Servers for recorded conversations: the process `vmm`, and one with more commands in this process.
 
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use qmp_runtime::__private::Solo;
 use qmp_runtime::json::Value;
 use qmp_runtime::server::{Address, Server};
 use qmp_runtime::{EventSink, Router};
 use vmm_core::char::Registry;
 use vmm_core::cli::{self, Request};
-use vmm_core::machine::Machine;
+use vmm_core::machine::{Machine, MachineConfig};
 use vmm_core::qmp::{EventBridge, Vmm};
 
 use super::case::Case;
 use super::extra::{Extra, ExtraCommands, ExtraOob, ExtraOobCommands};
+
+/// The names of the commands that the machine has itself.
+pub(super) fn own_commands() -> &'static HashSet<String> {
+    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        let events = EventSink::new();
+        let bridge = Arc::new(EventBridge(events.clone()));
+        let machine = Machine::new(MachineConfig::default(), Registry::new(), bridge).unwrap();
+        let router = Vmm::new(Arc::new(machine), None, None).router().unwrap();
+        let mut solo = Solo::new(router, events, false);
+        for name in ["qmp_capabilities", "query-commands"] {
+            solo.receive(format!("{{'execute': '{name}'}}\n").as_bytes());
+            while solo.work() {}
+        }
+        let text = String::from_utf8(solo.take(usize::MAX)).unwrap();
+        let answer: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let all = answer["return"].as_array().unwrap().iter();
+        all.map(|command| command["name"].as_str().unwrap().to_owned())
+            .collect()
+    });
+    &NAMES
+}
 
 /// A machine in this process, with the extra commands.
 pub(super) struct Inside {
@@ -36,10 +59,15 @@ impl Inside {
         let machine = Arc::new(machine);
         machine.start().unwrap();
         let vmm = Vmm::new(Arc::clone(&machine), None, None).compat(options.compat);
+        let lacking: Vec<_> = Extra::COMMANDS
+            .iter()
+            .filter(|entry| !own_commands().contains(entry.info().name))
+            .map(std::slice::from_ref)
+            .collect();
         let router = vmm
             .router()
             .unwrap()
-            .mount(Extra::default(), &[Extra::COMMANDS])
+            .mount(Extra::default(), &lacking)
             .unwrap()
             .mount_oob(Arc::new(ExtraOob), &[ExtraOob::COMMANDS])
             .unwrap();
