@@ -1,12 +1,14 @@
 //! The machine and its CPUs as objects, and the tree that they are in.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use qmp_runtime::json::{Map, Value};
 
 use super::{BootConfig, Image, MachineConfig, MachineError, MachineKind};
 use crate::char::Registry;
-use crate::qom::{Access, Kind, Object, Property, Tree, TypeInfo, base};
+use crate::qom::{Access, Kind, Object, Property, QomError, Tree, TypeInfo, base};
+use crate::sync::lock;
 
 /// What all boards have.
 const PROPERTIES: &[Property] = &[
@@ -15,6 +17,12 @@ const PROPERTIES: &[Property] = &[
     read("append", Kind::STRING).described("Linux kernel command line"),
     read("memory", Kind::other("MemorySizeConfiguration")).described("Memory size configuration"),
     read("smp", Kind::other("SMPConfiguration")).described("CPU topology"),
+    Property::new("usb", Kind::BOOL)
+        .access(Access::Write)
+        .described("Set on/off to enable/disable usb"),
+    Property::new("graphics", Kind::BOOL)
+        .access(Access::Write)
+        .described("Set on/off to enable/disable graphics emulation"),
 ];
 
 const fn read(name: &'static str, kind: Kind) -> Property {
@@ -54,6 +62,8 @@ struct Board {
     cpus: u32,
     max_cpus: u32,
     boot: Option<BootConfig>,
+    /// Wishes of the user that change nothing on boards without the thing.
+    wishes: Mutex<BTreeMap<String, Value>>,
 }
 
 impl Board {
@@ -90,8 +100,13 @@ impl Object for Board {
                 ("threads", 1),
                 ("maxcpus", self.max_cpus.into()),
             ]),
-            _ => return None,
+            wish => return lock(&self.wishes).get(wish).cloned(),
         })
+    }
+
+    fn set(&self, property: &str, value: &Value) -> Result<(), QomError> {
+        lock(&self.wishes).insert(property.to_owned(), value.clone());
+        Ok(())
     }
 }
 
@@ -125,6 +140,7 @@ pub(super) fn tree(config: &MachineConfig, chardevs: &Registry) -> Result<Tree, 
         cpus: config.cpus,
         max_cpus: config.max_cpus,
         boot: config.boot.clone(),
+        wishes: Mutex::default(),
     };
     let tree = Tree::new(config.kind.type_info(), Arc::new(board));
     tree.add_root(

@@ -16,7 +16,7 @@ impl QdevCommands for Vmm {
         args: commands::DeviceListProperties,
     ) -> Result<Vec<ObjectPropertyInfo>, QmpError> {
         let known = registry::find(&args.typename);
-        let known = known.ok_or_else(|| QomError::NoObject(args.typename))?;
+        let known = known.ok_or(QomError::NoObject(args.typename))?;
         let properties = known.device_properties()?;
         Ok(properties.into_iter().map(property_info).collect())
     }

@@ -53,7 +53,7 @@ impl QomCommands for Vmm {
         args: commands::QomListProperties,
     ) -> Result<Vec<ObjectPropertyInfo>, QmpError> {
         let known = registry::find(&args.typename);
-        let known = known.ok_or_else(|| QomError::NoType(args.typename))?;
+        let known = known.ok_or(QomError::NoType(args.typename))?;
         Ok(known
             .all_properties()
             .into_iter()

@@ -359,15 +359,14 @@ impl Tree {
     #[must_use]
     pub fn new(machine_type: &'static TypeInfo, machine: Arc<dyn Object>) -> Self {
         let root = NewNode::container("").below(Weak::new());
+        let _ = root.add(NewNode::container("backend")); // a new name each time
         let machine = NewNode::plain("machine", machine_type, machine);
         if let Ok(machine) = root.add(machine) {
             for name in ["peripheral", "peripheral-anon", "unattached"] {
-                let _ = machine.add(NewNode::container(name)); // a new name each time
+                let _ = machine.add(NewNode::container(name));
             }
         }
-        for name in ["objects", "backend"] {
-            let _ = root.add(NewNode::container(name));
-        }
+        let _ = root.add(NewNode::container("objects"));
         Self(root)
     }
 
