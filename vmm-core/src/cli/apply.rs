@@ -14,6 +14,7 @@ use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::clock::ClockKind;
 use crate::machine::{BootConfig, Image, MachineKind};
+use crate::qom::{Given, Spec};
 
 /// Memory when none is asked for, as with QEMU.
 const DEFAULT_RAM: u64 = 128 << 20;
@@ -76,6 +77,7 @@ impl Builder {
             "no-shutdown" => self.action("shutdown=pause")?,
             "action" => self.action(value)?,
             "rtc" => self.rtc(value)?,
+            "device" => self.device(value)?,
             "name" => {
                 let mut params = Params::parse(value, Some("guest"));
                 self.options.name = params.first().map(str::to_owned);
@@ -244,6 +246,22 @@ impl Builder {
         set(&mut actions.panic, params.take("panic"))?;
         set(&mut actions.watchdog, params.take("watchdog"))?;
         Ok(params.finish()?)
+    }
+
+    fn device(&mut self, value: &str) -> Result<(), UsageError> {
+        let mut params = Params::parse(value, Some("driver"));
+        let type_name = params.first().map(str::to_owned);
+        let type_name =
+            type_name.ok_or_else(|| UsageError::new("Parameter 'driver' is missing"))?;
+        let id = params.take("id");
+        let rest = params.take_rest().into_iter();
+        let properties = rest.map(|(key, value)| (key, Given::Text(value))).collect();
+        self.options.machine.devices.push(Spec {
+            type_name,
+            id,
+            properties,
+        });
+        Ok(())
     }
 
     fn rtc(&mut self, value: &str) -> Result<(), UsageError> {

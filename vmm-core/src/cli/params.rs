@@ -65,6 +65,11 @@ impl Params {
         found
     }
 
+    /// Takes all that is left, in order.
+    pub fn take_rest(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.rest).into()
+    }
+
     /// Takes a switch; `absent` when it is not there.
     ///
     /// # Errors

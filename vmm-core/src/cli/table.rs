@@ -217,6 +217,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         ],
     ),
     option(
+        "device",
+        "TYPE[,id=ID][,PROPERTY=VALUE]",
+        "a device beside those of the board: isa-vga, ib700, pvpanic, …",
+    )
+    .group("device", &[]),
+    option(
         "rtc",
         "base=utc|localtime|DATE",
         "the guest's clock: its time at first, clock=host|rt|vm, driftfix=none|slew",

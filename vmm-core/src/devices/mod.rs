@@ -7,6 +7,7 @@
 mod acpi;
 mod bus;
 mod debug_exit;
+mod display;
 mod i8042;
 mod ib700;
 mod input;
@@ -16,10 +17,12 @@ mod pvpanic;
 mod reset_control;
 mod rtc;
 mod serial;
+mod vga;
 
 pub use acpi::AcpiPm;
 pub use bus::{Bus, BusError};
 pub use debug_exit::DebugExit;
+pub use display::{Display, Displays, Picture};
 pub use i8042::{I8042, KeyboardController};
 pub use ib700::{IB700, Ib700};
 pub use input::{Axis, Button, InputDevice, InputEvent, InputKind, Inputs, MouseInfo, NoHandler};
@@ -28,6 +31,7 @@ pub use pvpanic::{PVPANIC, PvPanic};
 pub use reset_control::ResetControl;
 pub use rtc::{BadBase, Cmos, MC146818, Rtc, RtcBase, RtcConfig};
 pub use serial::{ISA_SERIAL, SerialPort};
+pub use vga::{ISA_VGA, Vga};
 
 /// The types of the devices here.
 pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[
@@ -36,6 +40,7 @@ pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[
     &IB700,
     &MC146818,
     &PVPANIC,
+    &ISA_VGA,
     &isa::ISA_BRIDGE,
     &isa::ISA_BUS,
 ];

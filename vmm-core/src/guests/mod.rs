@@ -25,6 +25,7 @@ mod power;
 mod program;
 mod serial;
 mod smp;
+mod vga;
 mod watchdog;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use power::{
 };
 pub use serial::{echo, hello};
 pub use smp::smp;
+pub use vga::{PICTURE_HEIGHT, PICTURE_WIDTH, pixel, vga};
 pub use watchdog::watchdog;
 
 use crate::boot::FLAT_ADDRESS;

@@ -70,6 +70,9 @@ pub enum MachineError {
     /// The guest has nothing that takes this input.
     #[error(transparent)]
     Input(#[from] crate::devices::NoHandler),
+    /// No device shows a picture.
+    #[error("There is no console to take a screendump from")]
+    NoConsole,
     /// The device shows no picture.
     #[error("Device {device} (head {head}) is not bound to a QemuConsole")]
     NotConsole {

@@ -12,14 +12,14 @@ use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
 use super::vcpus::Vcpus;
 use super::{
-    AccelInfo, Actions, Cause, CpuInfo, GuestRam, Lines, MachineConfig, MachineError, MachineKind,
-    Observer, RunState, Services, objects, types,
+    AccelInfo, Actions, Cause, CpuInfo, DeviceMemories, GuestRam, Lines, MachineConfig,
+    MachineError, MachineKind, Observer, RunState, Services, objects, types,
 };
 use crate::accel::{AccelKind, kvm};
 use crate::boot::Loader;
 use crate::char::Registry;
 use crate::clock::{Clocks, TimerThread};
-use crate::devices::{InputEvent, Inputs, Key, MouseInfo, Requester};
+use crate::devices::{Display, Displays, InputEvent, Inputs, Key, MouseInfo, Picture, Requester};
 use crate::qom::{Spec, Tree};
 
 /// The least memory of a board that starts something: low memory for tables
@@ -89,6 +89,8 @@ impl Machine {
             lines: Lines::default(),
             chardevs: chardevs.clone(),
             clocks,
+            device_memory: DeviceMemories::default(),
+            displays: Displays::default(),
             inputs: Inputs::default(),
             requester: Requester::new(move |request| {
                 // Without a control thread the machine is at its end.
@@ -268,8 +270,24 @@ impl Machine {
     ///
     /// # Errors
     /// There is no such device, or no such picture.
-    pub fn console(&self, device: &str, head: i64) -> Result<(), MachineError> {
+    pub fn console(&self, device: &str, head: i64) -> Result<Arc<dyn Display>, MachineError> {
         inspect::console(&self.inner, device, head)
+    }
+
+    /// What the guest shows: on the device that is named, or the first that
+    /// shows something.
+    ///
+    /// # Errors
+    /// There is no such device, or none at all.
+    pub fn picture(&self, device: Option<(&str, i64)>) -> Result<Picture, MachineError> {
+        let display = match device {
+            Some((device, head)) => self.console(device, head)?,
+            None => {
+                let first = self.inner.services.displays.first();
+                first.ok_or(MachineError::NoConsole)?
+            }
+        };
+        Ok(display.picture())
     }
 
     /// The pointing devices, the one that counts first.

@@ -1,10 +1,12 @@
 //! Looking into a machine without changing its run state.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use super::lifecycle::Lifecycle;
 use super::{MachineError, MachineKind, RamError};
 use crate::accel::{AccelKind, kvm};
+use crate::devices::Display;
 use crate::qom::QomError;
 
 const PAGE: u64 = 4096;
@@ -66,13 +68,18 @@ pub(super) fn inject_nmi(machine: &Lifecycle) -> Result<(), MachineError> {
     nmi(machine)
 }
 
-/// Checks that a device shows a picture.
-pub(super) fn console(machine: &Lifecycle, device: &str, head: i64) -> Result<(), MachineError> {
-    let tree = &machine.services.tree;
-    if tree.peripheral(device).is_none() {
+/// What a device shows.
+pub(super) fn console(
+    machine: &Lifecycle,
+    device: &str,
+    head: i64,
+) -> Result<Arc<dyn Display>, MachineError> {
+    let services = &machine.services;
+    let Some(node) = services.tree.peripheral(device) else {
         return Err(QomError::NoObject(device.to_owned()).into());
-    }
-    Err(MachineError::NotConsole {
+    };
+    let display = services.displays.of(&node.path(), head);
+    display.ok_or_else(|| MachineError::NotConsole {
         device: device.to_owned(),
         head,
     })

@@ -75,7 +75,9 @@ pub(super) fn power_on(
         let idle = (0..config.cpus).map(|_| Box::new(IdleCore) as _);
         return Ok((None, idle.collect()));
     }
-    let (vm, cores) = KvmVm::new(&services.ram, &services.lines.all(), config.cpus, entry)?;
+    let memory = services.device_memory.all();
+    let lines = services.lines.all();
+    let (vm, cores) = KvmVm::new(&services.ram, memory, &lines, config.cpus, entry)?;
     Ok((
         Some(vm),
         cores.into_iter().map(|core| Box::new(core) as _).collect(),

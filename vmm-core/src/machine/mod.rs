@@ -9,6 +9,7 @@
 mod board;
 mod config;
 mod control;
+mod device_memory;
 mod error;
 mod event;
 mod handle;
@@ -26,6 +27,7 @@ pub use config::{
     Actions, BootConfig, Image, MachineConfig, MachineKind, PanicAction, RebootAction,
     ShutdownAction, UnknownName, WatchdogAction,
 };
+pub use device_memory::{DeviceMemories, DeviceMemory};
 pub use error::MachineError;
 pub use event::{Cause, GuestPanicAction, MachineEvent, Observer};
 pub use handle::{Finish, Machine};

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use super::lifecycle::{Lifecycle, State};
-use super::{GuestRam, MachineEvent, Observer};
+use super::{DeviceMemories, GuestRam, MachineEvent, Observer};
 use crate::accel::IrqLine;
 use crate::char::Registry;
 use crate::clock::Clocks;
-use crate::devices::{Buses, Inputs, Requester};
+use crate::devices::{Buses, Displays, Inputs, Requester};
 use crate::qom::Tree;
 use crate::sync::lock;
 
@@ -28,6 +28,10 @@ pub struct Services {
     pub chardevs: Registry,
     /// Clocks, and timers on them.
     pub clocks: Clocks,
+    /// Memory of devices that the guest reaches as its own.
+    pub device_memory: DeviceMemories,
+    /// What the guest shows.
+    pub displays: Displays,
     /// Keyboards and mice.
     pub inputs: Inputs,
     /// For what a device asks of the whole machine on its own account.

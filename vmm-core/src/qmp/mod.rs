@@ -5,6 +5,7 @@ mod error;
 mod events;
 mod fds;
 mod hmp;
+mod image;
 mod job;
 mod machine;
 mod misc;

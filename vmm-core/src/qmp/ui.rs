@@ -1,14 +1,17 @@
 //! `ui.json`: keyboard and mouse, and displays.
 
-use qmp_runtime::{Context, ErrorClass, QmpError, handlers};
+use std::fs::File;
+
+use qmp_runtime::{Context, ErrorClass, QmpError, ResultExt, handlers};
 use qmp_types::qmp::types::{
-    ExpirePasswordOptionsProtocol, InputAxis, InputButton, InputEventType, KeyValue, KeyValueType,
-    MouseInfo, SetPasswordAction, SetPasswordOptionsProtocol, SpiceInfo, SpiceQueryMouseMode,
-    VncInfo, VncInfo2,
+    ExpirePasswordOptionsProtocol, ImageFormat, InputAxis, InputButton, InputEventType, KeyValue,
+    KeyValueType, MouseInfo, SetPasswordAction, SetPasswordOptionsProtocol, SpiceInfo,
+    SpiceQueryMouseMode, VncInfo, VncInfo2,
 };
 use qmp_types::qmp::{UiCommands, commands, types};
 
-use super::Vmm;
+use super::machine::os_text;
+use super::{Vmm, image};
 use crate::devices::{Axis, Button, InputEvent, Key};
 
 #[handlers]
@@ -45,6 +48,32 @@ impl UiCommands for Vmm {
             ExpirePasswordOptionsProtocol::Spice => Err(no_spice()),
             _ => Err(QmpError::generic("Could not set password expire time")),
         }
+    }
+
+    fn screendump(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::Screendump,
+    ) -> Result<(), QmpError> {
+        let device = match (args.device.as_deref(), args.head) {
+            (Some(device), head) => Some((device, head.unwrap_or(0))),
+            (None, None) => None,
+            (None, Some(_)) => {
+                let text = "'head' must be specified together with 'device'";
+                return Err(QmpError::generic(text));
+            }
+        };
+        let picture = self.machine.picture(device)?;
+        let format = match args.format {
+            Some(ImageFormat::Png) => image::write_png,
+            _ => image::write_ppm,
+        };
+        let path = args.filename;
+        let file = File::create(&path).map_err(|error| {
+            let cause = os_text(&error);
+            QmpError::generic(format!("failed to open file '{path}': {cause}"))
+        })?;
+        format(&picture, file).or_generic()
     }
 
     fn change_vnc_password(

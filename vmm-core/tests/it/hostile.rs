@@ -9,9 +9,9 @@ use vmm_core::accel::IrqLine;
 use vmm_core::clock::Clocks;
 use vmm_core::devices::{
     AcpiPm, Buses, Cmos, DebugExit, Device, Ib700, KeyboardController, PvPanic, Requester,
-    ResetControl, Rtc, RtcConfig, SerialPort,
+    ResetControl, Rtc, RtcConfig, SerialPort, Vga,
 };
-use vmm_core::machine::{BootConfig, Cause, Image, MachineError, RunState};
+use vmm_core::machine::{BootConfig, Cause, DeviceMemory, Image, MachineError, RunState};
 
 use crate::fixture::Fixture;
 
@@ -21,6 +21,7 @@ fn devices() -> Vec<Arc<dyn Device>> {
     vec![
         Arc::new(AcpiPm::new(line())),
         Arc::new(DebugExit),
+        Arc::new(Vga::new(DeviceMemory::new(0, 1 << 20).unwrap())),
         KeyboardController::new(line(), line()),
         Arc::new(PvPanic::default()),
         Arc::new(ResetControl::default()),

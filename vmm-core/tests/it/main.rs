@@ -12,6 +12,7 @@ mod beside_qemu;
 mod boot;
 mod clock;
 mod config;
+mod display;
 mod fixture;
 mod guests;
 mod hostile;

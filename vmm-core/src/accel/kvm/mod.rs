@@ -23,7 +23,7 @@ use kvm_bindings::{
 use kvm_ioctls::{Cap, Kvm, VmFd};
 
 use super::{AccelError, IrqLine};
-use crate::machine::GuestRam;
+use crate::machine::{DeviceMemory, GuestRam};
 pub(crate) use sys::{accept_kicks, kick};
 pub(crate) use vcpu::KvmCore;
 
@@ -83,6 +83,7 @@ pub(crate) struct KvmVm {
     lines: Vec<IrqLine>,
     /// KVM maps this memory: it must live as long as the VM.
     _ram: GuestRam,
+    _device_memory: Vec<DeviceMemory>,
 }
 
 impl KvmVm {
@@ -90,6 +91,7 @@ impl KvmVm {
     /// `entry` (none: it is left where the architecture starts it).
     pub(crate) fn new(
         ram: &GuestRam,
+        device_memory: Vec<DeviceMemory>,
         lines: &[IrqLine],
         cpus: u32,
         entry: Option<crate::boot::Entry>,
@@ -104,7 +106,12 @@ impl KvmVm {
             .map_err(AccelError::call("create a virtual machine"))?;
         // Memory first: once there are interrupt controllers, KVM waits several
         // milliseconds for readers of its memory map before it changes it.
-        sys::register_memory(&vm, ram).map_err(AccelError::call("map the guest's memory"))?;
+        let mut slots = 0..;
+        let all = ram.mmap().into_iter();
+        for mmap in all.chain(device_memory.iter().map(DeviceMemory::mmap)) {
+            sys::register_memory(&vm, &mut slots, mmap)
+                .map_err(AccelError::call("map the guest's memory"))?;
+        }
         vm.set_tss_address(TSS_ADDRESS)
             .map_err(AccelError::call("place the TSS"))?;
         vm.set_identity_map_address(IDENTITY_MAP_ADDRESS)
@@ -133,6 +140,7 @@ impl KvmVm {
             vm,
             lines: lines.to_vec(),
             _ram: ram.clone(),
+            _device_memory: device_memory,
         };
         for line in lines {
             vm.vm

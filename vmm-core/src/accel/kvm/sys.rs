@@ -10,18 +10,17 @@ use std::thread::JoinHandle;
 
 use kvm_bindings::{kvm_irqchip, kvm_userspace_memory_region};
 use kvm_ioctls::{VcpuFd, VmFd};
-use vm_memory::{GuestMemoryBackend, GuestMemoryRegion};
+use vm_memory::{GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 use vmm_sys_util::errno;
 use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler, unblock_signal};
 
-use crate::machine::GuestRam;
-
-/// Maps all of `ram` into `vm`, one slot per region.
-pub(super) fn register_memory(vm: &VmFd, ram: &GuestRam) -> errno::Result<()> {
-    let Some(mmap) = ram.mmap() else {
-        return Ok(());
-    };
-    for (slot, region) in (0u32..).zip(mmap.iter()) {
+/// Maps `mmap` into `vm`, each region into the next of `slots`.
+pub(super) fn register_memory(
+    vm: &VmFd,
+    slots: &mut std::ops::RangeFrom<u32>,
+    mmap: &GuestMemoryMmap<()>,
+) -> errno::Result<()> {
+    for (region, slot) in mmap.iter().zip(slots) {
         let memory = kvm_userspace_memory_region {
             slot,
             flags: 0,
@@ -30,7 +29,7 @@ pub(super) fn register_memory(vm: &VmFd, ram: &GuestRam) -> errno::Result<()> {
             userspace_addr: region.as_ptr() as u64,
         };
         // SAFETY: the region is one mapping of exactly that length, and the
-        // caller keeps `ram` alive for as long as `vm`. Other users reach the
+        // caller keeps `mmap` alive for as long as `vm`. Other users reach the
         // same bytes through volatile accesses of vm-memory only.
         unsafe { vm.set_user_memory_region(memory)? };
     }
