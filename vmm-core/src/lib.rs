@@ -11,6 +11,7 @@ pub mod boot;
 pub mod char;
 pub mod cli;
 pub mod clock;
+pub mod cpu;
 pub mod devices;
 #[cfg(feature = "guests")]
 pub mod guests;

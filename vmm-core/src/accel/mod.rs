@@ -109,9 +109,16 @@ pub(crate) enum Exit {
 }
 
 /// One virtual CPU, used by its own thread only.
-pub(crate) trait Core: Send {
+pub(crate) trait Core: Send + std::fmt::Debug {
     /// Called once on the vCPU thread before anything else.
     fn attach(&mut self);
+    /// Called last on the vCPU thread: another may attach after that, to a CPU
+    /// that waits to be started.
+    fn detach(&mut self) {}
+    /// The address of the next instruction.
+    fn program_counter(&self) -> Result<u64, AccelError> {
+        Ok(0)
+    }
     /// Whether [`run`](Self::run) does anything.
     fn executes(&self) -> bool;
     /// Forgets kicks that came so far; one that comes later ends the next

@@ -62,12 +62,8 @@ pub(super) fn load(image: &[u8], ram: &GuestRam) -> Result<(u64, u64), BootError
         ram.zero(address + file_size, memory_size - file_size)?;
         end = end.max(address + memory_size);
     }
-    let mmap = ram.mmap().ok_or(BootError::TooLarge {
-        size: image.len() as u64,
-        address: 0,
-        ram: 0,
-    })?;
-    let loaded = Elf::load(mmap, None, &mut Cursor::new(image), None)
+    let memory = ram.memory();
+    let loaded = Elf::load(&*memory, None, &mut Cursor::new(image), None)
         .map_err(|error| BootError::Elf(error.to_string()))?;
     match loaded.pvh_boot_cap {
         PvhBootCapability::PvhEntryPresent(entry) => Ok((entry.0, end)),

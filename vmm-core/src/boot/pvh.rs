@@ -80,7 +80,7 @@ pub(super) fn write(
 
 /// The memory that the guest may use.
 fn usable(ram: &GuestRam) -> impl Iterator<Item = (u64, u64)> {
-    let high = ram.ranges().map(|(start, length)| match start {
+    let high = ram.boot_ranges().map(|(start, length)| match start {
         0 => (HIGH_RAM_START, length.saturating_sub(HIGH_RAM_START)),
         _ => (start, length),
     });

@@ -13,11 +13,15 @@ use super::{Options, UsageError};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::clock::ClockKind;
-use crate::machine::{BootConfig, Image, MachineKind};
+use crate::cpu::CpuConfig;
+use crate::machine::{BootConfig, Image, MachineKind, SmpConfig};
 use crate::qom::{Given, Spec};
 
 /// Memory when none is asked for, as with QEMU.
 const DEFAULT_RAM: u64 = 128 << 20;
+
+/// As many slots for memory as QEMU's PCs have.
+const MAX_MEMORY_SLOTS: u32 = 256;
 
 impl From<ParamsError> for UsageError {
     fn from(error: ParamsError) -> Self {
@@ -32,7 +36,7 @@ pub(super) struct Builder {
     kind: Option<MachineKind>,
     accel: Option<AccelKind>,
     ram: Option<u64>,
-    cpus: Option<u32>,
+    smp: SmpConfig,
     kernel: Option<PathBuf>,
     cmdline: Option<String>,
     initrd: Option<PathBuf>,
@@ -52,16 +56,11 @@ impl Builder {
             "machine" => return self.machine(value),
             "accel" => self.accel = Some(parse_accel(value.split(',').next().unwrap_or_default())?),
             "smp" => self.smp(value)?,
-            "m" => {
-                let mut params = Params::parse(value, Some("size"));
-                let (slots, max) = (params.take("slots"), params.take("maxmem"));
-                if slots.is_some() || max.is_some() {
-                    return Err(UsageError::new(
-                        "memory cannot be added later; leave slots and maxmem out",
-                    ));
-                }
-                self.ram = Some(parse_size(params.first().unwrap_or_default())?);
-                params.finish()?;
+            "m" => self.memory(value)?,
+            "cpu" => {
+                let cpu = CpuConfig::parse(value);
+                self.options.machine.cpu_model =
+                    cpu.map_err(|error| UsageError::new(error.to_string()))?;
             }
             "kernel" => self.kernel = Some(value.into()),
             "append" => self.cmdline = Some(value.to_owned()),
@@ -106,13 +105,18 @@ impl Builder {
         let mut params = Params::parse(value, Some("type"));
         match params.first() {
             Some("help" | "?") => {
-                return Ok(Some("Supported machines are:\nnone                 no board at all\nq-min                a small PC (default)\n".into()));
+                return Ok(Some("Supported machines are:\nmicrovm              a small PC (alias of q-min)\nnone                 no board at all\nq-min                a small PC (default)\n".into()));
             }
             Some(kind) => {
-                self.kind = Some(
-                    kind.parse()
+                let alias = MachineKind::ALL
+                    .iter()
+                    .find(|known| known.alias() == Some(kind));
+                self.kind = Some(match alias {
+                    Some(&known) => known,
+                    None => kind
+                        .parse()
                         .map_err(|error| UsageError::new(format!("{error}")))?,
-                )
+                });
             }
             None => {}
         }
@@ -121,6 +125,7 @@ impl Builder {
             let known = accel.split(':').find_map(|name| name.parse().ok());
             self.accel = Some(known.map_or_else(|| parse_accel(&accel), Ok)?);
         }
+        microvm_options(&mut params)?;
         params.finish()?;
         Ok(None)
     }
@@ -129,19 +134,71 @@ impl Builder {
         let mut params = Params::parse(value, Some("cpus"));
         let number = |text: Option<&str>| match text {
             None => Ok(None),
-            Some(text) => match text.parse::<u32>() {
-                Ok(count) if count > 0 => Ok(Some(count)),
-                _ => Err(UsageError::new(format!("'{text}' is no number of CPUs"))),
-            },
+            Some(text) => text
+                .parse::<u32>()
+                .map(Some)
+                .map_err(|_| UsageError::new(format!("'{text}' is no number of CPUs"))),
         };
-        self.cpus = number(params.first())?;
-        if let Some(max) = number(params.take("maxcpus").as_deref())? {
-            self.options.machine.max_cpus = max;
+        let cpus = number(params.first())?;
+        let mut part = |key: &str| number(params.take(key).as_deref());
+        self.smp = SmpConfig {
+            cpus,
+            max_cpus: part("maxcpus")?,
+            sockets: part("sockets")?,
+            dies: part("dies")?,
+            cores: part("cores")?,
+            threads: part("threads")?,
+        };
+        let mut deeper = vec![("dies", self.smp.dies)];
+        for level in ["drawers", "books", "clusters", "modules"] {
+            deeper.push((level, part(level)?));
         }
-        for key in ["sockets", "dies", "clusters", "cores", "threads"] {
-            params.take(key);
+        for (level, count) in deeper {
+            if count.is_some_and(|count| count > 1) {
+                return Err(UsageError::new(format!(
+                    "{level} > 1 not supported by this machine's CPU topology"
+                )));
+            }
         }
         Ok(params.finish()?)
+    }
+
+    fn memory(&mut self, value: &str) -> Result<(), UsageError> {
+        let mut params = Params::parse(value, Some("size"));
+        let slots = params.take("slots");
+        let max = params.take("maxmem");
+        let size = match params.first() {
+            Some(size) => parse_size(size)?,
+            None => DEFAULT_RAM,
+        };
+        params.finish()?;
+        let slots = match slots.as_deref().map(str::parse::<u32>) {
+            None => 0,
+            Some(Ok(slots)) if slots <= MAX_MEMORY_SLOTS => slots,
+            Some(_) => {
+                return Err(UsageError::new(format!(
+                    "slots: use a number up to {MAX_MEMORY_SLOTS}"
+                )));
+            }
+        };
+        self.ram = Some(size);
+        self.options.machine.memory_slots = slots;
+        match max {
+            None if slots > 0 => {
+                return Err(UsageError::new("slots specified but no max-size"));
+            }
+            None => {}
+            Some(max) => {
+                let max = parse_size(&max)?;
+                if max < size {
+                    return Err(UsageError::new(format!(
+                        "invalid value of maxmem: maximum memory size ({max:#x}) must be at least the initial memory size ({size:#x})"
+                    )));
+                }
+                self.options.machine.max_ram_size = max;
+            }
+        }
+        Ok(())
     }
 
     fn serial(&mut self, value: &str) -> Result<(), UsageError> {
@@ -307,7 +364,16 @@ impl Builder {
             AccelKind::None
         });
         machine.ram_size = self.ram.unwrap_or(if has_board { DEFAULT_RAM } else { 0 });
-        machine.cpus = self.cpus.unwrap_or(u32::from(has_board));
+        let (topology, cpus) = self
+            .smp
+            .resolve()
+            .map_err(|error| UsageError::new(format!("-smp: {error}")))?;
+        let said = self.smp != SmpConfig::default();
+        machine.cpus = if said { cpus } else { u32::from(has_board) };
+        if said {
+            machine.max_cpus = u32::try_from(topology.count()).unwrap_or(u32::MAX);
+            machine.topology = Some(topology);
+        }
         match self.kernel {
             Some(kernel) => {
                 machine.boot = Some(BootConfig {
@@ -382,6 +448,35 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+/// The switches of QEMU's board of that name. Devices that this board always
+/// has, or never has, are asked for or left out in vain: a guest that does
+/// without a device does not mind that it is there.
+fn microvm_options(params: &mut Params) -> Result<(), UsageError> {
+    for (key, has) in [
+        ("pit", true),
+        ("pic", true),
+        ("rtc", true),
+        ("acpi", true),
+        ("isa-serial", true),
+        ("graphics", true),
+        ("dump-guest-core", true),
+        ("mem-merge", true),
+        ("usb", false),
+        ("pcie", false),
+        ("ioapic2", false),
+        ("x-option-roms", false),
+        ("auto-kernel-cmdline", false),
+    ] {
+        let wanted = params.take(key);
+        if !has && matches!(wanted.as_deref(), Some("on" | "yes" | "true")) {
+            return Err(UsageError::new(format!(
+                "{key}=on: this board has no such thing; leave it out or say {key}=off"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn style(pretty: bool) -> Style {

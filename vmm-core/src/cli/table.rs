@@ -107,15 +107,33 @@ pub const OPTIONS: &[OptionSpec] = &[
     .group("accel", &[param("accel", Text)]),
     option(
         "cpu",
-        "MODEL",
-        "accepted for QEMU's sake: the guest sees the host's CPU",
+        "MODEL[,+FEATURE][,-FEATURE]",
+        "what CPUID tells the guest: host (default), max, base, qemu64, kvm64, qemu32",
     ),
-    option("smp", "N[,maxcpus=N]", "CPUs at power-on").group(
+    option(
+        "smp",
+        "N[,maxcpus=N][,sockets=N,…]",
+        "CPUs at power-on, and how many there can be in sockets, dies, cores, threads",
+    )
+    .group(
         "smp-opts",
-        &[param("cpus", Number), param("maxcpus", Number)],
+        &[
+            param("cpus", Number),
+            param("sockets", Number),
+            param("dies", Number),
+            param("cores", Number),
+            param("threads", Number),
+            param("maxcpus", Number),
+        ],
     ),
-    option("m", "SIZE", "memory, in MiB or with a suffix: 128, 64M, 2G")
-        .group("memory", &[param("size", Size)]),
+    option("m", "SIZE", "memory, in MiB or with a suffix: 128, 64M, 2G").group(
+        "memory",
+        &[
+            param("size", Size),
+            param("slots", Number),
+            param("maxmem", Size),
+        ],
+    ),
     option(
         "kernel",
         "FILE",

@@ -6,13 +6,17 @@
 
 mod acpi;
 mod bus;
+mod cpu_hotplug;
 mod debug_exit;
 mod display;
+mod gpe;
+mod hotplug;
 mod i8042;
 mod ib700;
 mod input;
 pub(crate) mod isa;
 mod keys;
+mod memory_hotplug;
 mod pvpanic;
 mod reset_control;
 mod rtc;
@@ -21,12 +25,16 @@ mod vga;
 
 pub use acpi::AcpiPm;
 pub use bus::{Bus, BusError};
+pub use cpu_hotplug::CpuHotplug;
 pub use debug_exit::DebugExit;
 pub use display::{Display, Displays, Picture};
+pub use gpe::{Event, GeneralEvents};
+pub use hotplug::{OstReport, Place};
 pub use i8042::{I8042, KeyboardController};
 pub use ib700::{IB700, Ib700};
 pub use input::{Axis, Button, InputDevice, InputEvent, InputKind, Inputs, MouseInfo, NoHandler};
 pub use keys::Key;
+pub use memory_hotplug::MemoryHotplug;
 pub use pvpanic::{PVPANIC, PvPanic};
 pub use reset_control::ResetControl;
 pub use rtc::{BadBase, Cmos, MC146818, Rtc, RtcBase, RtcConfig};
@@ -71,6 +79,10 @@ pub enum GuestRequest {
         /// By how many seconds it is ahead of what it would show otherwise.
         ahead: i64,
     },
+    /// Take out what is at a place.
+    Eject(Place),
+    /// The guest's operating system reports on a place.
+    OstReport(Place, OstReport),
     /// The vCPU cannot go on; the text says why.
     InternalError(String),
 }

@@ -21,6 +21,7 @@ mod clock;
 mod elf;
 mod heartbeat;
 mod kbd;
+mod plug;
 mod power;
 mod program;
 mod serial;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 pub use clock::{clock_ticks, set_clock};
 pub use heartbeat::{heartbeat, spin};
 pub use kbd::kbd;
+pub use plug::{PLUG_REPORT, plug};
 pub use power::{
     ResetBy, crash_load, debug_exit, panic, pv_shutdown, reset, suspend, suspend_with_keyboard,
     wild_jump,
@@ -58,7 +60,7 @@ pub const BOOTS: u64 = 0x17_0000;
 pub const NMIS: u64 = 0x12008;
 /// u32: rounds of the busy loop ([`spin`]).
 pub const SPINS: u64 = 0x1200c;
-/// u16: further CPUs that have started ([`smp`]).
+/// u16: further CPUs that have started ([`smp`], [`plug`]).
 pub const AP_COUNT: u64 = 0x8800;
 /// What [`BOOTS`] counts from.
 pub const BOOT_MAGIC: u32 = 0xb007_0000;

@@ -205,6 +205,12 @@ impl Program {
         self.asm.out(x::dx, x::ax)
     }
 
+    pub(super) fn out32(&mut self, port: u32, value: u32) -> Result {
+        self.asm.mov(x::eax, value)?;
+        self.asm.mov(x::edx, port)?;
+        self.asm.out(x::dx, x::eax)
+    }
+
     pub(super) fn in8(&mut self, port: u32) -> Result {
         self.asm.mov(x::edx, port)?;
         self.asm.in_(x::al, x::dx)

@@ -2,15 +2,15 @@
 
 use iced_x86::code_asm as x;
 
-use super::program::assemble;
+use super::program::{Program, Result as Step, assemble};
 use super::{AP_COUNT, AssembleError, Guest};
 
 /// Where further CPUs start: page 8.
-const START_PAGE: u32 = 0x08;
-const APIC: u32 = 0xfee0_0000;
+pub(super) const START_PAGE: u32 = 0x08;
+pub(super) const APIC: u32 = 0xfee0_0000;
 /// Registers of the local APIC: interrupt command, spurious interrupts.
-const ICR: u32 = 0x300;
-const SPURIOUS: u32 = 0xf0;
+pub(super) const ICR: u32 = 0x300;
+pub(super) const SPURIOUS: u32 = 0xf0;
 /// Interrupt commands to all CPUs but the sender.
 const INIT_OTHERS: u32 = 0x000c_4500;
 const START_OTHERS: u32 = 0x000c_4600;
@@ -22,15 +22,9 @@ const START_OTHERS: u32 = 0x000c_4600;
 /// # Errors
 /// None in practice; see [`AssembleError`].
 pub fn smp() -> Result<Guest, AssembleError> {
-    let start = real_mode_start()?;
     assemble(|p| {
         p.asm.mov(x::word_ptr(AP_COUNT), 0)?;
-        let code = p.data(&start);
-        p.asm.lea(x::rsi, x::ptr(code))?;
-        p.asm.mov(x::edi, START_PAGE << 12)?;
-        p.asm
-            .mov(x::ecx, u32::try_from(start.len()).unwrap_or(u32::MAX))?;
-        p.asm.rep().movsb()?;
+        copy_start(p)?;
 
         p.asm.mov(x::edi, APIC)?;
         p.asm.mov(x::dword_ptr(x::rdi + SPURIOUS), 0x1ff)?; // software enable
@@ -57,7 +51,18 @@ pub fn smp() -> Result<Guest, AssembleError> {
     })
 }
 
-fn real_mode_start() -> Result<Vec<u8>, AssembleError> {
+/// Puts the code that further CPUs start with where they do.
+pub(super) fn copy_start(p: &mut Program) -> Step {
+    let start = real_mode_start()?;
+    let code = p.data(&start);
+    p.asm.lea(x::rsi, x::ptr(code))?;
+    p.asm.mov(x::edi, START_PAGE << 12)?;
+    p.asm
+        .mov(x::ecx, u32::try_from(start.len()).unwrap_or(u32::MAX))?;
+    p.asm.rep().movsb()
+}
+
+fn real_mode_start() -> Step<Vec<u8>> {
     let mut asm = x::CodeAssembler::new(16)?;
     let mut park = asm.create_label();
     asm.cli()?;
@@ -67,5 +72,5 @@ fn real_mode_start() -> Result<Vec<u8>, AssembleError> {
     asm.set_label(&mut park)?;
     asm.hlt()?;
     asm.jmp(park)?;
-    Ok(asm.assemble(u64::from(START_PAGE) << 12)?)
+    asm.assemble(u64::from(START_PAGE) << 12)
 }

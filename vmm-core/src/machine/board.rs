@@ -9,6 +9,9 @@
 //! | 0x501 - 0x504 |     | test exit |
 //! | 0x505         |     | panic port |
 //! | 0x600 - 0x605 | 9   | power management (ACPI PM1) |
+//! | 0x620 - 0x62f | 9   | general-purpose events (ACPI) |
+//! | 0xa00 - 0xa17 |     | memory hot-plug, if there are slots |
+//! | 0xcd8 - 0xce3 |     | CPU hot-plug |
 //! | 0xcf9         |     | reset control |
 //!
 //! With KVM there are two 8259s, an I/O APIC, local APICs and an 8254 timer
@@ -25,7 +28,7 @@ use crate::qom::{Node, TypeInfo};
 
 /// Base port and interrupt of each serial port.
 const SERIAL: [(u64, u32); 2] = [(0x3f8, 4), (0x2f8, 3)];
-const SCI: u32 = 9;
+pub(super) const SCI: u32 = 9;
 
 /// What the machine itself needs of its devices.
 #[derive(Debug)]

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::Topology;
 use crate::accel::AccelKind;
+use crate::cpu::CpuConfig;
 use crate::devices::RtcConfig;
 use crate::qom::Spec;
 
@@ -64,6 +66,27 @@ named! {
         None = "none",
         /// A small PC: serial ports, clock, power management, panic port.
         QMin = "q-min",
+    }
+}
+
+impl MachineKind {
+    /// Another name for it: QEMU's for a board that this one stands in for.
+    #[must_use]
+    pub fn alias(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::QMin => Some("microvm"),
+        }
+    }
+
+    /// The most CPUs that it can have. On a board, each has an APIC ID of one
+    /// byte, of which the last means all of them.
+    #[must_use]
+    pub fn max_cpus(self) -> u32 {
+        match self {
+            Self::None => 1,
+            Self::QMin => 255,
+        }
     }
 }
 
@@ -192,6 +215,15 @@ pub struct MachineConfig {
     pub cpus: u32,
     /// CPUs that the machine may have; 0 for as many as at power-on.
     pub max_cpus: u32,
+    /// How the CPUs are grouped; `None` for one socket with as many cores as
+    /// the machine may have CPUs.
+    pub topology: Option<Topology>,
+    /// What CPUID tells the guest.
+    pub cpu_model: CpuConfig,
+    /// Slots for memory that is plugged in later.
+    pub memory_slots: u32,
+    /// Memory in bytes that the machine may have, with what is plugged in later.
+    pub max_ram_size: u64,
     /// What the board starts; without it CPUs stay idle, as there is no firmware.
     pub boot: Option<BootConfig>,
     /// Labels of the character devices behind the serial ports (at most two).
@@ -208,6 +240,15 @@ pub struct MachineConfig {
     pub objects: Vec<Spec>,
     /// Devices beside those that the board has, made in this order.
     pub devices: Vec<Spec>,
+}
+
+impl MachineConfig {
+    /// How the CPUs are grouped.
+    #[must_use]
+    pub fn cpu_topology(&self) -> Topology {
+        self.topology
+            .unwrap_or_else(|| Topology::flat(self.max_cpus.max(self.cpus)))
+    }
 }
 
 #[cfg(test)]

@@ -112,6 +112,11 @@ impl Lifecycle {
                 });
                 Ok(())
             }
+            GuestRequest::Eject(place) => self.eject(state, place),
+            GuestRequest::OstReport(place, report) => {
+                self.ost_report(place, report);
+                Ok(())
+            }
             GuestRequest::InternalError(text) => self.fail(state, &text),
         }
     }

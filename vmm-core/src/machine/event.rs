@@ -1,6 +1,6 @@
 //! What a machine tells those who watch it.
 
-use super::WatchdogAction;
+use super::{OspmStatus, WatchdogAction};
 
 /// Why a machine was reset or shut down; the names are those of QMP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +141,8 @@ pub enum MachineEvent {
     Suspend,
     /// The guest was woken.
     Wakeup,
+    /// The guest's operating system reports on a place for CPUs or memory.
+    AcpiDeviceOst(OspmStatus),
     /// A device has left the machine.
     DeviceDeleted {
         /// The name that the user gave it.
@@ -174,6 +176,7 @@ impl MachineEvent {
             Self::RtcChange { .. } => "RTC_CHANGE",
             Self::Suspend => "SUSPEND",
             Self::Wakeup => "WAKEUP",
+            Self::AcpiDeviceOst(_) => "ACPI_DEVICE_OST",
             Self::DeviceDeleted { .. } => "DEVICE_DELETED",
             Self::DeviceUnplugGuestError { .. } => "DEVICE_UNPLUG_GUEST_ERROR",
         }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
-use super::board::Board;
+use super::board::{Board, SCI};
 use super::control::{self, Message};
+use super::hotplug;
 use super::input::Typing;
 use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
 use super::vcpus::Vcpus;
 use super::{
-    AccelInfo, Actions, Cause, CpuInfo, DeviceMemories, GuestRam, Lines, MachineConfig,
-    MachineError, MachineKind, Observer, RunState, Services, objects, types,
+    AccelInfo, Actions, Cause, CpuInfo, CpuSlot, DeviceMemories, GuestRam, Lines, MachineConfig,
+    MachineError, MachineKind, Observer, OspmStatus, RunState, Services, objects, types,
 };
 use crate::accel::{AccelKind, kvm};
 use crate::boot::Loader;
@@ -69,9 +70,13 @@ impl Machine {
     ) -> Result<Self, MachineError> {
         check(&config)?;
         config.max_cpus = config.max_cpus.max(config.cpus);
+        config.max_ram_size = config.max_ram_size.max(config.ram_size);
         if config.accel == AccelKind::Kvm {
-            kvm::probe()?; // also where no CPU will need it
+            let host = kvm::host_leaves()?; // also where no CPU will need it
+            let checked = config.cpu_model.check(&host);
+            checked.map_err(|error| MachineError::Config(error.to_string()))?;
         }
+        let cpus: Vec<u32> = (0..config.cpus).collect();
         let loader = config.boot.as_ref().map(Loader::new).transpose()?;
         let ram = GuestRam::new(config.ram_size)?;
         config.ram_size = ram.size();
@@ -82,11 +87,13 @@ impl Machine {
             what: "a thread for timers",
             error,
         })?;
+        let (lines, buses) = (Lines::default(), Arc::default());
         let services = Services {
             tree: types::tree(&config, &chardevs)?,
             ram: ram.clone(),
-            buses: Arc::default(),
-            lines: Lines::default(),
+            hotplug: hotplug::controllers(&config, &lines, &buses, SCI)?,
+            buses,
+            lines,
             chardevs: chardevs.clone(),
             clocks,
             device_memory: DeviceMemories::default(),
@@ -101,7 +108,7 @@ impl Machine {
         objects::add_configured_objects(&config, &services)?;
         let board = Board::new(&config, &services)?;
         objects::add_configured_devices(&config, &services)?;
-        let (vm, cores) = lifecycle::power_on(&config, &services, loader.as_ref())?;
+        let (vm, cores) = lifecycle::power_on(&config, &services, loader.as_ref(), &cpus)?;
         let vcpus = Vcpus::spawn(cores, &services.buses, &messages)?;
         let typist = messages.clone();
         let typing = Typing::new(&services.clocks, move || {
@@ -405,6 +412,37 @@ impl Machine {
         self.inner.device_del(id)
     }
 
+    /// Plugs in CPU `index`, which then waits for the guest to start it.
+    ///
+    /// # Errors
+    /// There is no such place, or a CPU is there already.
+    pub fn plug_cpu(&self, index: i64) -> Result<(), MachineError> {
+        self.inner.add_cpu(index)
+    }
+
+    /// The places for CPUs, taken and free.
+    ///
+    /// # Errors
+    /// The machine's CPUs are those that it was made with.
+    pub fn cpu_slots(&self) -> Result<Vec<CpuSlot>, MachineError> {
+        self.inner.cpu_slots()
+    }
+
+    /// What the guest's operating system last said about each slot for memory
+    /// and each place for a CPU.
+    #[must_use]
+    pub fn ospm_status(&self) -> Vec<OspmStatus> {
+        self.inner.ospm_status()
+    }
+
+    /// Bytes of memory that were plugged in.
+    #[must_use]
+    pub fn plugged_memory(&self) -> u64 {
+        let ram = &self.inner.ram;
+        let present: u64 = ram.ranges().map(|(_, length)| length).sum();
+        present - ram.size()
+    }
+
     /// Makes an object.
     ///
     /// # Errors
@@ -451,6 +489,22 @@ fn check(config: &MachineConfig) -> Result<(), MachineError> {
     if config.serial.len() > ports {
         return refuse(format!("machine {kind} has {ports} serial ports"));
     }
+    let topology = config.cpu_topology();
+    let all = config.max_cpus.max(config.cpus);
+    if topology.count() != u64::from(all) && all > 0 {
+        return refuse(format!("{topology} are not {all} CPUs"));
+    }
+    if config.kind != MachineKind::None && all > config.kind.max_cpus() {
+        let max = config.kind.max_cpus();
+        return refuse(format!(
+            "Invalid SMP CPUs {all}. The max CPUs supported by machine '{kind}' is {max}"
+        ));
+    }
+    if config.kind != MachineKind::None && all > 0 && topology.apic_id(all - 1) > 254 {
+        return refuse(format!(
+            "{topology} need APIC IDs above 254: use numbers of dies, cores and threads that are powers of two"
+        ));
+    }
     if config.max_cpus != 0 && config.max_cpus < config.cpus {
         let (cpus, max) = (config.cpus, config.max_cpus);
         return refuse(format!(
@@ -461,7 +515,7 @@ fn check(config: &MachineConfig) -> Result<(), MachineError> {
         MachineKind::None if config.boot.is_some() => {
             refuse("machine none starts no kernel: use -M q-min".to_owned())
         }
-        MachineKind::QMin if config.cpus == 0 || config.cpus > 255 => {
+        MachineKind::QMin if config.cpus == 0 => {
             refuse(format!("machine {kind} has 1 to 255 CPUs"))
         }
         MachineKind::QMin if config.ram_size < MIN_RAM => refuse(format!(

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::lifecycle::Lifecycle;
-use super::{MachineError, MachineKind, RamError};
+use super::{CpuPlace, MachineError, MachineKind, RamError};
 use crate::accel::{AccelKind, kvm};
 use crate::devices::Display;
 use crate::qom::QomError;
@@ -15,7 +15,7 @@ const PAGE: u64 = 4096;
 const CHUNK: u64 = 1 << 20;
 
 /// One CPU of a machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuInfo {
     /// Its number, from 0.
     pub index: u32,
@@ -23,6 +23,12 @@ pub struct CpuInfo {
     pub thread_id: i32,
     /// Whether it waits for an interrupt or has not been started.
     pub halted: bool,
+    /// The address of its next instruction.
+    pub program_counter: u64,
+    /// Where it is in the topology.
+    pub place: CpuPlace,
+    /// Where it is in the object tree.
+    pub path: String,
 }
 
 /// The accelerator, from the user's view.
@@ -44,9 +50,12 @@ pub(super) fn accel(machine: &Lifecycle) -> AccelInfo {
 
 pub(super) fn cpus(machine: &Lifecycle) -> Result<Vec<CpuInfo>, MachineError> {
     let _state = machine.lock();
-    (0..machine.vcpus.count())
+    let indexes = machine.vcpus.indexes().into_iter();
+    indexes
         .map(|index| {
-            let halted = machine.vcpus.on_cpu(index, |core| core.halted())?;
+            let (halted, program_counter) =
+                machine.cpu_job(index, |core| Ok((core.halted(), core.program_counter()?)))?;
+            let node = machine.cpu_node(index);
             let thread_id = machine
                 .vcpus
                 .thread_id(index)
@@ -55,6 +64,9 @@ pub(super) fn cpus(machine: &Lifecycle) -> Result<Vec<CpuInfo>, MachineError> {
                 index,
                 thread_id,
                 halted,
+                program_counter,
+                place: machine.config.cpu_topology().place(index),
+                path: node.map(|node| node.path()).unwrap_or_default(),
             })
         })
         .collect()
@@ -87,7 +99,7 @@ pub(super) fn console(
 
 /// The same for callers that hold the control lock.
 pub(super) fn nmi(machine: &Lifecycle) -> Result<(), MachineError> {
-    for index in 0..machine.vcpus.count() {
+    for index in machine.vcpus.indexes() {
         machine.cpu_job(index, |core| core.nmi())?;
     }
     Ok(())

@@ -4,16 +4,18 @@
 //! [`Lifecycle::enter`], and reports it to the observer before the lock is
 //! released, so that events come in the order of what they tell.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::board::Board;
 use super::input::Typing;
+use super::ram::regions_of;
 use super::vcpus::Vcpus;
 use super::{
     Actions, Cause, Finish, GuestRam, MachineConfig, MachineError, MachineEvent, Observer,
     RebootAction, RunState, Services, ShutdownAction,
 };
-use crate::accel::kvm::KvmVm;
+use crate::accel::kvm::{KvmVm, VmParts};
 use crate::accel::{AccelError, AccelKind, Core, IdleCore};
 use crate::boot::Loader;
 use crate::sync::lock;
@@ -43,7 +45,9 @@ pub(super) struct State {
     pub(super) actions: Actions,
     pub(super) finish: Option<Finish>,
     /// The VM behind the vCPUs' cores.
-    vm: Option<KvmVm>,
+    pub(super) vm: Option<KvmVm>,
+    /// Cores of CPUs that were unplugged: the kernel has no other for them.
+    pub(super) parked: BTreeMap<u32, Box<dyn Core>>,
 }
 
 /// The parts that a [`Lifecycle`] is put together from.
@@ -60,28 +64,42 @@ pub(super) struct Parts {
 }
 
 /// The CPUs' insides, and the VM around them where KVM runs them.
-pub(super) type Cores = (Option<KvmVm>, Vec<Box<dyn Core>>);
+pub(super) type Cores = (Option<KvmVm>, Vec<(u32, Box<dyn Core>)>);
 
-/// Puts the image into memory and makes CPUs in power-on state.
+/// Puts the image into memory and makes the CPUs `cpus` in power-on state.
 pub(super) fn power_on(
     config: &MachineConfig,
     services: &Services,
     loader: Option<&Loader>,
+    cpus: &[u32],
 ) -> Result<Cores, MachineError> {
     let entry = loader
         .map(|loader| loader.load(&services.ram))
         .transpose()?;
-    if config.accel == AccelKind::None || config.cpus == 0 {
-        let idle = (0..config.cpus).map(|_| Box::new(IdleCore) as _);
-        return Ok((None, idle.collect()));
+    if config.accel == AccelKind::None || cpus.is_empty() {
+        return Ok((None, idle(cpus)));
     }
-    let memory = services.device_memory.all();
-    let lines = services.lines.all();
-    let (vm, cores) = KvmVm::new(&services.ram, memory, &lines, config.cpus, entry)?;
-    Ok((
-        Some(vm),
-        cores.into_iter().map(|core| Box::new(core) as _).collect(),
-    ))
+    let mut memory = services.ram.regions();
+    for device in services.device_memory.all() {
+        memory.extend(regions_of(device.mmap()));
+    }
+    let (vm, cores) = KvmVm::new(&VmParts {
+        memory: &memory,
+        lines: &services.lines.all(),
+        cpus,
+        topology: config.cpu_topology(),
+        model: config.cpu_model.clone(),
+        entry,
+    })?;
+    let cores = cores.into_iter();
+    let cores = cores.map(|(index, core)| (index, Box::new(core) as _));
+    Ok((Some(vm), cores.collect()))
+}
+
+/// CPUs that run nothing.
+fn idle(cpus: &[u32]) -> Vec<(u32, Box<dyn Core>)> {
+    let idle = cpus.iter().map(|&index| (index, Box::new(IdleCore) as _));
+    idle.collect()
 }
 
 impl Lifecycle {
@@ -98,6 +116,7 @@ impl Lifecycle {
             actions: parts.config.actions,
             finish: None,
             vm: parts.vm,
+            parked: BTreeMap::new(),
         };
         Self {
             config: parts.config,
@@ -268,14 +287,13 @@ impl Lifecycle {
         state.sleeper = None;
         self.services.buses.reset();
         // The lines can serve one VM only, and a core's VM lives as long as it.
-        let idle = (0..self.vcpus.count())
-            .map(|_| Box::new(IdleCore) as _)
-            .collect();
-        self.vcpus.replace(idle);
+        let cpus = self.vcpus.indexes();
+        self.vcpus.replace(idle(&cpus));
+        state.parked.clear();
         if let Some(vm) = state.vm.take() {
             vm.retire();
         }
-        let (vm, cores) = power_on(&self.config, &self.services, self.loader.as_ref())?;
+        let (vm, cores) = power_on(&self.config, &self.services, self.loader.as_ref(), &cpus)?;
         self.vcpus.replace(cores);
         state.vm = vm;
         Ok(())

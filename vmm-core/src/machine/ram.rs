@@ -1,13 +1,17 @@
-//! Guest memory: below the 4 GiB hole, and the rest above it.
+//! Guest memory: below the 4 GiB hole, the rest above it, and what is plugged
+//! in later.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use vm_memory::{Bytes, GuestAddress, GuestMemoryMmap};
+use vm_memory::{
+    Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion, GuestRegionMmap,
+};
 
 /// Where the hole for devices begins; RAM beyond this size goes above 4 GiB.
 const HOLE_START: u64 = 3 << 30;
 const HOLE_END: u64 = 4 << 30;
 const PAGE: u64 = 4096;
+const PLUG_ALIGNMENT: u64 = 1 << 30;
 
 /// Why guest memory cannot be had or accessed.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,14 @@ pub enum RamError {
         /// What the host said.
         cause: String,
     },
+    /// Memory is there already.
+    #[error("guest addresses {address:#x} + {size:#x} are taken")]
+    Taken {
+        /// The first address.
+        address: u64,
+        /// Number of bytes.
+        size: u64,
+    },
     /// Some of the range is no memory.
     #[error("guest addresses {address:#x} + {size:#x} are not all memory")]
     NotRam {
@@ -41,7 +53,8 @@ pub enum RamError {
 /// run beside the guest, and then see what it has written so far.
 #[derive(Debug, Clone)]
 pub struct GuestRam {
-    mmap: Option<Arc<GuestMemoryMmap<()>>>,
+    /// Replaced as a whole when memory comes or goes.
+    memory: Arc<RwLock<Arc<GuestMemoryMmap<()>>>>,
     size: u64,
 }
 
@@ -53,24 +66,23 @@ impl GuestRam {
     pub fn new(size: u64) -> Result<Self, RamError> {
         let size = size
             .checked_next_multiple_of(PAGE)
+            .filter(|size| *size <= 1 << 46)
             .ok_or(RamError::TooLarge { size })?;
-        if size == 0 {
-            return Ok(Self { mmap: None, size });
-        }
-        if size > 1 << 46 {
-            return Err(RamError::TooLarge { size });
-        }
         let mut ranges = Vec::new();
         for (start, length) in Self::layout(size) {
             let length = usize::try_from(length).map_err(|_| RamError::TooLarge { size })?;
             ranges.push((GuestAddress(start), length));
         }
-        let mmap = GuestMemoryMmap::from_ranges(&ranges).map_err(|error| RamError::Allocate {
-            size,
-            cause: error.to_string(),
-        })?;
+        let memory = if ranges.is_empty() {
+            GuestMemoryMmap::new()
+        } else {
+            GuestMemoryMmap::from_ranges(&ranges).map_err(|error| RamError::Allocate {
+                size,
+                cause: error.to_string(),
+            })?
+        };
         Ok(Self {
-            mmap: Some(Arc::new(mmap)),
+            memory: Arc::new(RwLock::new(Arc::new(memory))),
             size,
         })
     }
@@ -82,15 +94,25 @@ impl GuestRam {
             .filter(|(_, length)| *length > 0)
     }
 
-    /// Bytes of memory.
+    /// Bytes of memory that the machine was made with.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Start and length of each range of memory.
-    pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+    /// Start and length of each range of memory that the machine was made with.
+    pub fn boot_ranges(&self) -> impl Iterator<Item = (u64, u64)> + use<> {
         Self::layout(self.size)
+    }
+
+    /// Start and length of each range of memory that is there now.
+    pub fn ranges(&self) -> impl Iterator<Item = (u64, u64)> + use<> {
+        let memory = self.memory();
+        let ranges: Vec<_> = memory
+            .iter()
+            .map(|region| (region.start_addr().0, region.len()))
+            .collect();
+        ranges.into_iter()
     }
 
     /// Bytes of memory below the hole, starting at address 0.
@@ -99,8 +121,52 @@ impl GuestRam {
         self.size.min(HOLE_START)
     }
 
-    pub(crate) fn mmap(&self) -> Option<&GuestMemoryMmap<()>> {
-        self.mmap.as_deref()
+    /// Where memory can be plugged in: the first GiB border above all memory
+    /// that the machine was made with, and above the hole.
+    #[must_use]
+    pub fn plug_base(&self) -> u64 {
+        let end = Self::layout(self.size)
+            .map(|(start, length)| start + length)
+            .max();
+        end.unwrap_or(0)
+            .max(HOLE_END)
+            .next_multiple_of(PLUG_ALIGNMENT)
+    }
+
+    /// The memory as it is now. What is unplugged later stays mapped for as
+    /// long as this is held.
+    pub(crate) fn memory(&self) -> Arc<GuestMemoryMmap<()>> {
+        let memory = self.memory.read();
+        Arc::clone(&memory.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The pieces of memory that are there now.
+    pub(crate) fn regions(&self) -> Vec<Arc<GuestRegionMmap<()>>> {
+        regions_of(&self.memory())
+    }
+
+    /// Adds memory.
+    ///
+    /// # Errors
+    /// Other memory is there.
+    #[allow(dead_code, reason = "memory is plugged in by devices to come")]
+    pub(crate) fn plug(&self, region: &Arc<GuestRegionMmap<()>>) -> Result<(), RamError> {
+        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        let more = memory.insert_region(Arc::clone(region));
+        *memory = Arc::new(more.map_err(|_| RamError::Taken {
+            address: region.start_addr().0,
+            size: region.len(),
+        })?);
+        Ok(())
+    }
+
+    /// Takes away what [`plug`](Self::plug) added.
+    #[allow(dead_code, reason = "memory is plugged in by devices to come")]
+    pub(crate) fn unplug(&self, region: &GuestRegionMmap<()>) {
+        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        if let Ok((less, _)) = memory.remove_region(region.start_addr(), region.len()) {
+            *memory = Arc::new(less);
+        }
     }
 
     /// Whether `size` bytes from `address` are all memory.
@@ -122,10 +188,8 @@ impl GuestRam {
             address,
             size: bytes.len() as u64,
         };
-        let Some(mmap) = self.mmap() else {
-            return Err(error);
-        };
-        mmap.read_slice(bytes, GuestAddress(address))
+        self.memory()
+            .read_slice(bytes, GuestAddress(address))
             .map_err(|_| error)
     }
 
@@ -141,10 +205,8 @@ impl GuestRam {
         if !self.contains(address, bytes.len() as u64) {
             return Err(error);
         }
-        let Some(mmap) = self.mmap() else {
-            return Err(error);
-        };
-        mmap.write_slice(bytes, GuestAddress(address))
+        self.memory()
+            .write_slice(bytes, GuestAddress(address))
             .map_err(|_| error)
     }
 
@@ -168,6 +230,15 @@ impl GuestRam {
         }
         Ok(())
     }
+}
+
+/// The pieces of `memory`, to be shared one by one.
+pub(super) fn regions_of(memory: &GuestMemoryMmap<()>) -> Vec<Arc<GuestRegionMmap<()>>> {
+    let places = memory
+        .iter()
+        .map(|region| (region.start_addr(), region.len()));
+    let pieces = places.filter_map(|(start, length)| memory.remove_region(start, length).ok());
+    pieces.map(|(_, region)| region).collect()
 }
 
 #[cfg(test)]
@@ -203,6 +274,26 @@ mod tests {
         assert!(ram.read(0, &mut [0]).is_err());
         assert!(ram.write(0, &[0]).is_err());
         assert_eq!(ram.ranges().count(), 0);
+    }
+
+    #[test]
+    fn memory_comes_and_goes() {
+        let ram = GuestRam::new(8192).unwrap();
+        let base = ram.plug_base();
+        assert_eq!(base, 4 << 30);
+        let region = GuestRegionMmap::from_range(GuestAddress(base), 4096, None).unwrap();
+        let region = Arc::new(region);
+        let before = ram.memory();
+        ram.plug(&region).unwrap();
+        assert!(matches!(ram.plug(&region), Err(RamError::Taken { .. })));
+        ram.clone().write(base, &[7]).unwrap();
+        assert_eq!(ram.ranges().collect::<Vec<_>>(), [(0, 8192), (base, 4096)]);
+        assert_eq!(ram.boot_ranges().collect::<Vec<_>>(), [(0, 8192)]);
+        assert_eq!(before.num_regions(), 1);
+        ram.unplug(&region);
+        ram.unplug(&region);
+        assert!(!ram.contains(base, 1));
+        assert_eq!(GuestRam::new(5 << 30).unwrap().plug_base(), 6 << 30);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use super::hotplug::Hotplug;
 use super::lifecycle::{Lifecycle, State};
 use super::{DeviceMemories, GuestRam, MachineEvent, Observer};
 use crate::accel::IrqLine;
@@ -24,6 +25,8 @@ pub struct Services {
     pub buses: Arc<Buses>,
     /// Interrupt lines.
     pub lines: Lines,
+    /// The controllers that CPUs and memory are plugged through.
+    pub(crate) hotplug: Option<Arc<Hotplug>>,
     /// Character devices by label.
     pub chardevs: Registry,
     /// Clocks, and timers on them.
@@ -87,15 +90,7 @@ impl Lines {
 /// A machine that is complete, with its control lock held: what constructors of
 /// hot-plugged devices work on.
 pub struct Running<'a> {
-    #[expect(
-        dead_code,
-        reason = "no device changes the machine's CPUs or memory yet"
-    )]
     pub(super) machine: &'a Lifecycle,
-    #[expect(
-        dead_code,
-        reason = "no device changes the machine's CPUs or memory yet"
-    )]
     pub(super) state: &'a mut State,
 }
 

@@ -5,9 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use qmp_runtime::json::{Map, Value};
 
-use super::{BootConfig, Image, MachineConfig, MachineError, MachineKind};
+use super::{
+    BootConfig, CpuPlace, Image, MachineConfig, MachineError, MachineKind, Services, Topology,
+};
 use crate::char::Registry;
-use crate::qom::{Access, Kind, Object, Property, QomError, Tree, TypeInfo, base};
+use crate::qom::{
+    Access, Creation, Kind, Object, Property, QomError, Tree, TypeInfo, Unplug, base,
+};
 use crate::sync::lock;
 
 /// What all boards have.
@@ -35,14 +39,61 @@ static Q_MIN: TypeInfo = TypeInfo::new("q-min-machine", &base::MACHINE).properti
 static X86_CPU: TypeInfo = TypeInfo::new("x86_64-cpu", &base::CPU)
     .abstract_type()
     .properties(&[
-        read("socket-id", Kind::INT32),
-        read("core-id", Kind::INT32),
-        read("thread-id", Kind::INT32),
+        Property::new("socket-id", Kind::INT32).default_int(-1),
+        Property::new("die-id", Kind::INT32).default_int(-1),
+        Property::new("core-id", Kind::INT32).default_int(-1),
+        Property::new("thread-id", Kind::INT32).default_int(-1),
     ]);
-static HOST_CPU: TypeInfo = TypeInfo::new("host-x86_64-cpu", &X86_CPU).described("The host's CPU");
+
+/// A type for the CPUs of a model.
+macro_rules! cpu_type {
+    ($name:ident, $type_name:literal, $text:literal) => {
+        static $name: TypeInfo = TypeInfo::new($type_name, &X86_CPU)
+            .described($text)
+            .hotpluggable()
+            .created_by(Cpu::create);
+    };
+}
+
+cpu_type!(HOST_CPU, "host-x86_64-cpu", "The host's CPU");
+cpu_type!(MAX_CPU, "max-x86_64-cpu", "All features that the host has");
+cpu_type!(
+    BASE_CPU,
+    "base-x86_64-cpu",
+    "No feature but those that are asked for"
+);
+cpu_type!(QEMU64_CPU, "qemu64-x86_64-cpu", "QEMU's plain 64-bit CPU");
+cpu_type!(KVM64_CPU, "kvm64-x86_64-cpu", "KVM's plain 64-bit CPU");
+cpu_type!(QEMU32_CPU, "qemu32-x86_64-cpu", "QEMU's plain 32-bit CPU");
+
+static CPUS: &[&TypeInfo] = &[
+    &HOST_CPU,
+    &MAX_CPU,
+    &BASE_CPU,
+    &QEMU64_CPU,
+    &KVM64_CPU,
+    &QEMU32_CPU,
+];
+
+/// The type of CPUs of the model that `config` asks for.
+fn cpu_type(config: &MachineConfig) -> &'static TypeInfo {
+    let name = config.cpu_model.model().type_name;
+    let found = CPUS.iter().find(|known| known.name == name);
+    found.copied().unwrap_or(&HOST_CPU)
+}
 
 /// The types of this module.
-pub(crate) const TYPES: &[&TypeInfo] = &[&NONE, &Q_MIN, &X86_CPU, &HOST_CPU];
+pub(crate) const TYPES: &[&TypeInfo] = &[
+    &NONE,
+    &Q_MIN,
+    &X86_CPU,
+    &HOST_CPU,
+    &MAX_CPU,
+    &BASE_CPU,
+    &QEMU64_CPU,
+    &KVM64_CPU,
+    &QEMU32_CPU,
+];
 
 impl MachineKind {
     /// The board's type.
@@ -61,6 +112,9 @@ struct Board {
     ram_size: u64,
     cpus: u32,
     max_cpus: u32,
+    topology: Topology,
+    memory_slots: u32,
+    max_ram_size: u64,
     boot: Option<BootConfig>,
     /// Wishes of the user that change nothing on boards without the thing.
     wishes: Mutex<BTreeMap<String, Value>>,
@@ -87,17 +141,17 @@ impl Object for Board {
                 .into(),
             "memory" => numbers(&[
                 ("size", self.ram_size),
-                ("slots", 0),
-                ("max-size", self.ram_size),
+                ("slots", self.memory_slots.into()),
+                ("max-size", self.max_ram_size),
             ]),
             "smp" => numbers(&[
                 ("cpus", self.cpus.into()),
-                ("sockets", 1),
-                ("dies", 1),
+                ("sockets", self.topology.sockets.into()),
+                ("dies", self.topology.dies.into()),
                 ("clusters", 1),
                 ("modules", 1),
-                ("cores", self.max_cpus.into()),
-                ("threads", 1),
+                ("cores", self.topology.cores.into()),
+                ("threads", self.topology.threads.into()),
                 ("maxcpus", self.max_cpus.into()),
             ]),
             wish => return lock(&self.wishes).get(wish).cloned(),
@@ -118,17 +172,60 @@ fn numbers(members: &[(&str, u64)]) -> Value {
 
 /// A CPU.
 #[derive(Debug)]
-struct Cpu {
+pub(super) struct Cpu {
     index: u32,
+    place: CpuPlace,
+}
+
+impl Cpu {
+    fn new(config: &MachineConfig, index: u32) -> Self {
+        Self {
+            index,
+            place: config.cpu_topology().place(index),
+        }
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
+    fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
+        let properties = cx.properties;
+        let ids = ["socket-id", "die-id", "core-id", "thread-id"].map(|name| properties.i64(name));
+        let Some(running) = &mut cx.running else {
+            let text = "CPUs of a machine that is not made yet come from -smp cpus=";
+            return Err(QomError::Refused(text.to_owned()));
+        };
+        let machine = running.machine;
+        let index = machine.free_cpu(cx.type_info.name, ids)?;
+        machine
+            .plug_cpu(running.state, index)
+            .map_err(|error| QomError::Refused(error.to_string()))?;
+        Ok(Arc::new(Self::new(&machine.config, index)))
+    }
 }
 
 impl Object for Cpu {
     fn get(&self, property: &str) -> Option<Value> {
         match property {
-            "socket-id" | "thread-id" => Some(0.into()),
-            "core-id" => Some(self.index.into()),
+            "socket-id" => Some(self.place.socket.into()),
+            "die-id" => Some(self.place.die.into()),
+            "core-id" => Some(self.place.core.into()),
+            "thread-id" => Some(self.place.thread.into()),
             _ => None,
         }
+    }
+
+    fn unplug(&self, services: &Services) -> Result<Unplug, QomError> {
+        let refuse = |text: &str| Err(QomError::Refused(text.to_owned()));
+        if self.index == 0 {
+            return refuse("Boot CPU is unpluggable");
+        }
+        match &services.hotplug {
+            Some(hotplug) => hotplug.cpus.request_removal(self.index),
+            None => return refuse("CPU hot unplug not supported without ACPI"),
+        }
+        Ok(Unplug::Requested)
     }
 }
 
@@ -139,6 +236,9 @@ pub(super) fn tree(config: &MachineConfig, chardevs: &Registry) -> Result<Tree, 
         ram_size: config.ram_size,
         cpus: config.cpus,
         max_cpus: config.max_cpus,
+        topology: config.cpu_topology(),
+        memory_slots: config.memory_slots,
+        max_ram_size: config.max_ram_size,
         boot: config.boot.clone(),
         wishes: Mutex::default(),
     };
@@ -149,7 +249,7 @@ pub(super) fn tree(config: &MachineConfig, chardevs: &Registry) -> Result<Tree, 
         Arc::new(chardevs.clone()),
     )?;
     for index in 0..config.cpus {
-        tree.add_unattached(&HOST_CPU, Arc::new(Cpu { index }))?;
+        tree.add_unattached(cpu_type(config), Arc::new(Cpu::new(config, index)))?;
     }
     Ok(tree)
 }

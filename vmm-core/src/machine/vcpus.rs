@@ -5,7 +5,7 @@
 //! kicks (`arm`) under the same lock and before it looks: an order that it did
 //! not see was placed later, so the kick that follows it ends the next run.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,14 +18,19 @@ use crate::sync::lock;
 
 type Job = Box<dyn FnOnce(&mut dyn Core) + Send>;
 
-/// All vCPUs of a machine.
+/// All vCPUs of a machine, by index.
 #[derive(Debug)]
-pub(super) struct Vcpus(Vec<Vcpu>);
+pub(super) struct Vcpus {
+    cpus: Mutex<BTreeMap<u32, Arc<Vcpu>>>,
+    buses: Arc<Buses>,
+    requests: Sender<Message>,
+}
 
 #[derive(Debug)]
 struct Vcpu {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    /// Its end gives the core back, unless it panicked.
+    thread: Mutex<Option<JoinHandle<Box<dyn Core>>>>,
     thread_id: i32,
 }
 
@@ -74,39 +79,57 @@ impl Shared {
 impl Vcpus {
     /// Starts a parked thread for each of `cores`.
     pub(super) fn spawn(
-        cores: Vec<Box<dyn Core>>,
+        cores: Vec<(u32, Box<dyn Core>)>,
         buses: &Arc<Buses>,
         requests: &Sender<Message>,
     ) -> Result<Self, MachineError> {
         // Threads without a guest are kicked as well: the signal must be harmless.
         kvm::install_kick_handler()?;
-        let mut vcpus = Self(Vec::new());
-        for (index, core) in (0u32..).zip(cores) {
-            vcpus.0.push(Vcpu::spawn(
-                index,
-                core,
-                Arc::clone(buses),
-                requests.clone(),
-            )?);
+        let vcpus = Self {
+            cpus: Mutex::default(),
+            buses: Arc::clone(buses),
+            requests: requests.clone(),
+        };
+        for (index, core) in cores {
+            vcpus.add(index, core)?;
         }
         Ok(vcpus)
     }
 
-    pub(super) fn count(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    /// Starts a parked thread for one more core.
+    pub(super) fn add(&self, index: u32, core: Box<dyn Core>) -> Result<(), MachineError> {
+        let vcpu = Vcpu::spawn(index, core, Arc::clone(&self.buses), self.requests.clone())?;
+        lock(&self.cpus).insert(index, Arc::new(vcpu));
+        Ok(())
+    }
+
+    /// Ends the thread of CPU `index`; its core, unless it has failed.
+    pub(super) fn remove(&self, index: u32) -> Option<Box<dyn Core>> {
+        let vcpu = lock(&self.cpus).remove(&index)?;
+        vcpu.tell(|mailbox| mailbox.exit = true);
+        vcpu.join()
+    }
+
+    /// The numbers of the CPUs that there are.
+    pub(super) fn indexes(&self) -> Vec<u32> {
+        lock(&self.cpus).keys().copied().collect()
+    }
+
+    fn all(&self) -> Vec<Arc<Vcpu>> {
+        lock(&self.cpus).values().cloned().collect()
     }
 
     pub(super) fn thread_id(&self, index: u32) -> Option<i32> {
         self.get(index).map(|vcpu| vcpu.thread_id)
     }
 
-    fn get(&self, index: u32) -> Option<&Vcpu> {
-        self.0.get(usize::try_from(index).ok()?)
+    fn get(&self, index: u32) -> Option<Arc<Vcpu>> {
+        lock(&self.cpus).get(&index).cloned()
     }
 
     /// Lets guest code run.
     pub(super) fn resume(&self) {
-        for vcpu in &self.0 {
+        for vcpu in self.all() {
             vcpu.tell(|mailbox| {
                 mailbox.run = true;
                 mailbox.parked = mailbox.gone;
@@ -116,10 +139,11 @@ impl Vcpus {
 
     /// Stops guest code; returns when every thread stands at the barrier.
     pub(super) fn pause(&self) {
-        for vcpu in &self.0 {
+        let all = self.all();
+        for vcpu in &all {
             vcpu.tell(|mailbox| mailbox.run = false);
         }
-        for vcpu in &self.0 {
+        for vcpu in &all {
             vcpu.await_parked();
         }
     }
@@ -133,8 +157,11 @@ impl Vcpus {
 
     /// Gives every thread a new core, all of them paused. The old ones are gone
     /// on return.
-    pub(super) fn replace(&self, cores: Vec<Box<dyn Core>>) {
-        for (vcpu, core) in self.0.iter().zip(cores) {
+    pub(super) fn replace(&self, cores: Vec<(u32, Box<dyn Core>)>) {
+        for (index, core) in cores {
+            let Some(vcpu) = self.get(index) else {
+                continue;
+            };
             vcpu.tell(|mailbox| {
                 mailbox.replacement = Some(core);
                 mailbox.parked = mailbox.gone;
@@ -142,7 +169,7 @@ impl Vcpus {
                 mailbox.life += 1;
             });
         }
-        for vcpu in &self.0 {
+        for vcpu in self.all() {
             vcpu.await_parked();
         }
     }
@@ -175,13 +202,12 @@ impl Vcpus {
 
 impl Drop for Vcpus {
     fn drop(&mut self) {
-        for vcpu in &self.0 {
+        let all = self.all();
+        for vcpu in &all {
             vcpu.tell(|mailbox| mailbox.exit = true);
         }
-        for vcpu in &mut self.0 {
-            if let Some(thread) = vcpu.thread.take() {
-                let _ = thread.join(); // its panic was reported when it happened
-            }
+        for vcpu in &all {
+            vcpu.join();
         }
     }
 }
@@ -205,7 +231,7 @@ impl Vcpu {
             .name(format!("CPU {index}"))
             .spawn(move || {
                 let _ = sender.send(rustix::thread::gettid().as_raw_nonzero().get());
-                worker.serve(core);
+                worker.serve(core)
             })
             .map_err(|error| MachineError::Host {
                 what: "a vCPU thread",
@@ -214,7 +240,7 @@ impl Vcpu {
         let thread_id = started.recv().unwrap_or_default();
         let vcpu = Self {
             shared,
-            thread: Some(thread),
+            thread: Mutex::new(Some(thread)),
             thread_id,
         };
         vcpu.await_parked();
@@ -224,9 +250,15 @@ impl Vcpu {
     fn tell(&self, order: impl FnOnce(&mut Mailbox)) {
         order(&mut lock(&self.shared.mailbox));
         self.shared.changed.notify_all();
-        if let Some(thread) = &self.thread {
+        if let Some(thread) = lock(&self.thread).as_ref() {
             kvm::kick(thread);
         }
+    }
+
+    /// Waits for the thread's end.
+    fn join(&self) -> Option<Box<dyn Core>> {
+        let thread = lock(&self.thread).take()?;
+        thread.join().ok() // its panic was reported when it happened
     }
 
     fn await_parked(&self) {
@@ -271,7 +303,7 @@ impl Drop for Farewell<'_> {
 }
 
 impl Worker {
-    fn serve(self, mut core: Box<dyn Core>) {
+    fn serve(self, mut core: Box<dyn Core>) -> Box<dyn Core> {
         let _farewell = Farewell(&self);
         kvm::accept_kicks();
         core.attach();
@@ -283,7 +315,10 @@ impl Worker {
                     core = next;
                     core.attach();
                 }
-                Order::Exit => return,
+                Order::Exit => {
+                    core.detach();
+                    return core;
+                }
             }
         }
     }

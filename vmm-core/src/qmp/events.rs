@@ -8,6 +8,7 @@ use crate::machine::{Cause, MachineEvent, Observer};
 
 /// The events that a machine can send, by their names in the schema.
 pub(super) const EMITTED: &[&str] = &[
+    events::AcpiDeviceOst::INFO.name,
     events::DeviceDeleted::INFO.name,
     events::DeviceUnplugGuestError::INFO.name,
     events::GuestCrashloaded::INFO.name,
@@ -65,6 +66,9 @@ impl Observer for EventBridge {
             }),
             MachineEvent::Suspend => sink.emit(&events::Suspend {}),
             MachineEvent::Wakeup => sink.emit(&events::Wakeup {}),
+            MachineEvent::AcpiDeviceOst(status) => sink.emit(&events::AcpiDeviceOst {
+                info: super::acpi::ospm_status(status),
+            }),
             MachineEvent::DeviceDeleted { device, path } => sink.emit(&events::DeviceDeleted {
                 device: device.clone(),
                 path: path.clone(),

@@ -130,7 +130,11 @@ impl Vmm {
     fn info_cpus(&self) -> Result<String, QmpError> {
         let mut text = String::new();
         for cpu in self.machine.cpus()? {
-            let mark = if cpu.index == 0 { '*' } else { ' ' };
+            let mark = if cpu.index == self.current_cpu {
+                '*'
+            } else {
+                ' '
+            };
             // Writing to a string does not fail.
             let _ = write!(
                 text,

@@ -1,19 +1,18 @@
 //! `machine.json`: the board, its CPUs and its memory.
 
+#![expect(deprecated, reason = "commands that QEMU has removed live on here")]
+
 use std::fs::File;
 
 use qmp_runtime::{Context, QmpError, handlers};
 use qmp_types::qmp::types::{
-    CpuInfoFast, CpuInfoFastTarget, CpuInstanceProperties, CurrentMachineParams, KvmInfo,
-    MachineInfo, Memdev, MemoryInfo, SysEmuTarget, TargetInfo, UuidInfo,
+    CpuInfo, CpuInfoFast, CurrentMachineParams, HotpluggableCpu, KvmInfo, MachineInfo, Memdev,
+    MemoryInfo, SysEmuTarget, TargetInfo, UuidInfo,
 };
 use qmp_types::qmp::{MachineCommands, commands};
 
-use super::Vmm;
+use super::{Vmm, cpus};
 use crate::machine::{Cause, MachineKind};
-
-/// The most CPUs that KVM lets one machine have.
-const MAX_CPUS: i64 = 1024;
 
 #[handlers]
 impl MachineCommands for Vmm {
@@ -22,7 +21,35 @@ impl MachineCommands for Vmm {
         _: &mut Context<'_>,
         _: commands::QueryCpusFast,
     ) -> Result<Vec<CpuInfoFast>, QmpError> {
-        Ok(self.machine.cpus()?.iter().map(cpu_info).collect())
+        Ok(self.machine.cpus()?.iter().map(cpus::fast_info).collect())
+    }
+
+    fn query_cpus(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryCpus,
+    ) -> Result<Vec<CpuInfo>, QmpError> {
+        let current = self.current_cpu;
+        let cpus = self.machine.cpus()?;
+        Ok(cpus.iter().map(|cpu| cpus::info(cpu, current)).collect())
+    }
+
+    fn query_hotpluggable_cpus(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryHotpluggableCpus,
+    ) -> Result<Vec<HotpluggableCpu>, QmpError> {
+        let slots = self.machine.cpu_slots()?;
+        Ok(slots.into_iter().rev().map(cpus::hotpluggable).collect())
+    }
+
+    fn cpu_add(&mut self, _: &mut Context<'_>, args: commands::CpuAdd) -> Result<(), QmpError> {
+        Ok(self.machine.plug_cpu(args.id)?)
+    }
+
+    fn cpu(&mut self, _: &mut Context<'_>, args: commands::Cpu) -> Result<(), QmpError> {
+        self.current_cpu = self.known_cpu(args.index, "index")?;
+        Ok(())
     }
 
     fn query_machines(
@@ -32,7 +59,7 @@ impl MachineCommands for Vmm {
     ) -> Result<Vec<MachineInfo>, QmpError> {
         Ok(MachineKind::ALL
             .iter()
-            .map(|&kind| machine_info(kind))
+            .map(|&kind| cpus::machine_info(kind))
             .collect())
     }
 
@@ -107,7 +134,8 @@ impl MachineCommands for Vmm {
     }
 
     fn memsave(&mut self, _: &mut Context<'_>, args: commands::Memsave) -> Result<(), QmpError> {
-        let cpu = self.known_cpu(args.cpu_index.unwrap_or(0))?;
+        let index = args.cpu_index.unwrap_or(self.current_cpu.into());
+        let cpu = self.known_cpu(index, "cpu-index")?;
         let mut file = create(&args.filename)?;
         Ok(self
             .machine
@@ -134,7 +162,7 @@ impl MachineCommands for Vmm {
     ) -> Result<MemoryInfo, QmpError> {
         Ok(MemoryInfo {
             base_memory: self.machine.ram_size(),
-            plugged_memory: None,
+            plugged_memory: Some(self.machine.plugged_memory()),
         })
     }
 }
@@ -146,45 +174,14 @@ impl Vmm {
             .unwrap_or_else(|| "00000000-0000-0000-0000-000000000000".to_owned())
     }
 
-    pub(super) fn known_cpu(&self, index: i64) -> Result<u32, QmpError> {
+    /// The CPU that the argument `name` says.
+    pub(super) fn known_cpu(&self, index: i64, name: &str) -> Result<u32, QmpError> {
         let cpus = self.machine.cpus()?;
         let found = cpus
             .iter()
             .map(|cpu| cpu.index)
             .find(|&known| i64::from(known) == index);
-        found.ok_or_else(|| QmpError::generic("Parameter 'cpu-index' expects a CPU number"))
-    }
-}
-
-fn cpu_info(cpu: &crate::machine::CpuInfo) -> CpuInfoFast {
-    CpuInfoFast {
-        cpu_index: cpu.index.into(),
-        qom_path: format!("/machine/unattached/device[{}]", cpu.index),
-        thread_id: cpu.thread_id.into(),
-        props: Some(Box::new(CpuInstanceProperties {
-            socket_id: Some(0),
-            core_id: Some(cpu.index.into()),
-            thread_id: Some(0),
-            ..CpuInstanceProperties::default()
-        })),
-        target: CpuInfoFastTarget::X86_64,
-    }
-}
-
-fn machine_info(kind: MachineKind) -> MachineInfo {
-    let has_board = kind != MachineKind::None;
-    MachineInfo {
-        name: kind.as_str().to_owned(),
-        alias: None,
-        is_default: has_board.then_some(true),
-        cpu_max: if has_board { MAX_CPUS } else { 1 },
-        hotpluggable_cpus: false,
-        numa_mem_supported: false,
-        deprecated: false,
-        default_cpu_type: None,
-        default_ram_id: None,
-        acpi: false,
-        compat_props: None,
+        found.ok_or_else(|| QmpError::generic(format!("Parameter '{name}' expects a CPU number")))
     }
 }
 

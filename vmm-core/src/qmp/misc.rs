@@ -56,7 +56,7 @@ impl MiscCommands for Vmm {
         args: commands::HumanMonitorCommand,
     ) -> Result<String, QmpError> {
         if let Some(index) = args.cpu_index {
-            self.known_cpu(index)?;
+            self.known_cpu(index, "cpu-index")?;
         }
         self.run_hmp(cx, &args.command_line)
     }

@@ -1,6 +1,8 @@
 //! The machine over QMP: one file per schema module, translation only.
 
+mod acpi;
 mod control;
+mod cpus;
 mod error;
 mod events;
 mod fds;
@@ -8,6 +10,7 @@ mod hmp;
 mod image;
 mod job;
 mod machine;
+mod machine_target;
 mod misc;
 mod misc_target;
 mod qdev;
@@ -20,8 +23,9 @@ use std::sync::Arc;
 use qmp_runtime::server::{Server, ServerBuilder};
 use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
 use qmp_types::qmp::{
-    ControlCommands, INTROSPECTION, JobCommands, MachineCommands, MiscCommands, MiscTargetCommands,
-    QdevCommands, QomCommands, RunStateCommands, UiCommands,
+    AcpiCommands, ControlCommands, INTROSPECTION, JobCommands, MachineCommands,
+    MachineTargetCommands, MiscCommands, MiscTargetCommands, QdevCommands, QomCommands,
+    RunStateCommands, UiCommands,
 };
 
 pub use events::EventBridge;
@@ -43,6 +47,8 @@ pub struct Vmm {
     uuid: Option<String>,
     fds: Fds,
     compat: CompatPolicy,
+    /// The CPU that `cpu` chose, for all monitors.
+    current_cpu: u32,
 }
 
 impl Vmm {
@@ -54,6 +60,7 @@ impl Vmm {
             uuid,
             fds: Fds::default(),
             compat: CompatPolicy::default(),
+            current_cpu: 0,
         }
     }
 
@@ -86,9 +93,11 @@ impl Vmm {
             .mount(
                 self,
                 &[
+                    <Vmm as AcpiCommands>::COMMANDS,
                     <Vmm as ControlCommands>::COMMANDS,
                     <Vmm as JobCommands>::COMMANDS,
                     <Vmm as MachineCommands>::COMMANDS,
+                    <Vmm as MachineTargetCommands>::COMMANDS,
                     <Vmm as MiscCommands>::COMMANDS,
                     <Vmm as MiscTargetCommands>::COMMANDS,
                     <Vmm as QdevCommands>::COMMANDS,

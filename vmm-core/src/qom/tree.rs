@@ -151,6 +151,11 @@ impl Node {
         self.leaving.swap(leaving, Ordering::AcqRel)
     }
 
+    /// Whether the guest was asked to let go of it.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
     /// Its children.
     #[must_use]
     pub fn children(self: &Arc<Self>) -> Vec<Arc<Node>> {

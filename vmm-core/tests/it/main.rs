@@ -20,6 +20,7 @@ mod input;
 mod lifecycle;
 mod memory;
 mod no_accel;
+mod plug;
 mod process;
 mod qom;
 mod run_states;

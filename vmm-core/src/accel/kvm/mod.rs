@@ -14,16 +14,21 @@ mod power_on;
 mod sys;
 mod vcpu;
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use kvm_bindings::{
-    KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KVM_MAX_CPUID_ENTRIES, KVM_PIT_SPEAKER_DUMMY,
-    kvm_irqchip, kvm_pit_config,
+    CpuId, KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KVM_MAX_CPUID_ENTRIES,
+    KVM_PIT_SPEAKER_DUMMY, kvm_irqchip, kvm_pit_config,
 };
 use kvm_ioctls::{Cap, Kvm, VmFd};
 
+use vm_memory::GuestRegionMmap;
+
 use super::{AccelError, IrqLine};
-use crate::machine::{DeviceMemory, GuestRam};
+use crate::cpu::{CpuConfig, Leaf};
+use crate::machine::Topology;
 pub(crate) use sys::{accept_kicks, kick};
 pub(crate) use vcpu::KvmCore;
 
@@ -76,79 +81,157 @@ fn open() -> Result<Kvm, AccelError> {
     Ok(kvm)
 }
 
+/// What a VM is made from.
+#[derive(Debug)]
+pub(crate) struct VmParts<'a> {
+    pub(crate) memory: &'a [Arc<GuestRegionMmap<()>>],
+    pub(crate) lines: &'a [IrqLine],
+    /// The CPUs that are there, by index.
+    pub(crate) cpus: &'a [u32],
+    pub(crate) topology: Topology,
+    pub(crate) model: CpuConfig,
+    /// Where the first CPU starts; without it CPUs are left where the
+    /// architecture starts them, and run nothing.
+    pub(crate) entry: Option<crate::boot::Entry>,
+}
+
 /// A virtual machine and its interrupt lines; its vCPUs are handed out once.
 #[derive(Debug)]
 pub(crate) struct KvmVm {
     vm: VmFd,
     lines: Vec<IrqLine>,
     /// KVM maps this memory: it must live as long as the VM.
-    _ram: GuestRam,
-    _device_memory: Vec<DeviceMemory>,
+    memory: BTreeMap<u32, Arc<GuestRegionMmap<()>>>,
+    maker: CoreMaker,
+}
+
+/// What all vCPUs of a VM have in common.
+#[derive(Debug)]
+struct CoreMaker {
+    supported: CpuId,
+    topology: Topology,
+    model: CpuConfig,
+    executes: bool,
 }
 
 impl KvmVm {
-    /// A machine in power-on state with `cpus` vCPUs; the first starts at
-    /// `entry` (none: it is left where the architecture starts it).
-    pub(crate) fn new(
-        ram: &GuestRam,
-        device_memory: Vec<DeviceMemory>,
-        lines: &[IrqLine],
-        cpus: u32,
-        entry: Option<crate::boot::Entry>,
-    ) -> Result<(Self, Vec<KvmCore>), AccelError> {
+    /// A machine in power-on state, with its CPUs by index.
+    pub(crate) fn new(parts: &VmParts<'_>) -> Result<(Self, Vec<(u32, KvmCore)>), AccelError> {
         let kvm = open()?;
-        let max = kvm.get_max_vcpus();
-        if cpus as usize > max {
-            return Err(AccelError::TooManyCpus { asked: cpus, max });
+        let (asked, max) = (parts.cpus.len(), kvm.get_max_vcpus());
+        if asked > max {
+            let asked = u32::try_from(asked).unwrap_or(u32::MAX);
+            return Err(AccelError::TooManyCpus { asked, max });
         }
         let vm = kvm
             .create_vm()
             .map_err(AccelError::call("create a virtual machine"))?;
+        let supported = supported_cpuid(&kvm)?;
+        let mut vm = Self {
+            vm,
+            lines: Vec::new(),
+            memory: BTreeMap::new(),
+            maker: CoreMaker {
+                supported,
+                topology: parts.topology,
+                model: parts.model.clone(),
+                executes: parts.entry.is_some(),
+            },
+        };
         // Memory first: once there are interrupt controllers, KVM waits several
         // milliseconds for readers of its memory map before it changes it.
-        let mut slots = 0..;
-        let all = ram.mmap().into_iter();
-        for mmap in all.chain(device_memory.iter().map(DeviceMemory::mmap)) {
-            sys::register_memory(&vm, &mut slots, mmap)
-                .map_err(AccelError::call("map the guest's memory"))?;
+        for region in parts.memory {
+            vm.map(region)?;
         }
+        vm.create_board()?;
+        let mut cores = Vec::new();
+        for &index in parts.cpus {
+            let entry = parts.entry.filter(|_| index == 0);
+            cores.push((index, vm.create_core(index, entry)?));
+        }
+        for line in parts.lines {
+            vm.vm
+                .register_irqfd(line.event(), line.number())
+                .map_err(AccelError::call("connect an interrupt line"))?;
+            vm.lines.push(line.clone());
+        }
+        Ok((vm, cores))
+    }
+
+    /// Interrupt controllers, timer, and the pages that VMX needs.
+    fn create_board(&self) -> Result<(), AccelError> {
+        let vm = &self.vm;
         vm.set_tss_address(TSS_ADDRESS)
             .map_err(AccelError::call("place the TSS"))?;
         vm.set_identity_map_address(IDENTITY_MAP_ADDRESS)
             .map_err(AccelError::call("place the identity map"))?;
         vm.create_irq_chip()
             .map_err(AccelError::call("create the interrupt controllers"))?;
-        mask_pics(&vm)?;
+        mask_pics(vm)?;
         let pit = kvm_pit_config {
             flags: KVM_PIT_SPEAKER_DUMMY,
             ..Default::default()
         };
         vm.create_pit2(pit)
-            .map_err(AccelError::call("create the timer"))?;
-        let cpuid = kvm
-            .get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
-            .map_err(AccelError::call("tell which CPU features it supports"))?;
-        let mut cores = Vec::new();
-        for index in 0..cpus {
-            let fd = vm
-                .create_vcpu(u64::from(index))
-                .map_err(AccelError::call("create a vCPU"))?;
-            power_on::apply(&fd, &cpuid, index, cpus, entry.filter(|_| index == 0))?;
-            cores.push(KvmCore::new(fd, entry.is_some()));
-        }
-        let vm = Self {
-            vm,
-            lines: lines.to_vec(),
-            _ram: ram.clone(),
-            _device_memory: device_memory,
-        };
-        for line in lines {
-            vm.vm
-                .register_irqfd(line.event(), line.number())
-                .map_err(AccelError::call("connect an interrupt line"))?;
-        }
-        Ok((vm, cores))
+            .map_err(AccelError::call("create the timer"))
     }
+
+    /// A vCPU in power-on state. One of each index can be made: the kernel
+    /// keeps it until the VM goes.
+    pub(crate) fn create_core(
+        &self,
+        index: u32,
+        entry: Option<crate::boot::Entry>,
+    ) -> Result<KvmCore, AccelError> {
+        let maker = &self.maker;
+        let id = maker.topology.apic_id(index);
+        let fd = self
+            .vm
+            .create_vcpu(u64::from(id))
+            .map_err(AccelError::call("create a vCPU"))?;
+        let cpuid = power_on::cpuid(&maker.supported, &maker.model, &maker.topology, index);
+        power_on::apply(&fd, &cpuid, entry)?;
+        Ok(KvmCore::new(fd, maker.executes))
+    }
+
+    /// Gives the guest memory.
+    pub(crate) fn map(&mut self, region: &Arc<GuestRegionMmap<()>>) -> Result<(), AccelError> {
+        let free = (0u32..).find(|slot| !self.memory.contains_key(slot));
+        let slot = free.unwrap_or(u32::MAX);
+        sys::map(&self.vm, slot, region).map_err(AccelError::call("map the guest's memory"))?;
+        self.memory.insert(slot, Arc::clone(region));
+        Ok(())
+    }
+
+    /// Takes memory from the guest.
+    #[allow(dead_code, reason = "memory is plugged in by devices to come")]
+    pub(crate) fn unmap(&mut self, region: &Arc<GuestRegionMmap<()>>) -> Result<(), AccelError> {
+        let mapped = self.memory.iter();
+        let slot = mapped
+            .filter(|(_, mapped)| Arc::ptr_eq(mapped, region))
+            .map(|(slot, _)| *slot)
+            .next();
+        let Some(slot) = slot else {
+            return Ok(());
+        };
+        sys::unmap(&self.vm, slot).map_err(AccelError::call("unmap the guest's memory"))?;
+        self.memory.remove(&slot);
+        Ok(())
+    }
+}
+
+fn supported_cpuid(kvm: &Kvm) -> Result<CpuId, AccelError> {
+    kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
+        .map_err(AccelError::call("tell which CPU features it supports"))
+}
+
+/// What CPUID can tell a guest on this host.
+///
+/// # Errors
+/// KVM cannot be used.
+pub fn host_leaves() -> Result<Vec<Leaf>, AccelError> {
+    let table = supported_cpuid(&open()?)?;
+    Ok(table.as_slice().iter().map(power_on::leaf).collect())
 }
 
 impl KvmVm {

@@ -4,11 +4,13 @@
 //! 32-bit protected mode, paging and interrupts off, flat 4 GiB segments,
 //! `ebx` = address of `hvm_start_info`. The others wait for INIT and SIPI.
 
-use kvm_bindings::{CpuId, kvm_lapic_state, kvm_regs, kvm_segment};
+use kvm_bindings::{CpuId, kvm_cpuid_entry2, kvm_lapic_state, kvm_regs, kvm_segment};
 use kvm_ioctls::VcpuFd;
 
 use super::super::AccelError;
 use crate::boot::Entry;
+use crate::cpu::{CpuConfig, Leaf};
+use crate::machine::Topology;
 
 /// Selectors that the first vCPU starts with; a guest brings its own table.
 const CODE_SELECTOR: u16 = 0x08;
@@ -25,15 +27,9 @@ const APIC_LVT_LINT1: usize = 0x360;
 const DELIVERY_EXTINT: u32 = 0x700;
 const DELIVERY_NMI: u32 = 0x400;
 
-/// Puts vCPU `index` of `count` into power-on state; `entry` is where it starts.
-pub(super) fn apply(
-    vcpu: &VcpuFd,
-    supported: &CpuId,
-    index: u32,
-    count: u32,
-    entry: Option<Entry>,
-) -> Result<(), AccelError> {
-    vcpu.set_cpuid2(&cpuid(supported, index, count))
+/// Puts a vCPU into power-on state; `entry` is where it starts.
+pub(super) fn apply(vcpu: &VcpuFd, cpuid: &CpuId, entry: Option<Entry>) -> Result<(), AccelError> {
+    vcpu.set_cpuid2(cpuid)
         .map_err(AccelError::call("set a vCPU's CPUID table"))?;
     local_apic(vcpu)?;
     if let Some(entry) = entry {
@@ -42,17 +38,32 @@ pub(super) fn apply(
     Ok(())
 }
 
-/// The host's table with this CPU's APIC id in it.
-fn cpuid(supported: &CpuId, index: u32, count: u32) -> CpuId {
+/// What CPU `index` tells of itself, out of what the host supports.
+pub(super) fn cpuid(
+    supported: &CpuId,
+    model: &CpuConfig,
+    topology: &Topology,
+    index: u32,
+) -> CpuId {
     let mut table = supported.clone();
-    for leaf in table.as_mut_slice() {
-        match leaf.function {
-            1 => leaf.ebx = (leaf.ebx & 0x0000_ffff) | (count.min(255) << 16) | (index << 24),
-            0xb | 0x1f => leaf.edx = index,
-            _ => {}
-        }
+    for entry in table.as_mut_slice() {
+        let mut leaf = leaf(entry);
+        model.shape(&mut leaf);
+        leaf.place(topology, index);
+        (entry.eax, entry.ebx, entry.ecx, entry.edx) = (leaf.eax, leaf.ebx, leaf.ecx, leaf.edx);
     }
     table
+}
+
+pub(super) fn leaf(entry: &kvm_cpuid_entry2) -> Leaf {
+    Leaf {
+        function: entry.function,
+        index: entry.index,
+        eax: entry.eax,
+        ebx: entry.ebx,
+        ecx: entry.ecx,
+        edx: entry.edx,
+    }
 }
 
 fn local_apic(vcpu: &VcpuFd) -> Result<(), AccelError> {

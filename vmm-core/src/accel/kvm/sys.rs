@@ -10,30 +10,34 @@ use std::thread::JoinHandle;
 
 use kvm_bindings::{kvm_irqchip, kvm_userspace_memory_region};
 use kvm_ioctls::{VcpuFd, VmFd};
-use vm_memory::{GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
+use vm_memory::{GuestMemoryRegion, GuestRegionMmap};
 use vmm_sys_util::errno;
 use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler, unblock_signal};
 
-/// Maps `mmap` into `vm`, each region into the next of `slots`.
-pub(super) fn register_memory(
-    vm: &VmFd,
-    slots: &mut std::ops::RangeFrom<u32>,
-    mmap: &GuestMemoryMmap<()>,
-) -> errno::Result<()> {
-    for (region, slot) in mmap.iter().zip(slots) {
-        let memory = kvm_userspace_memory_region {
-            slot,
-            flags: 0,
-            guest_phys_addr: region.start_addr().0,
-            memory_size: region.len(),
-            userspace_addr: region.as_ptr() as u64,
-        };
-        // SAFETY: the region is one mapping of exactly that length, and the
-        // caller keeps `mmap` alive for as long as `vm`. Other users reach the
-        // same bytes through volatile accesses of vm-memory only.
-        unsafe { vm.set_user_memory_region(memory)? };
-    }
-    Ok(())
+/// Maps `region` into `vm` as `slot`.
+pub(super) fn map(vm: &VmFd, slot: u32, region: &GuestRegionMmap<()>) -> errno::Result<()> {
+    let memory = kvm_userspace_memory_region {
+        slot,
+        flags: 0,
+        guest_phys_addr: region.start_addr().0,
+        memory_size: region.len(),
+        userspace_addr: region.as_ptr() as u64,
+    };
+    // SAFETY: the region is one mapping of exactly that length, and the caller
+    // keeps it alive for as long as `vm` or until it is unmapped. Other users
+    // reach the same bytes through volatile accesses of vm-memory only.
+    unsafe { vm.set_user_memory_region(memory) }
+}
+
+/// Takes what is at `slot` out of `vm`.
+#[allow(dead_code, reason = "memory is plugged in by devices to come")]
+pub(super) fn unmap(vm: &VmFd, slot: u32) -> errno::Result<()> {
+    let nothing = kvm_userspace_memory_region {
+        slot,
+        ..Default::default()
+    };
+    // SAFETY: a slot of no size gives the guest nothing.
+    unsafe { vm.set_user_memory_region(nothing) }
 }
 
 /// Sets all mask bits of an 8259 image.
@@ -99,7 +103,7 @@ impl Drop for KickGuard {
 
 /// Interrupts the `KVM_RUN` that `thread` is in, or the next one that it
 /// starts after its last `arm`.
-pub(crate) fn kick(thread: &JoinHandle<()>) {
+pub(crate) fn kick<T>(thread: &JoinHandle<T>) {
     // A thread that has ended needs no kick, and no other failure is possible.
     let _ = thread.kill(signal_number());
 }

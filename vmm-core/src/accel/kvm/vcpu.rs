@@ -5,7 +5,7 @@ use std::fmt;
 use kvm_bindings::{
     KVM_INTERNAL_ERROR_EMULATION, KVM_MP_STATE_HALTED, KVM_MP_STATE_INIT_RECEIVED,
     KVM_MP_STATE_UNINITIALIZED, KVM_SYSTEM_EVENT_CRASH, KVM_SYSTEM_EVENT_RESET,
-    KVM_SYSTEM_EVENT_SHUTDOWN, kvm_sregs,
+    KVM_SYSTEM_EVENT_SHUTDOWN, kvm_mp_state, kvm_sregs,
 };
 use kvm_ioctls::{VcpuExit, VcpuFd};
 
@@ -187,6 +187,23 @@ impl Core for KvmCore {
 
     fn executes(&self) -> bool {
         self.executes
+    }
+
+    fn detach(&mut self) {
+        self.settle();
+        self.kick = None;
+        // As it was when it was made, it waits for INIT and SIPI, which do the
+        // rest; KVM refuses only what it has not made.
+        let state = kvm_mp_state {
+            mp_state: KVM_MP_STATE_UNINITIALIZED,
+        };
+        let _ = self.fd.set_mp_state(state);
+    }
+
+    fn program_counter(&self) -> Result<u64, AccelError> {
+        let regs = self.fd.get_regs();
+        let regs = regs.map_err(AccelError::call("read a vCPU's registers"))?;
+        Ok(regs.rip)
     }
 
     fn arm(&mut self) {

@@ -7,7 +7,7 @@ use super::*;
 use crate::accel::AccelError;
 
 /// Counts its runs, and misbehaves at a given one.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Counter {
     runs: Arc<AtomicU32>,
     request_at: Option<u32>,
@@ -50,7 +50,7 @@ impl Core for Counter {
 fn spawn(core: Counter) -> (Vcpus, Arc<AtomicU32>, Receiver<Message>) {
     let runs = Arc::clone(&core.runs);
     let (sender, receiver) = channel();
-    let vcpus = Vcpus::spawn(vec![Box::new(core)], &Arc::default(), &sender).unwrap();
+    let vcpus = Vcpus::spawn(vec![(0, Box::new(core))], &Arc::default(), &sender).unwrap();
     (vcpus, runs, receiver)
 }
 
@@ -121,7 +121,7 @@ fn replacement_closes_requests_of_the_old_core() {
     vcpus.pause();
     let next = Counter::default();
     let runs = Arc::clone(&next.runs);
-    vcpus.replace(vec![Box::new(next)]);
+    vcpus.replace(vec![(0, Box::new(next))]);
     assert!(!vcpus.is_open(0, life));
     assert_eq!(runs.load(Ordering::SeqCst), 0);
     vcpus.resume();

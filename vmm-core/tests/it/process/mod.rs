@@ -1,6 +1,7 @@
 //! The command `vmm` as its users meet it: a process, its options, its sockets, its end.
 
 mod conversation;
+mod cpus;
 mod hostile;
 mod options;
 mod python;

@@ -20,7 +20,7 @@ fn complaint(options: &[&str], code: i32) -> String {
 
 #[test]
 fn wrong_option_is_one_line_with_the_remedy() {
-    let cases: [(&[&str], &str); 13] = [
+    let cases: [(&[&str], &str); 19] = [
         (
             &["-compat", "deprecated-input=maybe"],
             "-compat: 'deprecated-input=maybe' is no policy; there are ",
@@ -49,7 +49,25 @@ fn wrong_option_is_one_line_with_the_remedy() {
             &["-accel", "tcg"],
             "-accel: unknown accelerator 'tcg': use kvm or none",
         ),
-        (&["-smp", "0"], "-smp: '0' is no number of CPUs"),
+        (&["-smp", "x"], "-smp: 'x' is no number of CPUs"),
+        (
+            &["-smp", "0"],
+            "-smp: Invalid CPU topology: CPU topology parameters must be greater than zero",
+        ),
+        (
+            &["-smp", "8,maxcpus=4"],
+            "sockets (1) * cores (4) * threads (1) == maxcpus (4) < smp_cpus (8)",
+        ),
+        (&["-cpu", "nope"], "-cpu: unable to find CPU model 'nope'"),
+        (
+            &["-cpu", "qemu64,+nope"],
+            "-cpu: Property 'qemu64-x86_64-cpu.nope' not found",
+        ),
+        (
+            &["-m", "128,slots=2"],
+            "-m: slots specified but no max-size",
+        ),
+        (&["-M", "microvm,pcie=on"], "-M: pcie=on"),
         (
             &["-append", "x"],
             "-append: needs a kernel: add -kernel FILE",

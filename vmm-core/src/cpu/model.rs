@@ -1,0 +1,538 @@
+//! Named models, what a user changes of one, and what the guest gets.
+
+use super::Leaf;
+use super::features::{self, Feature, KVM_FEATURES, WORDS};
+
+/// Where a model's features come from.
+#[derive(Debug)]
+enum Source {
+    /// All that the host has.
+    Host,
+    /// Only what the user adds.
+    Nothing,
+    /// A list.
+    Fixed(&'static Fixed),
+}
+
+/// A model that is the same on all hosts.
+#[derive(Debug)]
+struct Fixed {
+    family: u32,
+    model: u32,
+    stepping: u32,
+    /// The last basic and extended function.
+    level: u32,
+    xlevel: u32,
+    text: &'static str,
+    features: &'static [&'static str],
+}
+
+/// A CPU model.
+#[derive(Debug)]
+pub struct Model {
+    /// Its name.
+    pub name: &'static str,
+    /// The type of its CPUs in the object tree.
+    pub type_name: &'static str,
+    /// Whether it means the same for ever.
+    pub is_static: bool,
+    /// Whether it means the same on all hosts.
+    pub migration_safe: bool,
+    source: Source,
+}
+
+#[rustfmt::skip]
+static QEMU64: Fixed = Fixed {
+    family: 15, model: 107, stepping: 1, level: 0xd, xlevel: 0x8000_000a,
+    text: "QEMU Virtual CPU version 2.5+",
+    features: &[
+        "fpu", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "sep", "mtrr", "pge",
+        "mca", "cmov", "pat", "pse36", "clflush", "mmx", "fxsr", "sse", "sse2", "pni", "cx16",
+        "hypervisor", "x2apic", "lahf-lm", "svm", "lm", "syscall", "nx",
+    ],
+};
+
+#[rustfmt::skip]
+static KVM64: Fixed = Fixed {
+    family: 15, model: 6, stepping: 1, level: 0xd, xlevel: 0x8000_0008,
+    text: "Common KVM processor",
+    features: &[
+        "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "sep", "mtrr",
+        "pge", "mca", "cmov", "pat", "pse36", "clflush", "mmx", "fxsr", "sse", "sse2", "pni",
+        "cx16", "hypervisor", "x2apic", "lm", "syscall", "nx",
+    ],
+};
+
+#[rustfmt::skip]
+static QEMU32: Fixed = Fixed {
+    family: 6, model: 6, stepping: 3, level: 4, xlevel: 0x8000_0004,
+    text: "QEMU Virtual CPU version 2.5+",
+    features: &[
+        "fpu", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic", "sep", "pge", "cmov",
+        "pat", "mmx", "fxsr", "sse", "sse2", "pni", "hypervisor", "x2apic",
+    ],
+};
+
+/// All models; the first is what the guest gets if nothing is said.
+pub static MODELS: &[Model] = &[
+    Model {
+        name: "host",
+        type_name: "host-x86_64-cpu",
+        is_static: false,
+        migration_safe: false,
+        source: Source::Host,
+    },
+    Model {
+        name: "max",
+        type_name: "max-x86_64-cpu",
+        is_static: false,
+        migration_safe: false,
+        source: Source::Host,
+    },
+    Model {
+        name: "base",
+        type_name: "base-x86_64-cpu",
+        is_static: true,
+        migration_safe: true,
+        source: Source::Nothing,
+    },
+    Model {
+        name: "qemu64",
+        type_name: "qemu64-x86_64-cpu",
+        is_static: false,
+        migration_safe: true,
+        source: Source::Fixed(&QEMU64),
+    },
+    Model {
+        name: "kvm64",
+        type_name: "kvm64-x86_64-cpu",
+        is_static: false,
+        migration_safe: true,
+        source: Source::Fixed(&KVM64),
+    },
+    Model {
+        name: "qemu32",
+        type_name: "qemu32-x86_64-cpu",
+        is_static: false,
+        migration_safe: true,
+        source: Source::Fixed(&QEMU32),
+    },
+];
+
+impl Model {
+    /// The model of this name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find(name: &str) -> Result<&'static Self, CpuConfigError> {
+        let found = MODELS.iter().find(|model| model.name == name);
+        found.ok_or_else(|| CpuConfigError::Model(name.to_owned()))
+    }
+
+    /// Whether the model has a feature on a host where `host` is the feature's
+    /// word.
+    fn has(&self, feature: Feature, host: u32) -> bool {
+        let offered = host & feature.mask != 0;
+        match self.source {
+            Source::Host => offered,
+            Source::Nothing => false,
+            // What KVM offers is no part of a processor's model.
+            Source::Fixed(_) if WORDS[feature.word].function == KVM_FEATURES => offered,
+            Source::Fixed(fixed) => fixed
+                .features
+                .iter()
+                .any(|name| features::find(name) == Some(feature)),
+        }
+    }
+
+    /// The model's features that `host` lacks.
+    #[must_use]
+    pub fn unavailable(&self, host: &[Leaf]) -> Vec<&'static str> {
+        let words = words(host);
+        features::all()
+            .filter(|(_, feature)| {
+                let offered = words[feature.word];
+                self.has(*feature, offered) && offered & feature.mask == 0
+            })
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
+
+/// A `-cpu` argument that means nothing; the words are QEMU's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CpuConfigError {
+    /// There is no model of this name.
+    #[error("unable to find CPU model '{0}'")]
+    Model(String),
+    /// There is no feature of this name.
+    #[error("Property '{type_name}.{property}' not found")]
+    Property {
+        /// The type of the model's CPUs.
+        type_name: &'static str,
+        /// The name.
+        property: String,
+    },
+    /// A feature is either on or off.
+    #[error("Parameter '{0}' expects 'on' or 'off'")]
+    Value(String),
+    /// The host lacks what was to be enforced.
+    #[error("Host doesn't support requested features: {0}")]
+    Unavailable(String),
+}
+
+/// A model with a user's changes.
+#[derive(Debug, Clone)]
+pub struct CpuConfig {
+    model: &'static Model,
+    changes: Vec<(Feature, bool)>,
+    enforce: bool,
+}
+
+impl PartialEq for CpuConfig {
+    fn eq(&self, other: &Self) -> bool {
+        self.model.name == other.model.name
+            && self.changes == other.changes
+            && self.enforce == other.enforce
+    }
+}
+
+impl Eq for CpuConfig {}
+
+impl Default for CpuConfig {
+    fn default() -> Self {
+        Self::new(&MODELS[0])
+    }
+}
+
+/// What a model comes to on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expansion {
+    /// All features that have names: whether the guest gets them.
+    pub features: Vec<(&'static str, bool)>,
+    /// Family, model and stepping.
+    pub signature: (u32, u32, u32),
+    /// The last basic and extended function of CPUID.
+    pub levels: (u32, u32),
+    /// The maker, twelve letters.
+    pub vendor: String,
+    /// The name that the CPU gives itself.
+    pub text: String,
+}
+
+impl CpuConfig {
+    /// A model as it is.
+    #[must_use]
+    pub fn new(model: &'static Model) -> Self {
+        Self {
+            model,
+            changes: Vec::new(),
+            enforce: false,
+        }
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &'static Model {
+        self.model
+    }
+
+    /// Reads the argument of `-cpu`: `NAME[,+feature][,-feature][,feature=on]`.
+    /// As with QEMU, `+` and `-` count after the others.
+    ///
+    /// # Errors
+    /// A name or a value is unknown.
+    pub fn parse(text: &str) -> Result<Self, CpuConfigError> {
+        let mut parts = text.split(',');
+        let mut config = Self::new(Model::find(parts.next().unwrap_or_default())?);
+        let (signed, plain): (Vec<_>, Vec<_>) = parts
+            .filter(|part| !part.is_empty())
+            .partition(|part| part.starts_with(['+', '-']));
+        for part in plain {
+            let (name, value) = part.split_once('=').unwrap_or((part, "on"));
+            let on = match value {
+                "on" | "yes" | "true" | "y" => true,
+                "off" | "no" | "false" | "n" => false,
+                _ => return Err(CpuConfigError::Value(name.to_owned())),
+            };
+            config.set(name, on)?;
+        }
+        for sign in ['+', '-'] {
+            for name in signed.iter().filter_map(|part| part.strip_prefix(sign)) {
+                config.set(name, sign == '+')?;
+            }
+        }
+        Ok(config)
+    }
+
+    /// Changes a feature, or what becomes of features that the host lacks.
+    ///
+    /// # Errors
+    /// There is no such feature.
+    pub fn set(&mut self, name: &str, on: bool) -> Result<(), CpuConfigError> {
+        match (features::find(name), name) {
+            (Some(feature), _) => self.changes.push((feature, on)),
+            (None, "enforce") => self.enforce = on,
+            (None, "check") => {} // what is missing is told by query-cpu-model-expansion
+            (None, _) => {
+                return Err(CpuConfigError::Property {
+                    type_name: self.model.type_name,
+                    property: name.to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn wants(&self, feature: Feature, host: u32) -> bool {
+        let change = self
+            .changes
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == feature);
+        change.map_or_else(|| self.model.has(feature, host), |(_, on)| *on)
+    }
+
+    /// Refuses a model that is to be had whole but is not on `host`.
+    ///
+    /// # Errors
+    /// The host lacks features, and `enforce` was said.
+    pub fn check(&self, host: &[Leaf]) -> Result<(), CpuConfigError> {
+        let words = words(host);
+        let missing: Vec<_> = features::all()
+            .filter(|(_, feature)| {
+                let offered = words[feature.word];
+                self.wants(*feature, offered) && offered & feature.mask == 0
+            })
+            .map(|(name, _)| name)
+            .collect();
+        if self.enforce && !missing.is_empty() {
+            return Err(CpuConfigError::Unavailable(missing.join(", ")));
+        }
+        Ok(())
+    }
+
+    /// Makes a leaf of the guest out of one of the host.
+    pub fn shape(&self, leaf: &mut Leaf) {
+        for (word, known) in WORDS.iter().enumerate() {
+            if !leaf.holds(known) {
+                continue;
+            }
+            let host = *leaf.register(known.register);
+            let named = known.names.iter().enumerate();
+            let mut value = host;
+            for (bit, _) in named.filter(|(_, name)| !name.is_empty()) {
+                let mask = 1 << bit;
+                if !self.wants(Feature { word, mask }, host) {
+                    value &= !mask;
+                }
+            }
+            *leaf.register(known.register) = value;
+        }
+        self.sign(leaf);
+    }
+
+    /// Who the CPU says that it is.
+    fn sign(&self, leaf: &mut Leaf) {
+        let Source::Fixed(fixed) = self.model.source else {
+            return;
+        };
+        match leaf.function {
+            0 => leaf.eax = leaf.eax.min(fixed.level),
+            0x8000_0000 => leaf.eax = leaf.eax.min(fixed.xlevel),
+            1 | 0x8000_0001 => leaf.eax = signature(fixed.family, fixed.model, fixed.stepping),
+            0x8000_0002..=0x8000_0004 => {
+                let at = 16 * (leaf.function - 0x8000_0002) as usize;
+                let word = |index: usize| {
+                    let bytes = [0, 1, 2, 3].map(|byte| {
+                        let text = fixed.text.as_bytes();
+                        text.get(at + 4 * index + byte).copied().unwrap_or_default()
+                    });
+                    u32::from_le_bytes(bytes)
+                };
+                (leaf.eax, leaf.ebx, leaf.ecx, leaf.edx) = (word(0), word(1), word(2), word(3));
+            }
+            _ => {}
+        }
+    }
+
+    /// What the guest gets on `host`.
+    #[must_use]
+    pub fn expand(&self, host: &[Leaf]) -> Expansion {
+        let shaped: Vec<Leaf> = host
+            .iter()
+            .map(|leaf| {
+                let mut leaf = *leaf;
+                self.shape(&mut leaf);
+                leaf
+            })
+            .collect();
+        let words = words(&shaped);
+        let features = features::all();
+        let features = features
+            .map(|(name, feature)| (name, words[feature.word] & feature.mask != 0))
+            .collect();
+        let leaf = |function| {
+            let found = shaped.iter().find(|leaf| leaf.function == function);
+            found.copied().unwrap_or_default()
+        };
+        let mut expansion = Expansion {
+            features,
+            signature: (0, 0, 0),
+            levels: (0, 0),
+            vendor: String::new(),
+            text: String::new(),
+        };
+        if let Source::Nothing = self.model.source {
+            return expansion;
+        }
+        let basic = leaf(0);
+        expansion.signature = fields(leaf(1).eax);
+        expansion.levels = (basic.eax, leaf(0x8000_0000).eax);
+        expansion.vendor = text(&[basic.ebx, basic.edx, basic.ecx]);
+        let name = [0x8000_0002, 0x8000_0003, 0x8000_0004].map(leaf);
+        expansion.text = text(
+            &name
+                .map(|leaf| [leaf.eax, leaf.ebx, leaf.ecx, leaf.edx])
+                .concat(),
+        );
+        expansion
+    }
+}
+
+/// The feature words of some leaves, in the order of [`WORDS`].
+fn words(leaves: &[Leaf]) -> Vec<u32> {
+    let word = |known| {
+        let found = leaves.iter().find(|leaf: &&Leaf| leaf.holds(known));
+        found.map_or(0, |leaf| *leaf.clone().register(known.register))
+    };
+    WORDS.iter().map(word).collect()
+}
+
+fn signature(family: u32, model: u32, stepping: u32) -> u32 {
+    let base = family.min(0xf);
+    (stepping & 0xf)
+        | ((model & 0xf) << 4)
+        | (base << 8)
+        | (((model >> 4) & 0xf) << 16)
+        | ((family - base) << 20)
+}
+
+/// Family, model and stepping of a signature.
+fn fields(signature: u32) -> (u32, u32, u32) {
+    let base = (signature >> 8) & 0xf;
+    let family = if base == 0xf {
+        base + ((signature >> 20) & 0xff)
+    } else {
+        base
+    };
+    let low = (signature >> 4) & 0xf;
+    (family, low | ((signature >> 12) & 0xf0), signature & 0xf)
+}
+
+fn text(words: &[u32]) -> String {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let end = bytes.iter().position(|&byte| byte == 0);
+    let text = String::from_utf8_lossy(&bytes[..end.unwrap_or(bytes.len())]);
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SSE2: u32 = 1 << 26;
+    const AVX: u32 = 1 << 28;
+    const CX16: u32 = 1 << 13;
+
+    fn host() -> Vec<Leaf> {
+        vec![
+            Leaf {
+                function: 0,
+                eax: 28,
+                ebx: u32::from_le_bytes(*b"Auth"),
+                edx: u32::from_le_bytes(*b"enti"),
+                ecx: u32::from_le_bytes(*b"cAMD"),
+                ..Leaf::default()
+            },
+            Leaf {
+                function: 1,
+                eax: signature(25, 17, 1),
+                ecx: AVX | CX16 | 1 << 31,
+                edx: SSE2 | 1,
+                ..Leaf::default()
+            },
+        ]
+    }
+
+    fn shaped(text: &str) -> Leaf {
+        let mut leaf = host()[1];
+        CpuConfig::parse(text).unwrap().shape(&mut leaf);
+        leaf
+    }
+
+    #[test]
+    fn model_and_changes_decide_what_is_left_of_the_host() {
+        assert_eq!(shaped("host").ecx, AVX | CX16 | 1 << 31);
+        assert_eq!(shaped("host,-avx").ecx, CX16 | 1 << 31);
+        assert_eq!(shaped("host,avx=off,+avx").ecx & AVX, AVX);
+        assert_eq!(shaped("host,+avx,-avx").ecx & AVX, 0);
+        let qemu64 = shaped("qemu64");
+        assert_eq!((qemu64.ecx, qemu64.edx), (CX16 | 1 << 31, SSE2 | 1));
+        assert_eq!(fields(qemu64.eax), (15, 107, 1));
+        assert_eq!(shaped("qemu64,avx=on").ecx & AVX, AVX);
+        assert_eq!((shaped("base").ecx, shaped("base").edx), (0, 0));
+        assert_eq!(shaped("base,+sse2").edx, SSE2);
+        // what the host lacks, nobody gets
+        assert_eq!(shaped("host,+ssse3").ecx & 1 << 9, 0);
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused_by_name() {
+        for (text, expected) in [
+            ("nope", "unable to find CPU model 'nope'"),
+            ("", "unable to find CPU model ''"),
+            (
+                "qemu64,+nope",
+                "Property 'qemu64-x86_64-cpu.nope' not found",
+            ),
+            ("host,avx=7", "Parameter 'avx' expects 'on' or 'off'"),
+        ] {
+            assert_eq!(CpuConfig::parse(text).unwrap_err().to_string(), expected);
+        }
+        let whole = CpuConfig::parse("host,+ssse3,enforce").unwrap();
+        assert_eq!(
+            whole.check(&host()).unwrap_err().to_string(),
+            "Host doesn't support requested features: ssse3"
+        );
+        let part = CpuConfig::parse("host,+ssse3").unwrap();
+        assert_eq!(part.check(&host()), Ok(()));
+    }
+
+    #[test]
+    fn expansion_tells_all_of_it() {
+        let host = host();
+        let expansion = CpuConfig::default().expand(&host);
+        assert_eq!(expansion.vendor, "AuthenticAMD");
+        assert_eq!(expansion.signature, (25, 17, 1));
+        assert_eq!(expansion.levels.0, 28);
+        let on: Vec<_> = expansion.features.iter().filter(|(_, on)| *on).collect();
+        let names: Vec<_> = on.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["fpu", "sse2", "cx16", "avx", "hypervisor"]);
+        let model = Model::find("qemu64").unwrap();
+        assert!(model.unavailable(&host).contains(&"pni"));
+        assert!(!model.unavailable(&host).contains(&"cx16"));
+        assert!(MODELS[0].unavailable(&host).is_empty());
+    }
+
+    #[test]
+    fn fixed_models_name_known_features() {
+        for fixed in [&QEMU64, &KVM64, &QEMU32] {
+            for name in fixed.features {
+                assert!(features::find(name).is_some(), "{name}");
+            }
+            assert!(fixed.text.len() < 48);
+        }
+    }
+}

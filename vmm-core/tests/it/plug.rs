@@ -1,0 +1,152 @@
+//! CPUs that come and go while a guest runs.
+
+use qmp_runtime::json::Value;
+use vmm_core::devices::{OstReport, Place};
+use vmm_core::guests::{self, AP_COUNT, PLUG_REPORT};
+use vmm_core::machine::{MachineEvent, OspmStatus, Topology};
+use vmm_core::qom::{Given, Spec};
+
+use crate::fixture::Fixture;
+
+fn cpu(id: &str, core: i64, thread: i64) -> Spec {
+    let ids = [("socket-id", 0), ("core-id", core), ("thread-id", thread)];
+    let ids = ids.map(|(name, id)| (name.to_owned(), Given::Json(Value::from(id))));
+    Spec {
+        type_name: "host-x86_64-cpu".to_owned(),
+        id: Some(id.to_owned()),
+        properties: ids.to_vec(),
+    }
+}
+
+fn guest() -> Option<Fixture> {
+    let guest = guests::plug().unwrap();
+    let fixture = Fixture::guest(guest.boot(), |config| {
+        config.max_cpus = 6;
+        // APIC IDs 0, 1, 2, 3, 4, 5: threads in bit 0, three cores above
+        config.topology = Some(Topology {
+            sockets: 1,
+            dies: 1,
+            cores: 3,
+            threads: 2,
+        });
+    })?;
+    fixture.expect("plug: ready\n");
+    fixture.console();
+    Some(fixture)
+}
+
+fn indexes(fixture: &Fixture) -> Vec<u32> {
+    let cpus = fixture.machine.cpus().unwrap();
+    cpus.iter().map(|cpu| cpu.index).collect()
+}
+
+// proves: device_add, device_del, query-acpi-ospm-status
+#[test]
+fn cpu_comes_is_started_goes_and_comes_again() {
+    let Some(fixture) = guest() else { return };
+    let machine = &fixture.machine;
+    for round in 1..=2 {
+        machine.device_add(cpu("one", 1, 1)).unwrap();
+        fixture.expect("plug: a CPU has come\n");
+        fixture.console();
+        assert_eq!(fixture.word(AP_COUNT) & 0xffff, round);
+        assert_eq!(indexes(&fixture), [0, 3]);
+        let slots = machine.cpu_slots().unwrap();
+        assert_eq!(
+            slots[3].path.as_deref(),
+            Some("/machine/peripheral/one"),
+            "{slots:?}"
+        );
+        let again = machine.device_add(cpu("two", 1, 1)).unwrap_err();
+        assert_eq!(again.to_string(), "CPU[3] with APIC ID 3 exists");
+
+        machine.device_del("one").unwrap();
+        fixture.expect("plug: a CPU has gone\n");
+        fixture.console();
+        assert_eq!(indexes(&fixture), [0]);
+        assert_eq!(machine.cpu_slots().unwrap()[3].path, None);
+    }
+    let (event, status) = PLUG_REPORT;
+    let report = OstReport { event, status };
+    let told = MachineEvent::AcpiDeviceOst(OspmStatus {
+        device: Some("one".to_owned()),
+        place: Place::Cpu(3),
+        report,
+    });
+    let deleted = MachineEvent::DeviceDeleted {
+        device: Some("one".to_owned()),
+        path: "/machine/peripheral/one".to_owned(),
+    };
+    assert_eq!(
+        fixture.events(),
+        [
+            MachineEvent::Resume,
+            told.clone(),
+            deleted.clone(),
+            told,
+            deleted
+        ]
+    );
+    assert_eq!(machine.ospm_status()[3].report, report);
+}
+
+// proves: cpu-add, query-cpus, query-hotpluggable-cpus
+#[test]
+fn cpus_are_added_by_number_until_all_are_there() {
+    let Some(fixture) = guest() else { return };
+    let machine = &fixture.machine;
+    for (index, count) in [(5, 1), (1, 2), (2, 3)] {
+        machine.plug_cpu(index).unwrap();
+        fixture.expect("plug: a CPU has come\n");
+        fixture.console();
+        assert_eq!(fixture.word(AP_COUNT) & 0xffff, count);
+    }
+    assert_eq!(indexes(&fixture), [0, 1, 2, 5]);
+    for (index, text) in [
+        (2, "CPU[2] with APIC ID 2 exists"),
+        (6, "Invalid CPU id: 6"),
+        (-1, "Invalid CPU id: -1"),
+    ] {
+        assert_eq!(machine.plug_cpu(index).unwrap_err().to_string(), text);
+    }
+    // a reset keeps them, as CPUs that wait to be started
+    machine
+        .reset(vmm_core::machine::Cause::HostQmpSystemReset)
+        .unwrap();
+    fixture.expect("plug: ready\n");
+    assert_eq!(indexes(&fixture), [0, 1, 2, 5]);
+    assert_eq!(fixture.word(AP_COUNT) & 0xffff, 0);
+}
+
+#[test]
+fn places_that_are_none_are_refused_by_name() {
+    let fixture = Fixture::new(|config| config.max_cpus = 3);
+    let machine = &fixture.machine;
+    let refusal = |spec: Spec| machine.device_add(spec).unwrap_err().to_string();
+    assert_eq!(
+        refusal(cpu("a", 9, 0)),
+        "Invalid CPU core-id: 9 must be in range 0:2"
+    );
+    assert_eq!(
+        refusal(cpu("a", 2, 1)),
+        "Invalid CPU thread-id: 1 must be in range 0:0"
+    );
+    let bare = Spec {
+        properties: Vec::new(),
+        ..cpu("a", 0, 0)
+    };
+    assert_eq!(refusal(bare), "CPU socket-id is not set");
+    let other = Spec {
+        type_name: "qemu64-x86_64-cpu".to_owned(),
+        ..cpu("a", 1, 0)
+    };
+    assert_eq!(
+        refusal(other),
+        "Invalid CPU type, expected cpu type: 'host-x86_64-cpu'"
+    );
+    let boot = machine.device_del("/machine/unattached/device[0]");
+    assert_eq!(boot.unwrap_err().to_string(), "Boot CPU is unpluggable");
+    // without an accelerator, CPUs come all the same
+    machine.device_add(cpu("a", 1, 0)).unwrap();
+    assert_eq!(indexes(&fixture), [0, 1]);
+}

@@ -1,0 +1,117 @@
+//! CPUs and boards as clients ask for them.
+
+#![expect(deprecated, reason = "commands that QEMU has removed live on here")]
+
+use qmp_runtime::json::Value;
+use qmp_types::qmp::commands;
+use qmp_types::qmp::types::{CpuModelExpansionType, CpuModelInfo};
+
+use super::Vmm;
+use crate::fixture::kvm_works;
+
+// proves: query-machines, query-hotpluggable-cpus, query-cpus, cpu-add, cpu
+#[test]
+fn topology_is_told_and_filled() {
+    let mut vmm = Vmm::start(&[
+        "-M",
+        "microvm,pit=off,pic=off,rtc=off,acpi=off,accel=none",
+        "-smp",
+        "2,maxcpus=8,sockets=2,cores=2",
+        "-cpu",
+        "qemu64",
+    ]);
+    let mut client = vmm.connect();
+    let machines = client
+        .execute(&commands::QueryMachines { compat_props: None })
+        .unwrap();
+    let board = machines.iter().find(|machine| machine.name == "q-min");
+    let board = board.unwrap();
+    assert_eq!(board.alias.as_deref(), Some("microvm"));
+    assert_eq!((board.cpu_max, board.hotpluggable_cpus), (255, true));
+
+    let slots = client.execute(&commands::QueryHotpluggableCpus {}).unwrap();
+    assert_eq!(slots.len(), 8);
+    let last = &slots[0]; // the last comes first
+    let props = &last.props;
+    assert_eq!(
+        (props.socket_id, props.core_id, props.thread_id),
+        (Some(1), Some(1), Some(1))
+    );
+    assert_eq!(last.r#type, "qemu64-x86_64-cpu");
+    assert_eq!(
+        slots.iter().filter(|slot| slot.qom_path.is_some()).count(),
+        2
+    );
+
+    client.execute(&commands::CpuAdd { id: 5 }).unwrap();
+    let error = client.execute(&commands::CpuAdd { id: 8 }).unwrap_err();
+    assert!(error.to_string().contains("Invalid CPU id: 8"), "{error}");
+    client.execute(&commands::Cpu { index: 5 }).unwrap();
+    assert!(client.execute(&commands::Cpu { index: 7 }).is_err());
+    let cpus = client.execute(&commands::QueryCpus {}).unwrap();
+    let told: Vec<_> = cpus.iter().map(|cpu| (cpu.cpu, cpu.current)).collect();
+    assert_eq!(told, [(0, false), (1, false), (5, true)]);
+    client.execute(&commands::Quit {}).unwrap();
+    assert_eq!(vmm.exit_code(), 0);
+}
+
+fn model(name: &str, props: Option<Value>) -> CpuModelInfo {
+    CpuModelInfo {
+        name: name.to_owned(),
+        props,
+    }
+}
+
+// proves: query-cpu-definitions, query-cpu-model-expansion
+#[test]
+fn models_are_expanded_as_the_host_allows() {
+    if !kvm_works() {
+        return;
+    }
+    let mut vmm = Vmm::start(&["-M", "none"]);
+    let mut client = vmm.connect();
+    let known = client.execute(&commands::QueryCpuDefinitions {}).unwrap();
+    let host = known.iter().find(|model| model.name == "host").unwrap();
+    assert_eq!(host.unavailable_features.as_deref(), Some(&[][..]));
+    assert_eq!(host.typename, "host-x86_64-cpu");
+
+    let mut expand = |r#type, model| {
+        let answer = client.execute(&commands::QueryCpuModelExpansion { r#type, model });
+        answer
+            .map(|answer| answer.model)
+            .map_err(|error| error.to_string())
+    };
+    let on = |model: &CpuModelInfo, name: &str| match model.props.as_ref().unwrap() {
+        Value::Object(props) => props.get(name) == Some(&Value::Bool(true)),
+        _ => panic!("no object"),
+    };
+    let whole = expand(CpuModelExpansionType::Full, model("host", None)).unwrap();
+    assert_eq!(whole.name, "host");
+    assert!(on(&whole, "sse2") && on(&whole, "lm"), "{whole:?}");
+    let bare = expand(CpuModelExpansionType::Static, model("base", None)).unwrap();
+    assert!(!on(&bare, "sse2"));
+    let without = Value::Object([("sse2".to_owned(), false.into())].into_iter().collect());
+    let less = expand(
+        CpuModelExpansionType::Static,
+        model("qemu64", Some(without)),
+    )
+    .unwrap();
+    assert_eq!(less.name, "base");
+    assert!(!on(&less, "sse2") && on(&less, "sse"), "{less:?}");
+
+    let wrong = Value::Object([("nope".to_owned(), true.into())].into_iter().collect());
+    for (model, text) in [
+        (model("nope", None), "CPU model 'nope' not found"),
+        (
+            model("qemu64", Some(wrong)),
+            "Property 'qemu64-x86_64-cpu.nope' not found",
+        ),
+        (
+            model("qemu64", Some(7.into())),
+            "Invalid parameter type for 'model.props', expected: object",
+        ),
+    ] {
+        let error = expand(CpuModelExpansionType::Full, model).unwrap_err();
+        assert!(error.contains(text), "{error}");
+    }
+}
