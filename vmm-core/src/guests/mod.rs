@@ -36,8 +36,8 @@ pub use heartbeat::{heartbeat, spin};
 pub use kbd::kbd;
 pub use plug::{PLUG_REPORT, plug};
 pub use power::{
-    ResetBy, crash_load, debug_exit, panic, pv_shutdown, reset, suspend, suspend_with_keyboard,
-    wild_jump,
+    ResetBy, crash_load, debug_exit, panic, poke, pv_shutdown, reset, suspend,
+    suspend_with_keyboard, wild_jump,
 };
 pub use serial::{echo, hello};
 pub use smp::smp;

@@ -5,6 +5,19 @@ use iced_x86::code_asm as x;
 use super::program::{Program, Result as Step, assemble};
 use super::{AssembleError, BOOT_MAGIC, BOOTS, Guest};
 
+/// Prints `poke`, writes `value` to `port`, prints `alive`, and waits for nothing.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn poke(port: u16, value: u8) -> Result<Guest, AssembleError> {
+    assemble(|p| {
+        p.print("poke\n")?;
+        p.out8(port.into(), value.into())?;
+        p.print("alive\n")?;
+        p.park()
+    })
+}
+
 /// Where [`wild_jump`] goes: mapped, next to the local APIC, and nothing.
 const VOID: u32 = 0xfee0_1000;
 

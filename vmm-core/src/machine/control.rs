@@ -154,15 +154,14 @@ impl Lifecycle {
             (PanicAction::Shutdown | PanicAction::ExitFailure, _) => GuestPanicAction::Poweroff,
         };
         self.tell(&MachineEvent::GuestPanicked { action });
-        if action == GuestPanicAction::Run {
-            return Ok(());
+        match action {
+            GuestPanicAction::Run => Ok(()),
+            GuestPanicAction::Pause => self.halt(state, RunState::GuestPanicked, true).map(drop),
+            GuestPanicAction::Poweroff => {
+                let code = (panic == PanicAction::ExitFailure).then_some(1);
+                self.shut_down(state, Cause::GuestPanic, code)
+            }
         }
-        self.halt(state, RunState::GuestPanicked, true)?;
-        if action == GuestPanicAction::Poweroff {
-            let code = (panic == PanicAction::ExitFailure).then_some(1);
-            self.shut_down(state, Cause::GuestPanic, code)?;
-        }
-        Ok(())
     }
 
     fn suspend(&self, state: &mut State) -> Result<(), MachineError> {

@@ -24,5 +24,6 @@ mod plug;
 mod process;
 mod qom;
 mod run_states;
+mod same_as_qemu;
 mod transcripts;
 mod watchdog;
