@@ -83,9 +83,9 @@ pub fn run(options: Options) -> Result<i32, RunError> {
 
 fn make_machine(options: &Options, events: &EventSink) -> Result<Machine, RunError> {
     let chardevs = Registry::new();
-    for (label, backend) in &options.chardevs {
+    for (label, backend, log) in &options.chardevs {
         chardevs
-            .add(label, backend)
+            .add_logged(label, backend, log.as_ref())
             .map_err(|error| RunError::Chardev {
                 label: label.clone(),
                 error,

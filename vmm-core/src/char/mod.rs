@@ -3,21 +3,33 @@
 //! A [`Chardev`] is a back end with a label; the [`Registry`] holds all of a
 //! process's. A device that uses one holds a [`Frontend`].
 
+mod link;
+mod log;
 mod null;
 mod object;
+mod pipe;
+mod pty;
 mod registry;
 mod ringbuf;
+mod socket;
 mod stream;
+mod telnet;
+mod udp;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use log::LogConfig;
 pub use null::Null;
 pub(crate) use object::TYPES;
+pub use pipe::Pipe;
+pub use pty::Pty;
 pub use registry::{Chardev, Frontend, Registry};
 pub use ringbuf::RingBuf;
+pub use socket::{InetAddress, Socket, SocketAddress, SocketConfig};
 pub use stream::Stream;
+pub use udp::Udp;
 
 /// Takes bytes that came from outside, for the guest. It never blocks.
 pub type InputSink = Arc<dyn Fn(&[u8]) + Send + Sync>;
@@ -47,14 +59,19 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// Waits until the output so far is out, or is not going to be soon.
     fn flush(&self) {}
 
+    /// The path of the terminal to open, if this is one.
+    fn pty(&self) -> Option<String> {
+        None
+    }
+
     /// The ring buffer, if this is one.
-    fn ring(&self) -> Option<&RingBuf> {
+    fn ring(&self) -> Option<RingBuf> {
         None
     }
 }
 
 /// A back end to be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum BackendConfig {
     /// Drops output, has no input.
     Null,
@@ -69,6 +86,25 @@ pub enum BackendConfig {
         /// Whether to keep what the file holds.
         append: bool,
     },
+    /// A named pipe, or the pair `PATH.in` and `PATH.out`.
+    Pipe {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A stream socket.
+    Socket(SocketConfig),
+    /// Datagrams.
+    Udp {
+        /// Where they go.
+        remote: InetAddress,
+        /// Where they come in; any free port without it.
+        local: Option<InetAddress>,
+    },
+    /// A pseudo-terminal.
+    Pty {
+        /// A symbolic link to make to it.
+        link: Option<PathBuf>,
+    },
     /// The last bytes, in memory.
     RingBuf {
         /// How many bytes: a power of two.
@@ -81,27 +117,41 @@ pub enum BackendConfig {
 #[non_exhaustive]
 pub enum CharError {
     /// The label is taken.
-    #[error("duplicate ID '{0}' for chardev")]
+    #[error("Chardev with id '{0}' already exists")]
     Duplicate(String),
     /// There is none of this label.
-    #[error("chardev '{0}' not found")]
+    #[error("Chardev '{0}' not found")]
     NotFound(String),
     /// A device uses it.
-    #[error("chardev '{0}' is busy")]
+    #[error("Chardev '{0}' is busy")]
     Busy(String),
     /// A ring buffer's size is no power of two, or too large.
-    #[error("size of ringbuf chardev must be power of two, up to {} MiB", RingBuf::MAX_SIZE >> 20)]
+    #[error("size of ringbuf chardev must be power of two")]
     RingSize,
     /// A file cannot be opened.
-    #[error("cannot open '{path}': {error}")]
+    #[error("Could not open '{path}': {}", reason(error))]
     Open {
         /// The file.
         path: PathBuf,
         /// The cause.
         error: io::Error,
     },
-    /// The host refused a thread.
-    #[error("cannot start a thread for a chardev: {0}")]
+    /// A log cannot be made.
+    #[error("Could not create '{path}': {}", reason(error))]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
+    },
+    /// Standard input and output have one user.
+    #[error("cannot use stdio by multiple character devices")]
+    StdioTaken,
+    /// What else can go wrong, in QEMU's words.
+    #[error("{0}")]
+    Other(String),
+    /// The host refused a thread or a descriptor.
+    #[error("cannot set up a chardev: {}", reason(.0))]
     Thread(io::Error),
 }
 
@@ -119,7 +169,27 @@ impl BackendConfig {
                 input,
                 append,
             } => Arc::new(Stream::file(path, input.as_deref(), *append)?),
+            Self::Pipe { path } => Arc::new(Pipe::new(path)?),
+            Self::Socket(config) => Arc::new(Socket::new(config)?),
+            Self::Udp { remote, local } => Arc::new(Udp::new(remote, local.as_ref())?),
+            Self::Pty { link } => Arc::new(Pty::new(link.as_deref())?),
             Self::RingBuf { size } => Arc::new(RingBuf::new(*size)?),
         })
     }
+}
+
+impl BackendConfig {
+    /// The kinds of back ends, by the names that QMP and the command line have for them.
+    pub const KINDS: &'static [&'static str] = &[
+        "file", "memory", "null", "pipe", "pty", "ringbuf", "socket", "stdio", "udp",
+    ];
+}
+
+/// What the system says, without the number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

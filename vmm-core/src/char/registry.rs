@@ -1,18 +1,54 @@
 //! All character devices of a process, by label.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::{Backend, BackendConfig, CharError, InputSink};
+use super::{Backend, BackendConfig, CharError, InputSink, LogConfig};
 use crate::sync::lock;
 
-/// A back end and its label.
-#[derive(Debug)]
+/// What a device does when the line is held in the break state.
+type BreakSink = Arc<dyn Fn() + Send + Sync>;
+
+/// A back end and its label. The back end may change while a device uses it.
 pub struct Chardev {
     label: String,
-    backend: Arc<dyn Backend>,
+    outer: Mutex<Outer>,
+    device: Mutex<DeviceEnd>,
     in_use: AtomicBool,
+}
+
+/// The outer end.
+struct Outer {
+    backend: Arc<dyn Backend>,
+    log: Option<File>,
+}
+
+/// What the device at the inner end wants to hear.
+#[derive(Default)]
+struct DeviceEnd {
+    input: Option<InputSink>,
+    on_break: Option<BreakSink>,
+}
+
+impl std::fmt::Debug for Chardev {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chardev")
+            .field("label", &self.label)
+            .field("backend", &self.backend())
+            .field("in_use", &self.in_use)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Outer {
+    fn new(config: &BackendConfig, log: Option<&LogConfig>) -> Result<Self, CharError> {
+        let log = log.map(LogConfig::open).transpose()?;
+        let backend = config.build()?;
+        Ok(Self { backend, log })
+    }
 }
 
 impl Chardev {
@@ -24,14 +60,46 @@ impl Chardev {
 
     /// Its outer end.
     #[must_use]
-    pub fn backend(&self) -> &dyn Backend {
-        self.backend.as_ref()
+    pub fn backend(&self) -> Arc<dyn Backend> {
+        Arc::clone(&lock(&self.outer).backend)
+    }
+
+    /// Takes the device's output, as [`Backend::write`]; its log gets a copy.
+    ///
+    /// # Errors
+    /// The outer end is broken; the bytes are lost.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut outer = lock(&self.outer);
+        if let Some(log) = &mut outer.log {
+            let _ = log.write_all(bytes); // a full disk is no reason to stop the guest
+        }
+        let backend = Arc::clone(&outer.backend);
+        drop(outer);
+        backend.write(bytes)
+    }
+
+    /// Lets the device see the break state of a serial line, if it knows of such.
+    pub fn send_break(&self) {
+        let on_break = lock(&self.device).on_break.clone();
+        if let Some(on_break) = on_break {
+            on_break();
+        }
+    }
+
+    /// Puts another outer end in place of the one that was there.
+    fn change(&self, outer: Outer) {
+        let device = lock(&self.device);
+        let old = std::mem::replace(&mut *lock(&self.outer), outer);
+        old.backend.connect(None);
+        self.backend().connect(device.input.clone());
+        drop(device);
+        drop(old); // its last flush may take a moment
     }
 
     /// What it is connected to, in words.
     #[must_use]
     pub fn filename(&self) -> String {
-        self.backend.filename()
+        self.backend().filename()
     }
 
     /// Whether a device uses it.
@@ -54,13 +122,23 @@ impl Frontend {
 
     /// Where its input goes from now on.
     pub fn accept(&self, sink: InputSink) {
-        self.0.backend.connect(Some(sink));
+        let mut device = lock(&self.0.device);
+        device.input = Some(Arc::clone(&sink));
+        self.0.backend().connect(Some(sink));
+    }
+
+    /// What to do about [`Chardev::send_break`] from now on.
+    pub fn on_break(&self, sink: impl Fn() + Send + Sync + 'static) {
+        lock(&self.0.device).on_break = Some(Arc::new(sink));
     }
 }
 
 impl Drop for Frontend {
     fn drop(&mut self) {
-        self.0.backend.connect(None);
+        let mut device = lock(&self.0.device);
+        *device = DeviceEnd::default();
+        self.0.backend().connect(None);
+        drop(device);
         self.0.in_use.store(false, Ordering::Release);
     }
 }
@@ -81,10 +159,54 @@ impl Registry {
     /// # Errors
     /// The label is taken, or the back end cannot be made.
     pub fn add(&self, label: &str, config: &BackendConfig) -> Result<Arc<Chardev>, CharError> {
+        self.add_logged(label, config, None)
+    }
+
+    /// The same, with a copy of all output in a file.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add), or the file cannot be made.
+    pub fn add_logged(
+        &self,
+        label: &str,
+        config: &BackendConfig,
+        log: Option<&LogConfig>,
+    ) -> Result<Arc<Chardev>, CharError> {
         if self.get(label).is_some() {
             return Err(CharError::Duplicate(label.to_owned())); // before a file is truncated
         }
-        self.insert(label, config.build()?)
+        self.check_stdio(config)?;
+        self.insert_outer(label, Outer::new(config, log)?)
+    }
+
+    /// Puts another back end behind `label`; a device that uses it goes on.
+    ///
+    /// # Errors
+    /// There is none of this label, or the back end cannot be made: then nothing has changed.
+    pub fn change(
+        &self,
+        label: &str,
+        config: &BackendConfig,
+        log: Option<&LogConfig>,
+    ) -> Result<Arc<Chardev>, CharError> {
+        let chardev = self
+            .get(label)
+            .ok_or_else(|| CharError::NotFound(label.to_owned()))?;
+        self.check_stdio(config)?;
+        chardev.change(Outer::new(config, log)?);
+        Ok(chardev)
+    }
+
+    fn check_stdio(&self, config: &BackendConfig) -> Result<(), CharError> {
+        let is_taken = || {
+            self.list()
+                .iter()
+                .any(|one| one.backend().kind() == "stdio")
+        };
+        if matches!(config, BackendConfig::Stdio) && is_taken() {
+            return Err(CharError::StdioTaken);
+        }
+        Ok(())
     }
 
     /// Adds a back end made elsewhere as `label`.
@@ -96,6 +218,10 @@ impl Registry {
         label: &str,
         backend: Arc<dyn Backend>,
     ) -> Result<Arc<Chardev>, CharError> {
+        self.insert_outer(label, Outer { backend, log: None })
+    }
+
+    fn insert_outer(&self, label: &str, outer: Outer) -> Result<Arc<Chardev>, CharError> {
         let mut all = lock(&self.0);
         if all.contains_key(label) {
             return Err(CharError::Duplicate(label.to_owned()));
@@ -103,7 +229,8 @@ impl Registry {
         let in_use = AtomicBool::new(false);
         let chardev = Arc::new(Chardev {
             label: label.to_owned(),
-            backend,
+            outer: Mutex::new(outer),
+            device: Mutex::default(),
             in_use,
         });
         all.insert(label.to_owned(), Arc::clone(&chardev));
@@ -158,7 +285,7 @@ impl Registry {
     /// Waits until all output is out, or is not going to be soon.
     pub fn flush(&self) {
         for chardev in self.list() {
-            chardev.backend.flush();
+            chardev.backend().flush();
         }
     }
 }

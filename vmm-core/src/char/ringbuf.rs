@@ -2,17 +2,22 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{Backend, CharError};
 use crate::sync::lock;
 
-/// A buffer of fixed size that forgets its oldest bytes.
-#[derive(Debug)]
+/// A buffer of fixed size that forgets its oldest bytes; clones share it.
+#[derive(Debug, Clone)]
 pub struct RingBuf {
-    bytes: Mutex<VecDeque<u8>>,
+    shared: Arc<Shared>,
     size: usize,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    bytes: Mutex<VecDeque<u8>>,
     grown: Condvar,
 }
 
@@ -29,27 +34,26 @@ impl RingBuf {
             return Err(CharError::RingSize);
         }
         Ok(Self {
-            bytes: Mutex::default(),
+            shared: Arc::default(),
             size,
-            grown: Condvar::new(),
         })
     }
 
     /// Takes up to `max` of the oldest bytes out.
     pub fn read(&self, max: usize) -> Vec<u8> {
-        let mut bytes = lock(&self.bytes);
+        let mut bytes = lock(&self.shared.bytes);
         let count = max.min(bytes.len());
         bytes.drain(..count).collect()
     }
 
     /// Puts `data` in; the oldest bytes make room.
     pub fn push(&self, data: &[u8]) {
-        let mut bytes = lock(&self.bytes);
+        let mut bytes = lock(&self.shared.bytes);
         let kept = &data[data.len().saturating_sub(self.size)..];
         let excess = (bytes.len() + kept.len()).saturating_sub(self.size);
         bytes.drain(..excess);
         bytes.extend(kept);
-        self.grown.notify_all();
+        self.shared.grown.notify_all();
     }
 
     /// Waits until the buffer holds `text`, without taking anything out; for
@@ -57,7 +61,7 @@ impl RingBuf {
     #[must_use]
     pub fn wait_for(&self, text: &[u8], limit: Duration) -> bool {
         let end = Instant::now() + limit;
-        let mut bytes = lock(&self.bytes);
+        let mut bytes = lock(&self.shared.bytes);
         loop {
             if text.is_empty()
                 || bytes
@@ -71,7 +75,7 @@ impl RingBuf {
             if left.is_zero() {
                 return false;
             }
-            bytes = match self.grown.wait_timeout(bytes, left) {
+            bytes = match self.shared.grown.wait_timeout(bytes, left) {
                 Ok((guard, _)) => guard,
                 Err(poisoned) => poisoned.into_inner().0,
             };
@@ -81,7 +85,7 @@ impl RingBuf {
     /// How many bytes wait to be read.
     #[must_use]
     pub fn len(&self) -> usize {
-        lock(&self.bytes).len()
+        lock(&self.shared.bytes).len()
     }
 
     /// Whether nothing waits to be read.
@@ -107,8 +111,8 @@ impl Backend for RingBuf {
         Ok(())
     }
 
-    fn ring(&self) -> Option<&RingBuf> {
-        Some(self)
+    fn ring(&self) -> Option<RingBuf> {
+        Some(self.clone())
     }
 }
 

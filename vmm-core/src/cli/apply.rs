@@ -209,23 +209,9 @@ impl Builder {
             Some(label) => label.to_owned(),
             None => {
                 let label = format!("serial{}", self.options.machine.serial.len());
-                let backend = match value.split_once(':') {
-                    None if value == "stdio" => BackendConfig::Stdio,
-                    None if value == "null" => BackendConfig::Null,
-                    Some(("mon", "stdio")) => BackendConfig::Stdio,
-                    Some(("file", path)) => BackendConfig::File {
-                        path: path.into(),
-                        input: None,
-                        append: false,
-                    },
-                    _ => {
-                        return Err(UsageError::new(format!(
-                            "'{value}': use stdio, null, none, file:PATH or chardev:ID"
-                        )));
-                    }
-                };
+                let backend = chardev::short(value)?;
                 self.chardevs
-                    .push((label.clone(), Chardev::Backend(backend)));
+                    .push((label.clone(), Chardev::Backend(backend, None)));
                 label
             }
         };
@@ -400,10 +386,12 @@ impl Builder {
                 UsageError::new(format!("-mon: there is no character device '{id}'"))
             })?;
             let endpoint = match self.chardevs.remove(at).1 {
-                Chardev::Socket(endpoint, None) => endpoint,
-                Chardev::Socket(endpoint, Some(id)) => self.credentials(&id)?.protect(endpoint)?,
-                Chardev::Backend(BackendConfig::Stdio) => Endpoint::listen(Address::Stdio),
-                Chardev::Backend(_) => {
+                Chardev::Socket(endpoint, None, ..) => endpoint,
+                Chardev::Socket(endpoint, Some(id), ..) => {
+                    self.credentials(&id)?.protect(endpoint)?
+                }
+                Chardev::Backend(BackendConfig::Stdio, _) => Endpoint::listen(Address::Stdio),
+                Chardev::Backend(..) => {
                     return Err(UsageError::new(format!(
                         "-mon: '{id}' must be a socket or stdio"
                     )));
@@ -426,10 +414,16 @@ impl Builder {
     fn connect_serial(&mut self) -> Result<(), UsageError> {
         for (label, chardev) in std::mem::take(&mut self.chardevs) {
             match chardev {
-                Chardev::Backend(backend) => self.options.chardevs.push((label, backend)),
-                Chardev::Socket(..) => {
+                Chardev::Backend(backend, log) => {
+                    self.options.chardevs.push((label, backend, log));
+                }
+                Chardev::Socket(_, None, config, log) => {
+                    let backend = BackendConfig::Socket(config);
+                    self.options.chardevs.push((label, backend, log));
+                }
+                Chardev::Socket(_, Some(_), ..) => {
                     return Err(UsageError::new(format!(
-                        "-chardev: the socket '{label}' can serve a monitor only (-mon)"
+                        "-chardev: with TLS the socket '{label}' can serve a monitor only (-mon)"
                     )));
                 }
             }
@@ -439,7 +433,7 @@ impl Builder {
                 .options
                 .chardevs
                 .iter()
-                .any(|(known, _)| known == label)
+                .any(|(known, ..)| known == label)
             {
                 return Err(UsageError::new(format!(
                     "-serial: there is no character device '{label}'"

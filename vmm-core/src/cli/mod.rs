@@ -11,7 +11,7 @@ mod tls;
 
 use std::path::PathBuf;
 
-use crate::char::BackendConfig;
+use crate::char::{BackendConfig, LogConfig};
 use crate::machine::MachineConfig;
 use qmp_runtime::CompatPolicy;
 use qmp_runtime::server::Endpoint;
@@ -38,7 +38,7 @@ pub struct Options {
     /// The guest's UUID, in its usual text form.
     pub uuid: Option<String>,
     /// Character devices that a serial port may use, with their labels.
-    pub chardevs: Vec<(String, BackendConfig)>,
+    pub chardevs: Vec<(String, BackendConfig, Option<LogConfig>)>,
     /// Where QMP clients connect.
     pub monitors: Vec<Endpoint>,
     /// Where to write the process id.

@@ -144,12 +144,12 @@ pub const OPTIONS: &[OptionSpec] = &[
     option(
         "serial",
         "DEVICE",
-        "the next serial port: stdio, null, none, file:PATH or chardev:ID",
+        "the next serial port: stdio, null, none, pty, file:, pipe:, unix:, tcp:, telnet:, udp: or chardev:ID",
     ),
     option(
         "chardev",
         "BACKEND,id=ID",
-        "a character device: null, stdio, file, ringbuf; or socket, for -mon",
+        "a character device: null, stdio, file, pipe, pty, ringbuf, socket or udp",
     )
     .group(
         "chardev",
@@ -172,6 +172,12 @@ pub const OPTIONS: &[OptionSpec] = &[
             param("reconnect-ms", Number),
             param("mode", Text),
             param("tls-creds", Text),
+            param("localaddr", Text),
+            param("localport", Text),
+            param("nodelay", Boolean),
+            param("telnet", Boolean),
+            param("logfile", Text),
+            param("logappend", Boolean),
         ],
     ),
     option(

@@ -28,6 +28,9 @@ type Uart = Serial<IrqLine, NoEvents, Output>;
 /// Bytes that wait for the guest beyond the chip's own queue. What comes while
 /// that many wait is lost, as on a wire without flow control.
 const BACKLOG: usize = 64 * 1024;
+/// The line status register, and the bit in it that a break sets until it is read.
+const LINE_STATUS: u8 = 5;
+const BREAK: u8 = 0x10;
 
 /// One port; it holds its character device until it is dropped.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ struct State {
     backlog: VecDeque<u8>,
     irq: IrqLine,
     chardev: Option<Arc<Chardev>>,
+    /// The line was held in the break state, which the guest has not seen.
+    broken: bool,
 }
 
 impl std::fmt::Debug for State {
@@ -59,7 +64,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Some(chardev) = &self.0 {
             // A broken back end loses output; the guest is not to blame.
-            let _ = chardev.backend().write(bytes);
+            let _ = chardev.write(bytes);
         }
         Ok(bytes.len())
     }
@@ -82,9 +87,16 @@ impl SerialPort {
             backlog: VecDeque::new(),
             irq,
             chardev,
+            broken: false,
         }));
         if let Some(frontend) = &frontend {
             frontend.accept(input(Arc::downgrade(&state)));
+            let state = Arc::downgrade(&state);
+            frontend.on_break(move || {
+                if let Some(state) = state.upgrade() {
+                    lock(&state).receive_break();
+                }
+            });
         }
         Self {
             state,
@@ -102,6 +114,12 @@ fn input(state: Weak<Mutex<State>>) -> InputSink {
 }
 
 impl State {
+    /// A break is a zero byte with a mark in the line status.
+    fn receive_break(&mut self) {
+        self.broken = true;
+        self.receive(&[0]);
+    }
+
     fn receive(&mut self, bytes: &[u8]) {
         let room = BACKLOG - self.backlog.len().min(BACKLOG);
         self.backlog.extend(bytes.iter().take(room));
@@ -139,6 +157,9 @@ impl Device for SerialPort {
         };
         let mut state = lock(&self.state);
         *first = state.uart.read(offset);
+        if offset == LINE_STATUS && std::mem::take(&mut state.broken) {
+            *first |= BREAK;
+        }
         if offset == 0 {
             state.feed();
         }
@@ -157,6 +178,7 @@ impl Device for SerialPort {
         let mut state = lock(&self.state);
         state.uart = Serial::new(state.irq.clone(), Output(state.chardev.clone()));
         state.backlog.clear();
+        state.broken = false;
     }
 }
 
@@ -211,6 +233,15 @@ mod tests {
         lock(&port.state).receive(b"x");
         assert!(lock(&port.state).irq.event().read().is_ok());
         assert_eq!(read(&port, 2) & 0xf, 4);
+    }
+
+    #[test]
+    fn break_is_seen_once_with_a_zero_byte() {
+        let (port, chardev) = port();
+        chardev.send_break();
+        assert_eq!(read(&port, 5) & 0x11, 0x11);
+        assert_eq!(read(&port, 5) & 0x11, 0x01);
+        assert_eq!(read(&port, 0), 0);
     }
 
     #[test]

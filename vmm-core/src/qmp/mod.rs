@@ -1,6 +1,7 @@
 //! The machine over QMP: one file per schema module, translation only.
 
 mod acpi;
+mod char;
 mod control;
 mod cpus;
 mod error;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use qmp_runtime::server::{Server, ServerBuilder};
 use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
 use qmp_types::qmp::{
-    AcpiCommands, ControlCommands, INTROSPECTION, JobCommands, MachineCommands,
+    AcpiCommands, CharCommands, ControlCommands, INTROSPECTION, JobCommands, MachineCommands,
     MachineTargetCommands, MiscCommands, MiscTargetCommands, QdevCommands, QomCommands,
     RunStateCommands, UiCommands,
 };
@@ -94,6 +95,7 @@ impl Vmm {
                 self,
                 &[
                     <Vmm as AcpiCommands>::COMMANDS,
+                    <Vmm as CharCommands>::COMMANDS,
                     <Vmm as ControlCommands>::COMMANDS,
                     <Vmm as JobCommands>::COMMANDS,
                     <Vmm as MachineCommands>::COMMANDS,

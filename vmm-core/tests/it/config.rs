@@ -111,11 +111,11 @@ fn serial_ports_need_their_devices() {
     let labels = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect();
     assert_eq!(
         refusal(|config| config.serial = labels(&["b"])),
-        "chardev 'b' not found"
+        "Chardev 'b' not found"
     );
     assert_eq!(
         refusal(|config| config.serial = labels(&["a", "a"])),
-        "chardev 'a' is busy"
+        "Chardev 'a' is busy"
     );
     assert_eq!(
         refusal(|config| config.serial = labels(&["a", "b", "c"])),

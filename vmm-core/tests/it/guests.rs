@@ -136,8 +136,8 @@ impl Backend for Terminal {
         *self.keyboard.sink.lock().unwrap() = input;
     }
 
-    fn ring(&self) -> Option<&RingBuf> {
-        Some(&self.screen)
+    fn ring(&self) -> Option<RingBuf> {
+        Some(self.screen.clone())
     }
 }
 

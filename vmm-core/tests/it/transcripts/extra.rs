@@ -38,7 +38,6 @@ fn property(name: &str, of: &str) -> types::ObjectPropertyInfo {
 #[derive(Default)]
 pub(super) struct Extra {
     objects: BTreeMap<String, i64>,
-    chardevs: BTreeMap<String, Option<String>>,
 }
 
 impl Extra {
@@ -225,65 +224,6 @@ impl ExtraCommands for Extra {
         args: commands::BlockSetIoThrottle,
     ) -> Result<()> {
         Err(QmpError::device_not_found(&args.0.id.unwrap_or_default()))
-    }
-
-    fn chardev_add(
-        &mut self,
-        _: &mut Context<'_>,
-        args: commands::ChardevAdd,
-    ) -> Result<types::ChardevReturn> {
-        let id = args.id;
-        if self.chardevs.contains_key(&id) {
-            return fail(format!("Chardev with id '{id}' already exists"));
-        }
-        let ring = match args.backend.r#type {
-            types::ChardevBackendType::Ringbuf(wrapper) => {
-                let size = wrapper.data.size.unwrap_or(65536);
-                if size.count_ones() != 1 {
-                    return fail(format!(
-                        "Failed to add chardev '{id}': size of ringbuf chardev must be power of two"
-                    ));
-                }
-                Some(String::new())
-            }
-            _ => None,
-        };
-        self.chardevs.insert(id, ring);
-        Ok(types::ChardevReturn::default())
-    }
-
-    fn chardev_remove(&mut self, _: &mut Context<'_>, args: commands::ChardevRemove) -> Result<()> {
-        match self.chardevs.remove(&args.id) {
-            Some(_) => Ok(()),
-            None if args.id == "mon0" => fail("Chardev 'mon0' is busy"),
-            None => fail(format!("Chardev '{}' not found", args.id)),
-        }
-    }
-
-    fn query_chardev(
-        &mut self,
-        _: &mut Context<'_>,
-        _: commands::QueryChardev,
-    ) -> Result<Vec<types::ChardevInfo>> {
-        let info = |label: &String| types::ChardevInfo::new(label, "null", false);
-        Ok(self.chardevs.keys().map(info).collect())
-    }
-
-    fn ringbuf_write(&mut self, _: &mut Context<'_>, args: commands::RingbufWrite) -> Result<()> {
-        match self.chardevs.get_mut(&args.device) {
-            Some(Some(ring)) => {
-                ring.push_str(&args.data);
-                Ok(())
-            }
-            _ => fail(format!("{} is not a ringbuf device", args.device)),
-        }
-    }
-
-    fn ringbuf_read(&mut self, _: &mut Context<'_>, args: commands::RingbufRead) -> Result<String> {
-        match self.chardevs.get_mut(&args.device) {
-            Some(Some(ring)) => Ok(std::mem::take(ring)),
-            _ => fail(format!("{} is not a ringbuf device", args.device)),
-        }
     }
 
     fn migrate_set_capabilities(
