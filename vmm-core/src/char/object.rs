@@ -21,7 +21,11 @@ types! {
     NULL = "chardev-null",
     FILE = "chardev-file",
     STDIO = "chardev-stdio",
+    PIPE = "chardev-pipe",
+    PTY = "chardev-pty",
     RINGBUF = "chardev-ringbuf",
+    SOCKET = "chardev-socket",
+    UDP = "chardev-udp",
 }
 
 impl Object for Chardev {}

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
 use qmp_runtime::{Context, QmpError, handlers};
 use qmp_types::qmp::types::{
     ChardevBackend, ChardevBackendInfo, ChardevBackendType, ChardevInfo, ChardevReturn,
@@ -20,6 +21,13 @@ use crate::char::{
 /// Bytes of a ring buffer for which no size is named.
 const RING_SIZE: i64 = 65536;
 
+/// For text without padding; bits behind the last byte mean nothing.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    NO_PAD.with_decode_allow_trailing_bits(true),
+);
+
+/// What a client asks for.
 type Plan = (BackendConfig, Option<LogConfig>);
 
 #[handlers]
@@ -210,6 +218,9 @@ impl Vmm {
         if socket.reconnect.is_some() && socket.reconnect_ms.is_some() {
             return fail("'reconnect' and 'reconnect-ms' are mutually exclusive");
         }
+        if server && socket.reconnect.is_some_and(|seconds| seconds != 0) {
+            return fail("'reconnect' option is incompatible with socket in server listen mode");
+        }
         if !server && socket.wait.is_some() {
             return fail("'wait' option is incompatible with socket in client connect mode");
         }
@@ -241,7 +252,8 @@ impl Vmm {
             SocketAddressLegacyType::Inet(inet) => SocketAddress::Inet(internet(inet.data)),
             SocketAddressLegacyType::Fd(fd) => {
                 let name = fd.data.str;
-                SocketAddress::Fd(Arc::new(self.fds.take(cx, &name)?), name)
+                let fd = self.fds.take(cx, name.clone())?;
+                SocketAddress::Fd(Arc::new(fd), name)
             }
             _ => return fail("this kind of socket address is not supported"),
         };
@@ -251,7 +263,8 @@ impl Vmm {
             wait: socket.wait.unwrap_or(false),
             nodelay: socket.nodelay.unwrap_or(false),
             telnet: socket.telnet.unwrap_or(false),
-            reconnect: millis.map(Duration::from_millis),
+            // A server that is told to reconnect has nothing to do about it.
+            reconnect: millis.filter(|_| !server).map(Duration::from_millis),
         };
         Ok((
             BackendConfig::Socket(config),
@@ -312,7 +325,5 @@ fn decode(text: &str) -> Result<Vec<u8>, QmpError> {
     } else {
         &bare[..]
     };
-    base64::engine::general_purpose::STANDARD_NO_PAD
-        .decode(whole)
-        .map_err(|_| wrong())
+    LENIENT.decode(whole).map_err(|_| wrong())
 }

@@ -67,15 +67,6 @@ impl Fds {
             .ok_or_else(|| not_found(&key.1))
     }
 
-    /// Takes a named descriptor.
-    pub(super) fn take(&mut self, cx: &Context<'_>, name: &str) -> Result<OwnedFd, QmpError> {
-        self.named
-            .remove(&(cx.monitor(), name.to_owned()))
-            .ok_or_else(|| {
-                QmpError::generic(format!("File descriptor named '{name}' has not been found"))
-            })
-    }
-
     /// Puts the descriptor that came along into a set; without a number into a new one, with the
     /// lowest number that is free.
     pub(super) fn add(

@@ -10,6 +10,7 @@
 mod actions;
 mod beside_qemu;
 mod boot;
+mod chardevs;
 mod clock;
 mod config;
 mod display;

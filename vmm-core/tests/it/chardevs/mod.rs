@@ -1,0 +1,4 @@
+//! Character devices: replies beside QEMU's, and guests behind each kind of back end.
+
+mod beside_qemu;
+mod guests;
