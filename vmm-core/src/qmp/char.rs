@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
+use base64::engine::general_purpose::{GeneralPurpose, PAD, STANDARD};
 use qmp_runtime::{Context, QmpError, handlers};
 use qmp_types::qmp::types::{
     ChardevBackend, ChardevBackendInfo, ChardevBackendType, ChardevInfo, ChardevReturn,
@@ -21,10 +21,10 @@ use crate::char::{
 /// Bytes of a ring buffer for which no size is named.
 const RING_SIZE: i64 = 65536;
 
-/// For text without padding; bits behind the last byte mean nothing.
+/// Bits behind the last byte mean nothing.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    NO_PAD.with_decode_allow_trailing_bits(true),
+    PAD.with_decode_allow_trailing_bits(true),
 );
 
 /// What a client asks for.
@@ -311,19 +311,15 @@ fn internet(inet: InetSocketAddress) -> InetAddress {
     }
 }
 
-/// Base64 with or without its padding, as the decoders of C programs have it.
+/// Base64 as forgiving as QEMU's decoder.
 fn decode(text: &str) -> Result<Vec<u8>, QmpError> {
     let wrong = || QmpError::generic("Base64 data contains invalid characters");
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=\n\r".contains(&byte);
     if !text.bytes().all(is_base64) {
         return Err(wrong());
     }
-    let bare: String = text.chars().filter(|ch| !"=\n\r".contains(*ch)).collect();
-    // What is cut off in the middle of a byte is lost, no error.
-    let whole = if bare.len() % 4 == 1 {
-        &bare[..bare.len() - 1]
-    } else {
-        &bare[..]
-    };
+    // A group that is not whole is lost, no error.
+    let bare: String = text.chars().filter(|ch| !"\n\r".contains(*ch)).collect();
+    let whole = &bare[..bare.len() / 4 * 4];
     LENIENT.decode(whole).map_err(|_| wrong())
 }
