@@ -1,5 +1,11 @@
 //! Every reply and every error of the commands for character devices, beside QEMU's.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::too_many_lines,
+    reason = "the conversation is a table of literals"
+)]
+
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -259,7 +265,7 @@ fn replies_are_those_of_qemu() {
     let mut vmm = start(env!("CARGO_BIN_EXE_vmm"), folders[1].path());
     let mut differences = Vec::new();
     for (command, arguments) in script() {
-        let mut ask = |client: &mut Client, dir: &Path| {
+        let ask = |client: &mut Client, dir: &Path| {
             let text = arguments
                 .to_string()
                 .replace("{dir}", dir.to_str().unwrap());
