@@ -365,3 +365,41 @@ fn standard_streams_carry_a_monitor() {
     assert!(lines[3].contains("SHUTDOWN"), "{lines:?}");
     assert!(output.status.success());
 }
+
+// as QEMU: add_client
+#[test]
+fn client_for_a_display_that_is_not_there_is_hung_up_on() {
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+
+    let mut vmm = Vmm::start(&["-M", "none"]);
+    let mut client = vmm.connect();
+    let mut add = |protocol: &str, fd: OwnedFd| {
+        let getfd = commands::Getfd::new("it");
+        client.execute_with_fds(&getfd, &[fd]).unwrap();
+        let answer = client.execute(&commands::AddClient::new(protocol, "it"));
+        answer.map(drop).map_err(|error| error.to_string())
+    };
+    for (protocol, expected) in [
+        ("vnc", None),
+        ("spice", Some("SPICE is not in use")),
+        ("@dbus-display", Some("D-Bus display is not in use")),
+        ("bogus", Some("protocol 'bogus' is invalid")),
+    ] {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(LIMIT)).unwrap();
+        match (add(protocol, theirs.into()), expected) {
+            (Ok(()), None) => {}
+            (Err(text), Some(expected)) => assert!(text.contains(expected), "{text}"),
+            (answer, _) => panic!("{protocol}: {answer:?}"),
+        }
+        assert_eq!(ours.read(&mut [0]).unwrap(), 0, "{protocol}");
+    }
+    let file = fs::File::open("/dev/null").unwrap();
+    let error = add("vnc", file.into()).unwrap_err();
+    assert!(
+        error.contains("parameter @fdname must name a socket"),
+        "{error}"
+    );
+}
