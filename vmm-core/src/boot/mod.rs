@@ -105,11 +105,12 @@ impl Loader {
         })
     }
 
-    /// Puts the image and its parameters into `ram`.
+    /// Puts the image and its parameters into `ram`; the guest is told that ACPI
+    /// tables begin at `rsdp`.
     ///
     /// # Errors
     /// The image is broken or does not fit; `ram` may hold part of it then.
-    pub fn load(&self, ram: &GuestRam) -> Result<Entry, BootError> {
+    pub fn load(&self, ram: &GuestRam, rsdp: u64) -> Result<Entry, BootError> {
         let (address, end) = if elf::is_elf(&self.kernel) {
             elf::load(&self.kernel, ram)?
         } else {
@@ -120,7 +121,7 @@ impl Loader {
             .as_deref()
             .map(|image| load_initrd(image, end, ram))
             .transpose()?;
-        let start_info = pvh::write(ram, &self.cmdline, initrd)?;
+        let start_info = pvh::write(ram, &self.cmdline, initrd, rsdp)?;
         Ok(Entry {
             address,
             start_info,

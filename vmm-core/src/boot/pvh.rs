@@ -36,6 +36,7 @@ pub(super) fn write(
     ram: &GuestRam,
     cmdline: &str,
     initrd: Option<(u64, u64)>,
+    rsdp: u64,
 ) -> Result<u64, BootError> {
     if cmdline.len() >= CMDLINE_MAX || cmdline.contains('\0') {
         return Err(BootError::Cmdline);
@@ -60,6 +61,7 @@ pub(super) fn write(
         magic: MAGIC,
         version: VERSION,
         cmdline_paddr: CMDLINE,
+        rsdp_paddr: rsdp,
         memmap_paddr: MEMORY_MAP,
         memmap_entries: entries,
         ..Default::default()

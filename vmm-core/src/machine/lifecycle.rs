@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::acpi;
 use super::board::Board;
 use super::input::Typing;
 use super::ram::regions_of;
@@ -74,7 +75,10 @@ pub(super) fn power_on(
     cpus: &[u32],
 ) -> Result<Cores, MachineError> {
     let entry = loader
-        .map(|loader| loader.load(&services.ram))
+        .map(|loader| {
+            acpi::write(&services.ram, config, cpus)?;
+            loader.load(&services.ram, acpi::ADDRESS)
+        })
         .transpose()?;
     if config.accel == AccelKind::None || cpus.is_empty() {
         return Ok((None, idle(cpus)));

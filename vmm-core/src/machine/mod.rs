@@ -6,6 +6,7 @@
 //! lock like any other caller. Before guest state is changed from outside, all
 //! vCPU threads stand at a barrier.
 
+mod acpi;
 mod board;
 mod config;
 mod control;

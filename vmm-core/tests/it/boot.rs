@@ -11,7 +11,7 @@ const RAM: u64 = 4 << 20;
 
 fn load(image: &[u8], ram: &GuestRam) -> Result<vmm_core::boot::Entry, BootError> {
     let config = BootConfig::new(Image::Bytes(Arc::from(image)));
-    Loader::new(&config).unwrap().load(ram)
+    Loader::new(&config).unwrap().load(ram, 0xe0000)
 }
 
 fn read(ram: &GuestRam, address: u64, len: usize) -> Vec<u8> {
@@ -55,13 +55,18 @@ fn start_info_has_command_line_memory_map_and_ram_disk() {
         initrd: Some(Image::Bytes(Arc::from(&b"disk"[..]))),
     };
     let ram = GuestRam::new(RAM).unwrap();
-    let info = Loader::new(&config).unwrap().load(&ram).unwrap().start_info;
+    let info = Loader::new(&config)
+        .unwrap()
+        .load(&ram, 0xe0000)
+        .unwrap()
+        .start_info;
     assert_eq!(word(&ram, info), 0x1_336e_c578); // magic, version
     let (modules, cmdline, map) = (
         word(&ram, info + 16),
         word(&ram, info + 24),
         word(&ram, info + 40),
     );
+    assert_eq!(word(&ram, info + 32), 0xe0000);
     assert_eq!(read(&ram, cmdline, 14), b"console=ttyS0\0");
     assert_eq!(
         (word(&ram, modules), word(&ram, modules + 8)),

@@ -116,6 +116,9 @@ fn cpus_are_added_by_number_until_all_are_there() {
     fixture.expect("plug: ready\n");
     assert_eq!(indexes(&fixture), [0, 1, 2, 5]);
     assert_eq!(fixture.word(AP_COUNT) & 0xffff, 0);
+    // and the tables that the guest finds them in are there
+    let tables = machine.read_physical(0xe0000, 8).unwrap();
+    assert_eq!(tables, b"RSD PTR ");
 }
 
 #[test]
