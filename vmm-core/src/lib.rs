@@ -7,6 +7,7 @@
 //! and the demo boot.
 
 pub mod accel;
+pub mod backends;
 pub mod boot;
 pub mod char;
 pub mod cli;

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use qmp_runtime::json::Style;
+use qmp_runtime::codec::{self, Unknown};
+use qmp_runtime::json::{Map, Style, Value};
 use qmp_runtime::server::{Address, Endpoint};
 
 use super::chardev::{self, Chardev};
@@ -69,7 +70,7 @@ impl Builder {
             "chardev" => self.chardev(value)?,
             "qmp" | "qmp-pretty" => self.qmp(value, name == "qmp-pretty")?,
             "mon" => self.mon(value)?,
-            "object" => self.credentials.push(tls::parse(value)?),
+            "object" => self.object(value)?,
             "S" => self.options.machine.paused = true,
             "preconfig" => self.options.machine.preconfig = true,
             "no-reboot" => self.action("reboot=shutdown")?,
@@ -292,18 +293,20 @@ impl Builder {
     }
 
     fn device(&mut self, value: &str) -> Result<(), UsageError> {
-        let mut params = Params::parse(value, Some("driver"));
-        let type_name = params.first().map(str::to_owned);
-        let type_name =
-            type_name.ok_or_else(|| UsageError::new("Parameter 'driver' is missing"))?;
-        let id = params.take("id");
-        let rest = params.take_rest().into_iter();
-        let properties = rest.map(|(key, value)| (key, Given::Text(value))).collect();
-        self.options.machine.devices.push(Spec {
-            type_name,
-            id,
-            properties,
-        });
+        self.options.machine.devices.push(spec(value, "driver")?);
+        Ok(())
+    }
+
+    fn object(&mut self, value: &str) -> Result<(), UsageError> {
+        let object = spec(value, "qom-type")?;
+        if object.type_name != "tls-creds-x509" {
+            self.options.machine.objects.push(object);
+        } else if value.starts_with('{') {
+            let text = "tls-creds-x509 is given as key=value, not as JSON";
+            return Err(UsageError::new(text));
+        } else {
+            self.credentials.push(tls::parse(value)?);
+        }
         Ok(())
     }
 
@@ -497,4 +500,26 @@ fn parse_uuid(text: &str) -> Result<String, UsageError> {
         )));
     }
     Ok(text.to_ascii_lowercase())
+}
+
+/// A device or an object, as `TYPE,key=value` or as JSON.
+fn spec(value: &str, type_key: &str) -> Result<Spec, UsageError> {
+    if value.starts_with('{') {
+        let members: Map<String, Value> = codec::from_str(value, Unknown::Refuse)
+            .map_err(|error| UsageError::new(error.desc().to_owned()))?;
+        let spec = Spec::from_json(members, type_key);
+        return spec.map_err(|error| UsageError::new(error.to_string()));
+    }
+    let mut params = Params::parse(value, Some(type_key));
+    let type_name = params.first().map(str::to_owned);
+    let type_name =
+        type_name.ok_or_else(|| UsageError::new(format!("Parameter '{type_key}' is missing")))?;
+    let id = params.take("id");
+    let rest = params.take_rest().into_iter();
+    let properties = rest.map(|(key, value)| (key, Given::Text(value))).collect();
+    Ok(Spec {
+        type_name,
+        id,
+        properties,
+    })
 }

@@ -182,8 +182,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     option(
         "object",
-        "tls-creds-x509,id=ID",
-        "certificates for a socket: dir=DIR,endpoint=server[,verify-peer=off]",
+        "TYPE,id=ID[,PROPERTY=VALUE]",
+        "an object: iothread, secret, … or tls-creds-x509 (dir=DIR,endpoint=server) for a socket",
     )
     .group(
         "object",

@@ -8,6 +8,7 @@ use qmp_types::qmp::types::{
 use qmp_types::qmp::{MiscCommands, commands};
 
 use super::Vmm;
+use crate::backends::{IoThread, IoThreadInfo as ThreadInfo};
 use crate::cli::{OPTIONS, ParamKind, ParamSpec};
 
 #[handlers]
@@ -27,7 +28,15 @@ impl MiscCommands for Vmm {
         _: &mut Context<'_>,
         _: commands::QueryIothreads,
     ) -> Result<Vec<IoThreadInfo>, QmpError> {
-        Ok(Vec::new())
+        let threads = self.machine.tree().all_of("iothread").into_iter();
+        Ok(threads
+            .filter_map(|node| {
+                Some(iothread_info(
+                    node.name(),
+                    &node.downcast::<IoThread>()?.info(),
+                ))
+            })
+            .collect())
     }
 
     fn stop(&mut self, _: &mut Context<'_>, _: commands::Stop) -> Result<(), QmpError> {
@@ -130,6 +139,17 @@ impl MiscCommands for Vmm {
             }
             _ => Ok(found),
         }
+    }
+}
+
+fn iothread_info(id: &str, info: &ThreadInfo) -> IoThreadInfo {
+    IoThreadInfo {
+        id: id.to_owned(),
+        thread_id: info.thread_id.into(),
+        poll_max_ns: info.poll_max_ns,
+        poll_grow: info.poll_grow,
+        poll_shrink: info.poll_shrink,
+        aio_max_batch: info.aio_max_batch,
     }
 }
 

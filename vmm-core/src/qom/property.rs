@@ -350,6 +350,11 @@ impl Properties {
         self.links.insert(name.to_owned(), link);
     }
 
+    /// Replaces a value.
+    pub(crate) fn put(&mut self, name: &str, value: Value) {
+        self.values.insert(name.to_owned(), value);
+    }
+
     /// A value, if there is one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {

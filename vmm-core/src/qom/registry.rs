@@ -8,6 +8,7 @@ static TYPES: &[&[&TypeInfo]] = &[
     crate::machine::TYPES,
     crate::devices::TYPES,
     crate::char::TYPES,
+    crate::backends::TYPES,
 ];
 
 /// Every type.

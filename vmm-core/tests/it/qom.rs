@@ -1,5 +1,7 @@
 //! Objects, properties and types.
 
+use qmp_types::qmp::commands;
+use vmm_core::backends::{IoThread, Secret};
 use vmm_core::machine::MachineKind;
 use vmm_core::qom::{Given, Spec, registry};
 
@@ -90,4 +92,99 @@ fn object_that_cannot_be_made_is_refused_by_name() {
     }
     let refused = fixture.machine.object_del("nope").unwrap_err().to_string();
     assert_eq!(refused, "object 'nope' not found");
+}
+
+// proves: query-iothreads, object-add, object-del
+#[test]
+fn iothread_is_a_thread_that_works_until_it_is_deleted() {
+    let fixture = Fixture::new(|_| ());
+    let machine = &fixture.machine;
+    let wanted = spec("iothread", Some("io1"), &[("poll-max-ns", "5")]);
+    machine.object_add(&wanted).unwrap();
+    let node = machine.tree().resolve("/objects/io1").unwrap();
+    let info = node.downcast::<IoThread>().unwrap().info();
+    assert_eq!(info.poll_max_ns, 5);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    node.downcast::<IoThread>().unwrap().run(move || {
+        let name = std::fs::read_to_string("/proc/thread-self/comm").unwrap();
+        let thread = std::fs::read_link("/proc/thread-self").unwrap();
+        sender.send((name, thread)).unwrap();
+    });
+    let (name, thread) = receiver.recv().unwrap();
+    assert_eq!(name, "IO io1\n");
+    assert!(thread.ends_with(info.thread_id.to_string()));
+    node.set("poll-grow", &3.into()).unwrap();
+    assert_eq!(node.get("poll-grow").unwrap(), 3);
+    let refused = |name: &str, value: i64| node.set(name, &value.into()).unwrap_err().to_string();
+    assert_eq!(
+        refused("poll-max-ns", -5),
+        "poll-max-ns value must be in range [0, 9223372036854775807]"
+    );
+    assert_eq!(
+        refused("thread-pool-min", 100),
+        "bad thread-pool-min/thread-pool-max values"
+    );
+    drop(node);
+    machine.object_del("io1").unwrap();
+    let task = format!("/proc/self/task/{}", info.thread_id);
+    assert!(!std::fs::exists(task).unwrap(), "the thread lives on");
+}
+
+#[test]
+fn secret_is_what_its_data_or_its_file_says() {
+    let fixture = Fixture::new(|_| ());
+    let machine = &fixture.machine;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("secret");
+    std::fs::write(&file, "YWJj\n").unwrap();
+    let path = file.to_str().unwrap();
+    let cases = [
+        ("plain", vec![("data", "xyz")], &b"xyz"[..]),
+        (
+            "coded",
+            vec![("data", "YWJj"), ("format", "base64")],
+            b"abc",
+        ),
+        ("raw", vec![("file", path)], b"YWJj\n"),
+        ("both", vec![("file", path), ("format", "base64")], b"abc"),
+    ];
+    for (id, properties, bytes) in cases {
+        let wanted = spec("secret", Some(id), &properties);
+        machine.object_add(&wanted).unwrap();
+        let node = machine.tree().object(id).unwrap();
+        assert_eq!(node.downcast::<Secret>().unwrap().bytes(), bytes, "{id}");
+    }
+    let refused = |properties: &[(&str, &str)]| {
+        let wanted = spec("secret", Some("x"), properties);
+        machine.object_add(&wanted).unwrap_err().to_string()
+    };
+    assert_eq!(refused(&[]), "Either 'file' or 'data' must be provided");
+    assert_eq!(
+        refused(&[("data", "a"), ("file", "b")]),
+        "'file' and 'data' are mutually exclusive"
+    );
+    assert_eq!(
+        refused(&[("file", "/nope")]),
+        "Unable to read /nope: Failed to open file “/nope”: No such file or directory"
+    );
+    assert!(machine.tree().object("x").is_none());
+}
+
+#[test]
+fn objects_of_the_command_line_are_made_as_text_or_json() {
+    let mut vmm = crate::process::Vmm::start(&[
+        "-M",
+        "none",
+        "-object",
+        "iothread,id=io1,poll-max-ns=7",
+        "-object",
+        r#"{"qom-type":"secret","id":"key","data":"xyz"}"#,
+    ]);
+    let mut client = vmm.connect();
+    let threads = client.execute(&commands::QueryIothreads {}).unwrap();
+    assert_eq!((&*threads[0].id, threads[0].poll_max_ns), ("io1", 7));
+    let task = format!("/proc/{}/task/{}", vmm.id(), threads[0].thread_id);
+    assert!(std::fs::exists(task).unwrap());
+    let get = commands::QomGet::new("/objects/key", "data");
+    assert_eq!(client.execute(&get).unwrap(), "xyz");
 }
