@@ -20,6 +20,7 @@ pub mod machine;
 pub mod qmp;
 pub mod qom;
 mod run;
+pub mod sandbox;
 
 mod sync;
 

@@ -16,6 +16,7 @@ use crate::char::{CharError, Registry};
 use crate::cli::Options;
 use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
 use crate::qmp::{EventBridge, Vmm};
+use crate::sandbox::{SandboxError, confine_process};
 
 /// How long requests under way may hold up the end of the process.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -53,6 +54,9 @@ pub enum RunError {
         /// The cause.
         error: io::Error,
     },
+    /// The process cannot be confined.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// The system refuses something that a process needs.
     #[error("cannot set up the process: {0}")]
     System(#[from] io::Error),
@@ -63,6 +67,9 @@ pub enum RunError {
 /// # Errors
 /// It cannot be made or started.
 pub fn run(options: Options) -> Result<i32, RunError> {
+    if let Some(sandbox) = options.sandbox {
+        confine_process(sandbox)?; // threads that start from here on inherit it
+    }
     let events = EventSink::new();
     let machine = Arc::new(make_machine(&options, &events)?);
     let _pidfile = options.pidfile.map(PidFile::write).transpose()?;

@@ -10,13 +10,14 @@ use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
 use super::tls::{self, Credentials};
-use super::{Options, UsageError};
+use super::{Options, UsageError, sandbox};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::clock::ClockKind;
 use crate::cpu::CpuConfig;
 use crate::machine::{BootConfig, Image, MachineKind, SmpConfig};
 use crate::qom::{Given, Spec};
+use crate::sandbox::Sandbox;
 
 /// Memory when none is asked for, as with QEMU.
 const DEFAULT_RAM: u64 = 128 << 20;
@@ -46,6 +47,7 @@ pub(super) struct Builder {
     mons: Vec<(String, bool)>,
     nographic: bool,
     credentials: Vec<(String, Credentials)>,
+    sandbox: Option<Option<Sandbox>>,
 }
 
 impl Builder {
@@ -92,6 +94,7 @@ impl Builder {
             }
             "pidfile" => self.options.pidfile = Some(value.into()),
             "nographic" => self.nographic = true,
+            "sandbox" => self.sandbox = Some(sandbox::parse(value)?),
             "monitor" | "display" if value != "none" => {
                 return Err(UsageError::new(format!(
                     "'{value}' is not there; leave the option out or say none"
@@ -344,7 +347,9 @@ impl Builder {
         }
         self.connect_monitors()?;
         self.connect_serial()?;
+        self.options.sandbox = self.sandbox.unwrap_or(Some(Sandbox::default()));
         let machine = &mut self.options.machine;
+        machine.confined = self.options.sandbox.is_some();
         machine.kind = self.kind.unwrap_or(MachineKind::QMin);
         let has_board = machine.kind != MachineKind::None;
         machine.accel = self.accel.unwrap_or(if has_board {

@@ -6,6 +6,7 @@
 mod apply;
 mod chardev;
 mod params;
+mod sandbox;
 mod table;
 mod tls;
 
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use crate::char::{BackendConfig, LogConfig};
 use crate::machine::MachineConfig;
+use crate::sandbox::Sandbox;
 use qmp_runtime::CompatPolicy;
 use qmp_runtime::server::Endpoint;
 
@@ -45,6 +47,8 @@ pub struct Options {
     pub pidfile: Option<PathBuf>,
     /// What becomes of deprecated and unstable commands, arguments and results.
     pub compat: CompatPolicy,
+    /// What the process gives up before the guest starts.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// A command line that cannot be followed; the text says which option and what to do.

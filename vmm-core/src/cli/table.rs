@@ -264,6 +264,21 @@ pub const OPTIONS: &[OptionSpec] = &[
         &[param("guest", Text), param("debug-threads", Boolean)],
     ),
     option("uuid", "UUID", "the guest's UUID"),
+    option(
+        "sandbox",
+        "on|off",
+        "system calls that are given up: all that can be (default); obsolete=allow, spawn=allow, …",
+    )
+    .group(
+        "sandbox",
+        &[
+            param("enable", Boolean),
+            param("obsolete", Text),
+            param("elevateprivileges", Text),
+            param("spawn", Text),
+            param("resourcecontrol", Text),
+        ],
+    ),
     option("pidfile", "FILE", "write the process id to a file"),
     option(
         "compat",

@@ -240,6 +240,9 @@ pub struct MachineConfig {
     pub objects: Vec<Spec>,
     /// Devices beside those that the board has, made in this order.
     pub devices: Vec<Spec>,
+    /// Whether the threads that run the guest give up what they do not need
+    /// (see [`sandbox`](crate::sandbox)).
+    pub confined: bool,
 }
 
 impl MachineConfig {

@@ -8,6 +8,7 @@ use crate::boot::BootError;
 use crate::char::CharError;
 use crate::devices::BusError;
 use crate::qom::QomError;
+use crate::sandbox::SandboxError;
 
 /// The text of each is fit for a user: it says what and, where there is one,
 /// the remedy.
@@ -42,6 +43,9 @@ pub enum MachineError {
         /// The cause.
         error: QomError,
     },
+    /// A thread cannot be confined.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// An image file cannot be read.
     #[error("could not load '{path}': {error}; check the path given with -kernel or -initrd")]
     Image {

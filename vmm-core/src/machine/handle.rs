@@ -109,7 +109,7 @@ impl Machine {
         let board = Board::new(&config, &services)?;
         objects::add_configured_devices(&config, &services)?;
         let (vm, cores) = lifecycle::power_on(&config, &services, loader.as_ref(), &cpus)?;
-        let vcpus = Vcpus::spawn(cores, &services.buses, &messages)?;
+        let vcpus = Vcpus::spawn(cores, &services.buses, &messages, config.confined)?;
         let typist = messages.clone();
         let typing = Typing::new(&services.clocks, move || {
             let _ = typist.send(Message::Typing);

@@ -14,6 +14,7 @@ use super::MachineError;
 use super::control::Message;
 use crate::accel::{Core, Exit, kvm};
 use crate::devices::{Buses, GuestRequest};
+use crate::sandbox::{Role, confine_thread};
 use crate::sync::lock;
 
 type Job = Box<dyn FnOnce(&mut dyn Core) + Send>;
@@ -24,6 +25,7 @@ pub(super) struct Vcpus {
     cpus: Mutex<BTreeMap<u32, Arc<Vcpu>>>,
     buses: Arc<Buses>,
     requests: Sender<Message>,
+    confined: bool,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl Vcpus {
         cores: Vec<(u32, Box<dyn Core>)>,
         buses: &Arc<Buses>,
         requests: &Sender<Message>,
+        confined: bool,
     ) -> Result<Self, MachineError> {
         // Threads without a guest are kicked as well: the signal must be harmless.
         kvm::install_kick_handler()?;
@@ -89,6 +92,7 @@ impl Vcpus {
             cpus: Mutex::default(),
             buses: Arc::clone(buses),
             requests: requests.clone(),
+            confined,
         };
         for (index, core) in cores {
             vcpus.add(index, core)?;
@@ -98,7 +102,8 @@ impl Vcpus {
 
     /// Starts a parked thread for one more core.
     pub(super) fn add(&self, index: u32, core: Box<dyn Core>) -> Result<(), MachineError> {
-        let vcpu = Vcpu::spawn(index, core, Arc::clone(&self.buses), self.requests.clone())?;
+        let (buses, requests) = (Arc::clone(&self.buses), self.requests.clone());
+        let vcpu = Vcpu::spawn(index, core, buses, requests, self.confined)?;
         lock(&self.cpus).insert(index, Arc::new(vcpu));
         Ok(())
     }
@@ -218,6 +223,7 @@ impl Vcpu {
         core: Box<dyn Core>,
         buses: Arc<Buses>,
         requests: Sender<Message>,
+        confined: bool,
     ) -> Result<Self, MachineError> {
         let shared = Arc::new(Shared::default());
         let (sender, started) = mpsc::sync_channel(1);
@@ -230,14 +236,23 @@ impl Vcpu {
         let thread = thread::Builder::new()
             .name(format!("CPU {index}"))
             .spawn(move || {
-                let _ = sender.send(rustix::thread::gettid().as_raw_nonzero().get());
+                let thread_id = rustix::thread::gettid().as_raw_nonzero().get();
+                let result = match confined {
+                    true => confine_thread(Role::Vcpu),
+                    false => Ok(()),
+                };
+                let failed = result.is_err();
+                let _ = sender.send(result.map(|()| thread_id));
+                if failed {
+                    return core; // nobody will ask for it
+                }
                 worker.serve(core)
             })
             .map_err(|error| MachineError::Host {
                 what: "a vCPU thread",
                 error,
             })?;
-        let thread_id = started.recv().unwrap_or_default();
+        let thread_id = started.recv().map_err(|_| MachineError::NoCpu(index))??;
         let vcpu = Self {
             shared,
             thread: Mutex::new(Some(thread)),

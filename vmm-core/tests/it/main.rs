@@ -26,5 +26,6 @@ mod process;
 mod qom;
 mod run_states;
 mod same_as_qemu;
+mod sandbox;
 mod transcripts;
 mod watchdog;

@@ -50,7 +50,7 @@ impl Core for Counter {
 fn spawn(core: Counter) -> (Vcpus, Arc<AtomicU32>, Receiver<Message>) {
     let runs = Arc::clone(&core.runs);
     let (sender, receiver) = channel();
-    let vcpus = Vcpus::spawn(vec![(0, Box::new(core))], &Arc::default(), &sender).unwrap();
+    let vcpus = Vcpus::spawn(vec![(0, Box::new(core))], &Arc::default(), &sender, false).unwrap();
     (vcpus, runs, receiver)
 }
 

@@ -39,6 +39,10 @@ impl Vmm {
         Vmm { process, dir }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
@@ -59,10 +63,6 @@ impl Vmm {
                 Err(error) => panic!("{error}"),
             }
         }
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
     }
 
     pub(crate) fn signal(&self, name: &str) {

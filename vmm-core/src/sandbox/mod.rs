@@ -1,0 +1,37 @@
+//! What the process, and those of its threads that work on what a guest hands them, may ask of the kernel.
+//!
+//! Two layers of seccomp filters. The whole process gives up what no virtual machine monitor needs
+//! ([`confine_process`]): other programs, privileges, the machine's administration. Threads that run a guest
+//! or serve its devices are left with what they need for that ([`confine_thread`]). Filters can be
+//! added and never taken away, and threads inherit them.
+
+mod process;
+mod thread;
+
+use seccompiler::{BpfProgram, SeccompFilter, apply_filter};
+
+pub use process::{Access, Sandbox, confine_process};
+pub use thread::{Role, confine_thread};
+
+/// Why a filter cannot be put in force.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot confine {what}: {error}; -sandbox off runs without")]
+pub struct SandboxError {
+    what: &'static str,
+    error: String,
+}
+
+fn install(
+    what: &'static str,
+    filter: Result<SeccompFilter, seccompiler::BackendError>,
+) -> Result<(), SandboxError> {
+    let failed = |error: &dyn std::fmt::Display| SandboxError {
+        what,
+        error: error.to_string(),
+    };
+    let filter = filter.map_err(|error| failed(&error))?;
+    let program: BpfProgram = filter
+        .try_into()
+        .map_err(|error: seccompiler::BackendError| failed(&error))?;
+    apply_filter(&program).map_err(|error| failed(&error))
+}
