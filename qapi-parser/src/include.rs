@@ -7,13 +7,14 @@ use foldhash::HashMap;
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::Options;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::dialect::Dialect;
-use crate::doc::{self, Doc, Scratch};
+use crate::doc;
 use crate::expr::{Arena, Entry, Node, Parser};
 use crate::files::{Files, Loaded};
 use crate::lex::TokenKind;
@@ -31,23 +32,29 @@ pub(crate) enum Piece<'t> {
     /// An expression with its documentation comment.
     Definition {
         node: Node<'t>,
-        doc: Option<Box<Doc>>,
+        comment: Option<Comment>,
     },
     /// An include directive and the id of the file that it names.
     Include { span: Span, file: u32 },
-    /// A free-form documentation comment.
-    FreeForm(Box<Doc>),
+    /// A documentation comment that is not that of a definition.
+    FreeForm(Comment),
+    /// That of an expression which could not be read.
+    Lost(Comment),
+}
+
+/// A documentation comment, skipped so far: it concerns nobody but those who look at the definitions.
+#[derive(Debug)]
+pub(crate) struct Comment {
+    /// Its lines, among those of the batch.
+    pub(crate) lines: Range<usize>,
+    /// The token behind it.
+    pub(crate) next: Span,
+    /// How many problems were found before it, and until it was known what it belongs to.
+    pub(crate) before: usize,
+    pub(crate) behind: usize,
 }
 
 impl<'t> Piece<'t> {
-    fn doc_mut(&mut self) -> Option<&mut Doc> {
-        match self {
-            Piece::Definition { doc, .. } => doc.as_deref_mut(),
-            Piece::FreeForm(doc) => Some(doc),
-            Piece::Include { .. } => None,
-        }
-    }
-
     /// The expression of a definition.
     pub(crate) fn node(&self) -> Option<&Node<'t>> {
         match self {
@@ -61,13 +68,32 @@ impl<'t> Piece<'t> {
 #[derive(Debug, Default)]
 pub(crate) struct Parsed {
     pub(crate) sources: SourceMap,
-    pub(crate) pragmas: Pragmas,
+    pub(crate) pragmas: Arc<Pragmas>,
     pub(crate) problems: Vec<Diagnostic>,
 }
 
-/// Takes the pieces in their order, those of a file at once where no include directive parts them, and
-/// what is known so far; breaks when it wants no more. It drains the list.
-pub(crate) type Sink<'s, 't> = dyn FnMut(&mut Vec<Piece<'t>>, &Parsed) -> ControlFlow<()> + 's;
+/// Some of the pieces of one file, one behind the other.
+#[derive(Debug)]
+pub(crate) struct Batch<'t> {
+    pub(crate) pieces: Vec<Piece<'t>>,
+    /// Where the lines of their comments are.
+    pub(crate) lines: Vec<Span>,
+    /// The text of the file.
+    pub(crate) file: &'t Whole,
+    /// How much of that text they are.
+    pub(crate) size: usize,
+}
+
+/// So much of a file is handed over at once, unless an include directive ends it: little enough to be in the
+/// processor's cache still.
+const BATCH: usize = 32 << 10;
+
+/// Room for most batches.
+const PIECES: usize = 64;
+const LINES: usize = 512;
+
+/// Takes the pieces in their order, with the pragmas so far; breaks when it wants no more.
+pub(crate) type Sink<'s, 't> = dyn FnMut(Batch<'t>, &Arc<Pragmas>) -> ControlFlow<()> + 's;
 
 /// What the pieces borrow from.
 #[derive(Debug)]
@@ -106,7 +132,7 @@ pub(crate) fn parse<'t>(
         sink,
         flow: ControlFlow::Continue(()),
         pieces: Vec::new(),
-        scratch: Scratch::default(),
+        lines: Vec::new(),
         files,
         modern: options.dialect == Dialect::Modern,
         folders: &options.include_dirs,
@@ -131,9 +157,9 @@ struct Graph<'l, 't> {
     sink: &'l mut Sink<'l, 't>,
     /// Those that the sink has not got yet.
     pieces: Vec<Piece<'t>>,
+    lines: Vec<Span>,
     /// Whether the sink wants more.
     flow: ControlFlow<()>,
-    scratch: Scratch<'t>,
     files: &'l Files<'l>,
     modern: bool,
     /// Where files are looked for that are not beside the including one.
@@ -152,14 +178,16 @@ impl<'t> Graph<'_, 't> {
         self.pieces.push(piece);
     }
 
-    /// Hands over the pieces so far.
-    fn flush(&mut self) {
-        let prose = self.scratch.take_prose();
-        for doc in self.pieces.iter_mut().filter_map(Piece::doc_mut) {
-            doc.complete(&prose);
-        }
+    /// Hands over the pieces so far, which are so much of this text.
+    fn flush(&mut self, file: &'t Whole, size: usize) {
+        let batch = Batch {
+            pieces: std::mem::replace(&mut self.pieces, Vec::with_capacity(PIECES)),
+            lines: std::mem::replace(&mut self.lines, Vec::with_capacity(LINES)),
+            file,
+            size,
+        };
         if self.flow.is_continue() {
-            self.flow = (self.sink)(&mut self.pieces, &self.parsed);
+            self.flow = (self.sink)(batch, &self.parsed.pragmas);
         }
     }
 
@@ -194,10 +222,10 @@ impl<'t> Graph<'_, 't> {
                 id,
                 text,
                 depth,
-                doc: None,
+                comment: None,
+                handed: 0,
             };
             pieces.read();
-            self.flush();
         }
         id
     }
@@ -209,22 +237,24 @@ struct Pieces<'g, 'l, 't> {
     id: u32,
     text: &'t Whole,
     depth: usize,
-    /// The documentation comment just read, and where it is.
-    doc: Option<(Doc, Span)>,
+    /// The documentation comment just skipped.
+    comment: Option<Comment>,
+    /// How much of the text has been handed over.
+    handed: usize,
 }
 
 impl<'t> Pieces<'_, '_, 't> {
     fn read(mut self) {
         let arena = &self.graph.store.arena;
         let mut parser = Parser::new(arena, self.text, self.id, !self.graph.modern);
-        self.graph.scratch.reserve(self.text.len());
         let mut failed = parser.start().err();
         let mut start = parser.token().span;
         while self.graph.flow.is_continue() {
             // A failure leaves the parser inside of an expression: go on at the next one.
             while let Some(problem) = failed {
                 self.graph.problem(*problem);
-                self.doc = None;
+                let lost = self.take_comment().map(Piece::Lost);
+                self.graph.pieces.extend(lost);
                 failed = parser.recover(start).err();
                 start = parser.token().span;
             }
@@ -232,25 +262,38 @@ impl<'t> Pieces<'_, '_, 't> {
             self.graph.parsed.problems.extend(notes);
             let token = parser.token();
             start = token.span;
+            if self.comment.is_none() && start.start() as usize >= self.handed + BATCH {
+                self.flush(start);
+            }
             failed = match token.kind {
                 TokenKind::End => break,
                 TokenKind::Comment => self.comment(&mut parser).err(),
                 _ => self.expression(&mut parser).err(),
             };
         }
-        self.leave_doc();
+        self.leave_comment();
+        self.flush(parser.token().span);
+    }
+
+    /// Hands over the pieces up to this place.
+    fn flush(&mut self, next: Span) {
+        let read = next.start() as usize;
+        let size = read.saturating_sub(self.handed);
+        self.handed = read;
+        self.graph.flush(self.text, size);
     }
 
     fn comment(&mut self, parser: &mut Parser<'t>) -> Result<(), Box<Diagnostic>> {
-        self.leave_doc();
-        let block = doc::parse(
-            parser,
-            self.text,
-            self.graph.modern,
-            &mut self.graph.scratch,
-        )?;
-        self.graph.parsed.problems.extend(block.problems);
-        self.doc = Some((block.doc, block.span));
+        self.leave_comment();
+        let before = self.graph.parsed.problems.len();
+        let first = self.graph.lines.len();
+        doc::skip(parser, &mut self.graph.lines)?;
+        self.comment = Some(Comment {
+            lines: first..self.graph.lines.len(),
+            next: parser.token().span,
+            before,
+            behind: before,
+        });
         Ok(())
     }
 
@@ -265,43 +308,30 @@ impl<'t> Pieces<'_, '_, 't> {
             )));
         };
         if let Some(entry) = entries.iter().find(|entry| entry.key == "include") {
-            self.leave_doc();
+            self.leave_comment();
             self.include(&node, entry);
         } else if let Some(entry) = entries.iter().find(|entry| entry.key == "pragma") {
-            self.leave_doc();
+            self.leave_comment();
             self.pragma(&node, entry);
         } else {
-            let doc = self
-                .doc
-                .take()
-                .map(|(doc, span)| Box::new(self.definition_doc(doc, span)));
-            self.graph.piece(Piece::Definition { node, doc });
+            let comment = self.take_comment();
+            self.graph.piece(Piece::Definition { node, comment });
         }
         Ok(())
     }
 
-    fn definition_doc(&mut self, doc: Doc, span: Span) -> Doc {
-        if doc.symbol.is_none() {
-            let message = "definition documentation required";
-            let problem = Diagnostic::error(Code::DocSymbol, message, span).anchor(span, false);
-            let help = "start the comment with a line '# @NAME:'";
-            let note = "comment without a line '@NAME:' read as that of the definition behind it";
-            self.graph.problem(problem.help(help).lifted_as(note));
+    /// Nothing that the comment could belong to follows it.
+    fn leave_comment(&mut self) {
+        if let Some(comment) = self.take_comment() {
+            self.graph.piece(Piece::FreeForm(comment));
         }
-        doc
     }
 
-    /// A documentation comment that no definition follows must be free-form.
-    fn leave_doc(&mut self) {
-        let Some((doc, span)) = self.doc.take() else {
-            return;
-        };
-        if let Some(symbol) = &doc.symbol {
-            let message = format!("documentation for '{symbol}' is not followed by the definition");
-            self.graph
-                .problem(Diagnostic::error(Code::DocMisplaced, message, span).soft());
-        }
-        self.graph.piece(Piece::FreeForm(Box::new(doc)));
+    /// The comment just skipped, now that it is known what it belongs to.
+    fn take_comment(&mut self) -> Option<Comment> {
+        let comment = self.comment.take()?;
+        let behind = self.graph.parsed.problems.len();
+        Some(Comment { behind, ..comment })
     }
 
     fn include(&mut self, node: &Node<'_>, entry: &Entry<'_>) {
@@ -334,7 +364,7 @@ impl<'t> Pieces<'_, '_, 't> {
                 let file =
                     u32::try_from(self.graph.parsed.sources.files().len()).unwrap_or(u32::MAX);
                 self.graph.piece(Piece::Include { span, file });
-                self.graph.flush();
+                self.flush(span);
                 self.graph.file(path, loaded, Some(span), self.depth + 1);
             }
         }
@@ -409,7 +439,7 @@ impl<'t> Pieces<'_, '_, 't> {
                 .problem(problem.help("'pragma' stands alone in its object"));
         }
         let modern = self.graph.modern;
-        let problems = self.graph.parsed.pragmas.apply(&entry.value, modern);
+        let problems = Arc::make_mut(&mut self.graph.parsed.pragmas).apply(&entry.value, modern);
         for problem in problems {
             self.graph.problem(problem.anchor(node.span, false));
         }

@@ -28,41 +28,53 @@ impl Line<'_> {
     }
 }
 
-/// Reads the lines of a block whose opening token is the parser's current one, and its span. The parser is left at the token
-/// behind it.
+/// Steps over the block whose opening token is the parser's current one, to the token behind it, and notes where its
+/// lines are.
 ///
-/// Fails only on text that is no token; what else is wrong goes to `problems`.
+/// # Errors
+///
+/// No token behind it.
+pub(crate) fn skip(parser: &mut Parser<'_>, lines: &mut Vec<Span>) -> Result<(), Box<Diagnostic>> {
+    lines.push(parser.token().span);
+    while let Some((text, place)) = parser.comment() {
+        lines.push(place);
+        if text.starts_with("##") {
+            break;
+        }
+    }
+    parser.advance()
+}
+
+/// Reads the lines of a block, which are at these places of `file`; `behind` is the token behind it.
 pub(super) fn read<'s>(
-    parser: &mut Parser<'s>,
+    file: &'s str,
+    places: &[Span],
+    behind: Span,
     lines: &mut Vec<Line<'s>>,
     problems: &mut Problems,
-) -> Result<Span, Box<Diagnostic>> {
-    let open = parser.token();
-    if open.text != "##" {
-        lines.extend(opening_line(open.text, open.span, problems));
+) {
+    let mut places = places.iter();
+    let mut next = || {
+        let place = *places.next()?;
+        Some((file.get(place.range())?, place))
+    };
+    if let Some((open, span)) = next().filter(|(open, _)| *open != "##") {
+        lines.extend(opening_line(open, span, problems));
     }
-    let mut span = open.span;
-    loop {
-        let Some((text, place)) = parser.comment() else {
-            parser.advance()?;
-            let token = parser.token();
-            let message = "documentation comment must end with '##'";
-            let problem = Diagnostic::syntax(Code::DocDelimiter, message, token.span);
-            problems.lift(problem, "comment without its closing '##' ended here");
-            return Ok(span);
-        };
-        span = span.to(place);
+    while let Some((text, place)) = next() {
         if text.starts_with("##") {
             if text != "##" {
                 let message = "junk after '##' at end of documentation comment";
                 let problem = Diagnostic::syntax(Code::DocDelimiter, message, place);
                 problems.lift(problem, "text behind the closing '##' left out");
             }
-            parser.advance()?;
-            return Ok(span);
+            return;
         }
         lines.push(line(text, place, problems));
     }
+    let message = "documentation comment must end with '##'";
+    let problem = Diagnostic::syntax(Code::DocDelimiter, message, behind);
+    problems.lift(problem, "comment without its closing '##' ended here");
 }
 
 /// Before QEMU 2.8, `## @name` opened a block too.

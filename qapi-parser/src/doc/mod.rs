@@ -11,7 +11,8 @@ mod parse;
 mod pieces;
 mod problems;
 
-pub(crate) use parse::{Scratch, parse};
+pub(crate) use lines::skip;
+pub(crate) use parse::{Scratch, parse, whole};
 
 use crate::source::Span;
 use crate::text::{Text, Whole};

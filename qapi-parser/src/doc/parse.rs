@@ -1,7 +1,6 @@
 //! The lines of a block to a [`Doc`].
 
 use crate::diagnostic::{Code, Diagnostic};
-use crate::expr::Parser;
 use crate::source::Span;
 use crate::text::{Text, Whole};
 
@@ -12,14 +11,6 @@ use super::pieces::{Pieces, Place};
 use super::problems::Problems;
 use super::{Doc, SectionKind};
 
-/// A block and what is wrong with it.
-#[derive(Debug)]
-pub(crate) struct Block {
-    pub(crate) doc: Doc,
-    pub(crate) span: Span,
-    pub(crate) problems: Vec<Diagnostic>,
-}
-
 /// Room that is used for one block after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch<'t> {
@@ -28,9 +19,11 @@ pub(crate) struct Scratch<'t> {
 }
 
 impl Scratch<'_> {
-    /// Makes room for the text of the comments of a file of this size.
-    pub(crate) fn reserve(&mut self, size: usize) {
-        self.pieces.prose.reserve(size);
+    /// Makes room for the text of the comments in so much of a file, unless there is some.
+    pub(crate) fn expect(&mut self, size: usize) {
+        if self.pieces.prose.is_empty() {
+            self.pieces.prose.reserve(size);
+        }
     }
 
     /// The text of which the pieces of all blocks since the last call are parts; they have it only when it is given to
@@ -42,23 +35,20 @@ impl Scratch<'_> {
     }
 }
 
-/// Reads the block whose opening `##` is the current token of the parser, which reads `file`. Its texts are there
-/// after [`Scratch::take_prose`].
-///
-/// # Errors
-///
-/// Text that is no token, in a block that is not closed.
+/// Reads the block whose lines are at these places of `file`, with the token `behind` it, and says what is wrong
+/// with it. Its texts are there after [`Scratch::take_prose`].
 pub(crate) fn parse<'t>(
-    parser: &mut Parser<'t>,
-    file: &Whole,
+    places: &[Span],
+    behind: Span,
+    file: &'t Whole,
     modern: bool,
     scratch: &mut Scratch<'t>,
-) -> Result<Block, Box<Diagnostic>> {
+) -> (Doc, Vec<Diagnostic>) {
     let mut problems = Problems::new(modern);
     let Scratch { lines, pieces } = scratch;
     lines.clear();
     pieces.clear();
-    let span = lines::read(parser, lines, &mut problems)?;
+    lines::read(file, places, behind, lines, &mut problems);
     if modern {
         let mut layout = Layout::default();
         for problem in lines.iter().filter_map(|line| layout.check(line)) {
@@ -76,15 +66,16 @@ pub(crate) fn parse<'t>(
     reader.block();
     let mut doc = Doc {
         symbol: reader.symbol.map(|name| Text::part(file, name)),
-        span: Some(span),
+        span: whole(places),
         ..Doc::default()
     };
     reader.pieces.finish(&mut doc, file);
-    Ok(Block {
-        doc,
-        span,
-        problems: reader.problems.into_vec(),
-    })
+    (doc, reader.problems.into_vec())
+}
+
+/// From the first of these places to the last.
+pub(crate) fn whole(places: &[Span]) -> Option<Span> {
+    Some(places.first()?.to(*places.last()?))
 }
 
 struct Reader<'l, 's> {

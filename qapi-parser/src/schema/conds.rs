@@ -27,7 +27,7 @@ impl<'t> Lower<'_, 't> {
     fn term(&mut self, node: &Node<'t>, source: &dyn Display) -> Cond {
         let entries = match &node.value {
             Value::Str(name) if is_symbol(name) => {
-                return Cond::Symbol(self.sources.text(node.span.file(), name));
+                return Cond::Symbol(self.text(name));
             }
             Value::Str(name) => {
                 let message =

@@ -59,9 +59,9 @@ impl<'t> Lower<'_, 't> {
         self.name_lower(checked, node.span, &source, permit);
         let cond = self.cond(entries, &source);
         let features = self.features(entries);
-        let features = features::finish(&features, self.sources);
+        let features = features::finish(&features, |one| self.text(one.name));
         Some(EnumMember {
-            name: self.sources.text(node.span.file(), name),
+            name: self.text(name),
             cond,
             features,
             span: Some(node.span),

@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::expr::{Entry, Node, Value};
-use crate::source::SourceMap;
+use crate::text::Text;
 
 use super::ast::RawFeature;
 use super::draft::{Draft, DraftKind, Drafts};
@@ -164,9 +164,12 @@ impl Drafts<'_> {
 }
 
 /// The features as the model has them.
-pub(super) fn finish(features: &[RawFeature<'_>], sources: &SourceMap) -> Vec<Feature> {
-    let finish = |one: &RawFeature| Feature {
-        name: sources.text(one.span.file(), one.name),
+pub(super) fn finish(
+    features: &[RawFeature<'_>],
+    name: impl Fn(&RawFeature<'_>) -> Text,
+) -> Vec<Feature> {
+    let finish = |one: &RawFeature<'_>| Feature {
+        name: name(one),
         cond: one.cond.clone(),
     };
     features.iter().map(finish).collect()

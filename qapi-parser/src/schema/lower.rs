@@ -8,9 +8,9 @@ use std::fmt::Display;
 use crate::diagnostic::{Code, Context, Diagnostic};
 use crate::doc::{Doc, SectionKind};
 use crate::expr::{Entry, Node, Value};
-use crate::include::Parsed;
-use crate::source::{SourceMap, Span};
+use crate::source::Span;
 use crate::suggest::nearest;
+use crate::text::{Text, Whole};
 
 use super::ast::{Data, Definition, RawMember, TypeRef};
 use super::names::Permit;
@@ -23,7 +23,8 @@ pub(crate) const KEYWORDS: [&str; 6] = ["enum", "struct", "union", "alternate", 
 /// Lowers one definition.
 #[derive(Debug)]
 pub(crate) struct Lower<'p, 't> {
-    pub(super) sources: &'p SourceMap,
+    /// The text of the file that holds the definition.
+    file: &'p Whole,
     pub(super) pragmas: &'p Pragmas,
     symbols: &'p mut Symbols<'t>,
     span: Span,
@@ -43,20 +44,21 @@ pub(crate) struct Lowered<'t> {
     pub(crate) problems: Vec<Diagnostic>,
 }
 
-/// Lowers the top-level object `node`.
+/// Lowers the top-level object `node` of the file with this text.
 ///
 /// `written` tells it from one that lifting an old form has brought about.
 pub(crate) fn lower<'t>(
     node: &Node<'t>,
     doc: Option<Box<Doc>>,
-    parsed: &Parsed,
+    file: &Whole,
+    pragmas: &Pragmas,
     symbols: &mut Symbols<'t>,
     written: bool,
 ) -> Lowered<'t> {
     let problems = Vec::new();
     let mut lower = Lower {
-        sources: &parsed.sources,
-        pragmas: &parsed.pragmas,
+        file,
+        pragmas,
         symbols,
         span: node.span,
         written,
@@ -73,6 +75,11 @@ pub(crate) fn lower<'t>(
 }
 
 impl<'t> Lower<'_, 't> {
+    /// A part of the file as text that is shared with it.
+    pub(super) fn text(&self, part: &str) -> Text {
+        Text::part(self.file, part)
+    }
+
     /// Reports a problem of this definition.
     pub(super) fn report(&mut self, mut problem: Diagnostic) {
         problem.context = self.context.as_ref().map(|(kind, name)| Context {

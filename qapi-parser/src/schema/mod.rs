@@ -3,9 +3,11 @@
 //! One file for each noun of the language: its shape (`lower`), and its rules among the other
 //! definitions (`resolve`). QEMU's names for the passes are `expr` and `schema`.
 
+mod ahead;
 mod alternates;
 pub(crate) mod ast;
 mod commands;
+mod comments;
 mod conds;
 mod define;
 mod docs;
@@ -39,12 +41,16 @@ use crate::dialect::{Dialect, Lifter};
 use crate::doc::{Doc, SectionKind};
 use crate::expr::{Arena, Node};
 use crate::files::Files;
-use crate::include::{self, Parsed, Piece, Store};
+use crate::include::{self, Batch, Parsed, Piece, Store};
 use crate::loader::{Loader, normalize, relative};
 use crate::source::{SourceMap, Span};
+use crate::text::Whole;
 
+use ahead::Ahead;
+use comments::Comments;
 use draft::Drafts;
 use lower::{Lowered, lower};
+use pragmas::Pragmas;
 
 /// How deeply object types may contain each other, bases and branches; QEMU's own need five.
 pub const MAX_TYPE_NESTING: usize = 128;
@@ -59,52 +65,60 @@ type Read = (Option<Schema>, Vec<Diagnostic>, Arc<SourceMap>);
 /// Reads the schema with this root file.
 pub(crate) fn read(root: &Path, loader: &dyn Loader, options: &Options) -> Read {
     let files = Files::new(loader);
-    let at_once = read_at_once(root, &files, options);
+    let at_once = read_at_once(root, &files, options, ahead::share());
     at_once.unwrap_or_else(|| read_in_passes(root, &files, options))
 }
 
 /// Takes each definition as it comes, while its expression is in the processor's cache. That goes well as
 /// long as nothing depends on what stands further down: pragmas come first, and no form is old.
-fn read_at_once(root: &Path, files: &Files<'_>, options: &Options) -> Option<Read> {
+///
+/// With a `share`, definitions from so much text are taken at a time, beside the reading.
+fn read_at_once(
+    root: &Path,
+    files: &Files<'_>,
+    options: &Options,
+    share: Option<usize>,
+) -> Option<Read> {
     let store = Store::new();
-    let lifter =
-        (options.dialect != Dialect::Modern).then(|| Lifter::new(&store.arena, std::iter::empty()));
-    let mut definitions = Definitions::new(&store.arena, lifter);
-    let mut pragmas = None;
-    let parsed = include::parse(root, files, options, &store, &mut |pieces, parsed| {
-        let revision = parsed.pragmas.revision();
-        let known = match pieces.iter().any(|piece| piece.node().is_some()) {
-            true => *pragmas.get_or_insert(revision) == revision,
-            false => true,
-        };
-        definitions.pieces(pieces, parsed);
-        match known && !definitions.has_lifted() {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
-        }
-    });
-    let known = pragmas.is_none_or(|known| known == parsed.pragmas.revision());
-    (known && !definitions.has_lifted()).then(|| definitions.finish(parsed))
+    let mut arena = Arena::default();
+    std::thread::scope(|scope| {
+        let mut ahead = Ahead::new(scope, &mut arena, options.dialect, share);
+        let mut pragmas = None;
+        let parsed = include::parse(root, files, options, &store, &mut |batch, now| {
+            if batch.pieces.iter().any(|piece| piece.node().is_some()) {
+                let known = pragmas.get_or_insert_with(|| Arc::clone(now));
+                if known.revision() != now.revision() {
+                    return ControlFlow::Break(());
+                }
+            }
+            ahead.take(batch, pragmas.as_ref().unwrap_or(now))
+        });
+        let known = pragmas.is_none_or(|known| known.revision() == parsed.pragmas.revision());
+        known.then(|| ahead.finish(parsed)).flatten()
+    })
 }
 
 /// Looks at the definitions when all of the schema has been read.
 fn read_in_passes(root: &Path, files: &Files<'_>, options: &Options) -> Read {
     let store = Store::new();
-    let mut pieces = Vec::new();
-    let parsed = include::parse(root, files, options, &store, &mut |more, _| {
-        pieces.append(more);
+    let mut batches = Vec::new();
+    let parsed = include::parse(root, files, options, &store, &mut |batch, _| {
+        batches.push(batch);
         ControlFlow::Continue(())
     });
-    let nodes = pieces.iter().filter_map(Piece::node);
-    let lifter = (options.dialect != Dialect::Modern).then(|| Lifter::new(&store.arena, nodes));
-    let mut definitions = Definitions::new(&store.arena, lifter);
-    definitions.pieces(&mut pieces, &parsed);
+    let pieces = batches.iter().flat_map(|batch| &batch.pieces);
+    let nodes = pieces.filter_map(Piece::node);
+    let mut definitions = Definitions::new(&store.arena, options.dialect, nodes);
+    for batch in batches {
+        definitions.take(batch, &parsed.pragmas);
+    }
     definitions.finish(parsed)
 }
 
 /// Everything up to the entities.
 #[derive(Debug)]
 struct Definitions<'t> {
+    comments: Comments<'t>,
     lifter: Option<Lifter<'t>>,
     drafts: Drafts<'t>,
     includes: Vec<Include>,
@@ -135,9 +149,23 @@ fn module_of(span: Span) -> ModuleId {
 }
 
 impl<'t> Definitions<'t> {
-    fn new(arena: &'t Arena, lifter: Option<Lifter<'t>>) -> Definitions<'t> {
+    /// For definitions that are taken before all of them are known.
+    fn in_advance(arena: &'t Arena, dialect: Dialect) -> Definitions<'t> {
+        Definitions::new(arena, dialect, std::iter::empty())
+    }
+
+    /// For these definitions, or for some that are not known.
+    fn new<'n>(
+        arena: &'t Arena,
+        dialect: Dialect,
+        nodes: impl Iterator<Item = &'n Node<'t>> + Clone,
+    ) -> Definitions<'t>
+    where
+        't: 'n,
+    {
         Definitions {
-            lifter,
+            comments: Comments::new(dialect),
+            lifter: (dialect != Dialect::Modern).then(|| Lifter::new(arena, nodes)),
             drafts: Drafts::new(arena),
             includes: Vec::new(),
             free_docs: Vec::new(),
@@ -150,20 +178,29 @@ impl<'t> Definitions<'t> {
         self.lifter.as_ref().is_some_and(Lifter::has_notes)
     }
 
+    /// Takes pieces; false when one has been lifted, which is not to be when they are taken in advance.
+    fn take_all(&mut self, batches: Vec<Batch<'t>>, pragmas: &Pragmas) -> bool {
+        for batch in batches {
+            self.take(batch, pragmas);
+        }
+        !self.has_lifted()
+    }
+
     /// Takes pieces and checks what they define, one step for all of them after the other: each keeps its code in the
     /// processor's cache.
-    fn pieces(&mut self, pieces: &mut Vec<Piece<'t>>, parsed: &Parsed) {
+    fn take(&mut self, batch: Batch<'t>, pragmas: &Pragmas) {
         let before = self.drafts.list.len();
-        for piece in pieces.drain(..) {
-            self.piece(piece, parsed);
+        let docs = self.comments.read(&batch);
+        for (piece, doc) in batch.pieces.into_iter().zip(docs) {
+            self.piece(piece, doc, batch.file, pragmas);
         }
         for index in before..self.drafts.list.len() {
-            self.drafts.documentation(index, &parsed.pragmas);
+            self.drafts.documentation(index, pragmas);
             self.drafts.count_features(index);
         }
     }
 
-    fn piece(&mut self, piece: Piece<'t>, parsed: &Parsed) {
+    fn piece(&mut self, piece: Piece<'t>, doc: Option<Box<Doc>>, file: &Whole, pragmas: &Pragmas) {
         let before = self.drafts.list.len();
         match piece {
             Piece::Include { span, file } => {
@@ -175,21 +212,24 @@ impl<'t> Definitions<'t> {
                     before,
                 });
             }
-            Piece::FreeForm(doc) => {
-                self.note_age(&doc);
-                self.free_docs.push(FreeDoc { doc: *doc, before });
+            Piece::FreeForm(_) => {
+                if let Some(doc) = doc {
+                    self.note_age(&doc);
+                    self.free_docs.push(FreeDoc { doc: *doc, before });
+                }
             }
-            Piece::Definition { mut node, doc } => {
+            Piece::Lost(_) => {}
+            Piece::Definition { mut node, .. } => {
                 if let Some(doc) = &doc {
                     self.note_age(doc);
                 }
                 if let Some(lifter) = &mut self.lifter {
                     node = lifter.lift(node);
                     for implied in lifter.take_implied() {
-                        self.definition(&implied, None, parsed, false);
+                        self.definition(&implied, None, file, pragmas, false);
                     }
                 }
-                self.definition(&node, doc, parsed, true);
+                self.definition(&node, doc, file, pragmas, true);
             }
         }
     }
@@ -199,14 +239,15 @@ impl<'t> Definitions<'t> {
         &mut self,
         node: &Node<'t>,
         doc: Option<Box<Doc>>,
-        parsed: &Parsed,
+        file: &Whole,
+        pragmas: &Pragmas,
         written: bool,
     ) {
         let Lowered {
             definition,
             name,
             problems,
-        } = lower(node, doc, parsed, &mut self.drafts.symbols, written);
+        } = lower(node, doc, file, pragmas, &mut self.drafts.symbols, written);
         let sound = !problems.iter().any(Diagnostic::is_certain);
         self.problems.extend(problems);
         match definition.filter(|_| sound) {
@@ -228,8 +269,9 @@ impl<'t> Definitions<'t> {
         let Parsed {
             sources,
             pragmas,
-            mut problems,
+            problems,
         } = parsed;
+        let mut problems = self.comments.merge(problems);
         let lifted = self.lifter.map_or_else(Vec::new, Lifter::into_notes);
         let age = Age {
             dialect: !lifted.is_empty() || problems.iter().any(Diagnostic::is_sign_of_age),

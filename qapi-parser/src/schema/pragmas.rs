@@ -8,7 +8,7 @@ use crate::source::Span;
 use crate::suggest::nearest;
 
 /// The pragmas of a schema. A repeated one replaces what was set before.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Pragmas {
     /// Whether every definition needs a documentation comment.
     pub(crate) doc_required: bool,

@@ -140,7 +140,9 @@ fn finish(
             _ => (draft.module, draft.cond),
         };
         Some(Entity {
-            features: features::finish(&draft.features, sources),
+            features: features::finish(&draft.features, |one| {
+                sources.text(one.span.file(), one.name)
+            }),
             name: match draft.span.filter(|_| !draft.implicit) {
                 Some(span) => sources.text(span.file(), draft.name),
                 None => implied_name(&mut names, draft.name),

@@ -258,7 +258,7 @@ impl<'d> Resolver<'d> {
             ty: ty?,
             optional: member.optional,
             cond: member.cond.clone(),
-            features: features::finish(&member.features, self.sources),
+            features: features::finish(&member.features, |one| self.text(one.span, one.name)),
             span: Some(member.span),
         });
         Some(())
