@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use proptest::collection::vec;
@@ -308,6 +308,17 @@ fn commands(server: &mut Server) -> Vec<String> {
     names
 }
 
+/// Whether a number is beyond a double: QEMU prints such an `id` as `inf`, which is not JSON.
+fn has_infinity(text: &str) -> bool {
+    text.split(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c)))
+        .any(|number| number.parse::<f64>().is_ok_and(f64::is_infinite))
+}
+
+/// Each case has a connection of its own, so that a failed one does no harm to those that shrink it.
+fn unpoisoned(server: &Mutex<Server>) -> MutexGuard<'_, Server> {
+    server.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn random_input_is_answered_as_qemu_answers_it() {
     let version = Command::new(QEMU).arg("--version").output();
@@ -320,8 +331,8 @@ fn random_input_is_answered_as_qemu_answers_it() {
     let dir = tempfile::tempdir().unwrap();
     let qemu = Mutex::new(Server::start(QEMU, dir.path(), "qemu"));
     let vmm = Mutex::new(Server::start(env!("CARGO_BIN_EXE_vmm"), dir.path(), "vmm"));
-    let ours = commands(&mut vmm.lock().unwrap());
-    let mut theirs_alone = commands(&mut qemu.lock().unwrap());
+    let ours = commands(&mut unpoisoned(&vmm));
+    let mut theirs_alone = commands(&mut unpoisoned(&qemu));
     theirs_alone.retain(|name| !ours.contains(name));
     let config = ProptestConfig {
         cases: 2000,
@@ -332,8 +343,9 @@ fn random_input_is_answered_as_qemu_answers_it() {
         // A byte less makes a command that QEMU alone has of one that both have: `query-stats`.
         let text = String::from_utf8_lossy(&input);
         prop_assume!(!theirs_alone.iter().any(|name| text.contains(name)));
-        let theirs = qemu.lock().unwrap().answers(&input, negotiate);
-        let ours = vmm.lock().unwrap().answers(&input, negotiate);
+        prop_assume!(!has_infinity(&text));
+        let theirs = unpoisoned(&qemu).answers(&input, negotiate);
+        let ours = unpoisoned(&vmm).answers(&input, negotiate);
         let input = String::from_utf8_lossy(&input);
         prop_assert_eq!(ours, theirs, "{}", input);
     });
