@@ -1,95 +1,93 @@
 //! Putting a program and its parameters into guest memory.
 //!
-//! Two formats, told apart by their first bytes:
+//! The formats are told apart by what is in the file:
 //!
 //! - **ELF64 with a PVH note** (Linux' `vmlinux`, many small kernels): segments
 //!   go to their physical addresses, and the first CPU starts at the address
-//!   that the note gives.
+//!   that the note gives, as the PVH protocol has it.
+//! - **ELF64 without one** (`vmlinux` built without `CONFIG_PVH`): the same, but
+//!   started at the file's entry point in 64-bit mode, as Linux' boot protocol
+//!   has it.
+//! - **bzImage**: goes to [`FLAT_ADDRESS`] without its real-mode part and is
+//!   started at its 64-bit entry, or at its 32-bit one if it has no other.
 //! - **flat binary**, anything else: goes to [`FLAT_ADDRESS`] and is started at
-//!   its first byte.
+//!   its first byte, as the PVH protocol has it.
 //!
-//! Both start in the same state, that of the PVH protocol: 32-bit protected
-//! mode, paging and interrupts off, flat segments, `ebx` = physical address of
-//! `hvm_start_info` with the command line, the memory map and the RAM disk.
-//! There is no stack, and no descriptor table behind the segments.
+//! PVH: 32-bit protected mode, paging and interrupts off, flat segments, `ebx` =
+//! physical address of `hvm_start_info` with the command line, the memory map
+//! and the RAM disk. There is no stack, and no descriptor table behind the
+//! segments. Linux: `rsi` = physical address of the zero page with the same, flat
+//! segments from a descriptor table, and in 64-bit mode page tables that map
+//! the first 4 GiB one to one.
 
+mod bzimage;
 mod elf;
+mod error;
+mod flat;
+mod initrd;
+mod kernel;
+mod linux;
+mod params;
 mod pvh;
 
 use std::fs;
 use std::sync::Arc;
 
-use crate::machine::{BootConfig, GuestRam, Image, MachineError, RamError};
+pub use error::{BootError, BootProblem};
+
+use crate::machine::{BootConfig, GuestRam, Image, MachineError};
+use kernel::{Kernel, Protocol};
 
 /// Where a flat binary goes and starts.
 pub const FLAT_ADDRESS: u64 = 1 << 20;
 
-/// Why a guest cannot be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BootError {
-    /// The file is empty.
-    #[error("the kernel is empty")]
-    Empty,
-    /// The file does not fit.
-    #[error(
-        "the kernel ({size} bytes at {address:#x}) does not fit into {ram} bytes of memory: use a larger -m"
-    )]
-    TooLarge {
-        /// Bytes of the file or segment.
-        size: u64,
-        /// Where it goes.
-        address: u64,
-        /// Bytes of memory.
-        ram: u64,
-    },
-    /// The ELF file is broken.
-    #[error("the kernel is a broken ELF file: {0}")]
-    Elf(String),
-    /// The ELF file has no entry that can be used.
-    #[error("the kernel has no PVH entry: build it with CONFIG_PVH=y, or use a flat binary")]
-    NoEntry,
-    /// A segment lies where the start parameters go.
-    #[error(
-        "the kernel's segment at {address:#x} lies in the first megabyte, where the start parameters go: link it to {FLAT_ADDRESS:#x} or above"
-    )]
-    LowSegment {
-        /// The segment's address.
-        address: u64,
-    },
-    /// A compressed Linux kernel.
-    #[error("the kernel is a bzImage: use the uncompressed vmlinux of the same build")]
-    BzImage,
-    /// The RAM disk does not fit.
-    #[error("the initial RAM disk ({size} bytes) does not fit into memory: use a larger -m")]
-    InitrdTooLarge {
-        /// Bytes of the file.
-        size: u64,
-    },
-    /// The command line does not fit or cannot be passed.
-    #[error("the kernel command line is longer than {max} bytes or holds a zero byte", max = pvh::CMDLINE_MAX)]
-    Cmdline,
-    /// Memory cannot be written.
-    #[error(transparent)]
-    Ram(#[from] RamError),
-}
+/// Where the command line goes.
+const CMDLINE: u64 = 0x20000;
+/// The longest command line that there is room for, without its final zero byte.
+const CMDLINE_MAX: usize = 0xffff;
 
-/// Where the first CPU starts.
+/// Where the first CPU starts, and with what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
     /// The first instruction, a physical address.
     pub address: u64,
-    /// `hvm_start_info`, a physical address.
-    pub start_info: u64,
+    /// The parameters, a physical address: `hvm_start_info` or the zero page.
+    pub parameters: u64,
+    /// The state of the CPU.
+    pub mode: EntryMode,
+}
+
+/// The state in which the first CPU starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryMode {
+    /// That of the PVH protocol: 32 bits, the parameters in `ebx`.
+    Pvh,
+    /// That of Linux' boot protocol, the parameters in `rsi`.
+    Linux {
+        /// Physical address of the segment descriptors.
+        gdt: u64,
+        /// Bytes of them.
+        gdt_size: u16,
+        /// Physical address of the page tables of a CPU in 64-bit mode; 32 bits
+        /// without.
+        page_table: Option<u64>,
+    },
 }
 
 /// A guest's image, ready to be put into memory any number of times: at
 /// power-on and at every reset.
 #[derive(Debug)]
 pub struct Loader {
-    kernel: Arc<[u8]>,
-    initrd: Option<Arc<[u8]>>,
+    kernel: File,
+    initrd: Option<File>,
     cmdline: String,
+}
+
+/// What a file holds, and what messages call it.
+#[derive(Debug)]
+struct File {
+    what: String,
+    bytes: Arc<[u8]>,
 }
 
 impl Loader {
@@ -98,9 +96,12 @@ impl Loader {
     /// # Errors
     /// A file cannot be read.
     pub fn new(config: &BootConfig) -> Result<Self, MachineError> {
+        let initrd = config.initrd.as_ref();
         Ok(Self {
-            kernel: read(&config.kernel)?,
-            initrd: config.initrd.as_ref().map(read).transpose()?,
+            kernel: read("kernel", &config.kernel)?,
+            initrd: initrd
+                .map(|image| read("initial RAM disk", image))
+                .transpose()?,
             cmdline: config.cmdline.clone(),
         })
     }
@@ -111,68 +112,57 @@ impl Loader {
     /// # Errors
     /// The image is broken or does not fit; `ram` may hold part of it then.
     pub fn load(&self, ram: &GuestRam, rsdp: u64) -> Result<Entry, BootError> {
-        let (address, end) = if elf::is_elf(&self.kernel) {
-            elf::load(&self.kernel, ram)?
-        } else {
-            load_flat(&self.kernel, ram)?
-        };
-        let initrd = self
-            .initrd
-            .as_deref()
-            .map(|image| load_initrd(image, end, ram))
+        let kernel = kernel::load(&self.kernel.bytes, ram).map_err(in_file(&self.kernel.what))?;
+        params::write_cmdline(ram, &self.cmdline, kernel.cmdline_max)
+            .map_err(in_file("kernel command line"))?;
+        let initrd = self.initrd.as_ref();
+        let initrd = initrd
+            .map(|file| initrd::load(&file.bytes, &kernel, ram).map_err(in_file(&file.what)))
             .transpose()?;
-        let start_info = pvh::write(ram, &self.cmdline, initrd, rsdp)?;
-        Ok(Entry {
-            address,
-            start_info,
-        })
+        parameters(ram, &kernel, initrd, rsdp).map_err(in_file("start parameters"))
     }
 }
 
-fn read(image: &Image) -> Result<Arc<[u8]>, MachineError> {
-    match image {
-        Image::Bytes(bytes) => Ok(Arc::clone(bytes)),
-        Image::File(path) => fs::read(path)
-            .map(Arc::from)
-            .map_err(|error| MachineError::Image {
+fn parameters(
+    ram: &GuestRam,
+    kernel: &Kernel,
+    initrd: Option<(u64, u64)>,
+    rsdp: u64,
+) -> Result<Entry, BootProblem> {
+    let (parameters, mode) = match kernel.protocol {
+        Protocol::Pvh => (pvh::write(ram, initrd, rsdp)?, EntryMode::Pvh),
+        Protocol::Linux { header, wide } => {
+            let written = linux::write(ram, header, wide, initrd, rsdp)?;
+            let mode = EntryMode::Linux {
+                gdt: written.gdt,
+                gdt_size: written.gdt_size,
+                page_table: wide.then_some(written.page_table),
+            };
+            (written.zero_page, mode)
+        }
+    };
+    Ok(Entry {
+        address: kernel.address,
+        parameters,
+        mode,
+    })
+}
+
+fn in_file(what: &str) -> impl FnOnce(BootProblem) -> BootError {
+    let what = what.to_owned();
+    |problem| BootError { what, problem }
+}
+
+fn read(what: &str, image: &Image) -> Result<File, MachineError> {
+    let (what, bytes) = match image {
+        Image::Bytes(bytes) => (what.to_owned(), Arc::clone(bytes)),
+        Image::File(path) => {
+            let bytes = fs::read(path).map_err(|error| MachineError::Image {
                 path: path.clone(),
                 error,
-            }),
-    }
-}
-
-/// Entry and end of the image.
-fn load_flat(image: &[u8], ram: &GuestRam) -> Result<(u64, u64), BootError> {
-    if image.is_empty() {
-        return Err(BootError::Empty);
-    }
-    if image.get(0x202..0x206) == Some(b"HdrS") {
-        return Err(BootError::BzImage);
-    }
-    let size = image.len() as u64;
-    ram.write(FLAT_ADDRESS, image)
-        .map_err(|_| BootError::TooLarge {
-            size,
-            address: FLAT_ADDRESS,
-            ram: ram.size(),
-        })?;
-    Ok((FLAT_ADDRESS, FLAT_ADDRESS + size))
-}
-
-/// Puts the RAM disk at the top of low memory, above `kernel_end`; address and
-/// size.
-fn load_initrd(image: &[u8], kernel_end: u64, ram: &GuestRam) -> Result<(u64, u64), BootError> {
-    let size = image.len() as u64;
-    let too_large = BootError::InitrdTooLarge { size };
-    let address = ram
-        .low_size()
-        .checked_sub(size)
-        .map(|address| address & !0xfff);
-    match address {
-        Some(address) if address >= kernel_end => {
-            ram.write(address, image)?;
-            Ok((address, size))
+            })?;
+            (format!("{what} '{}'", path.display()), Arc::from(bytes))
         }
-        _ => Err(too_large),
-    }
+    };
+    Ok(File { what, bytes })
 }

@@ -12,43 +12,36 @@ use linux_loader::loader::elf::start_info::{
 };
 use vm_memory::ByteValued;
 
-use super::BootError;
+use super::error::BootProblem;
+use super::{CMDLINE, params};
 use crate::machine::GuestRam;
 
 const START_INFO: u64 = 0x6000;
 const MODULES: u64 = 0x6040;
 const MEMORY_MAP: u64 = 0x7000;
-const CMDLINE: u64 = 0x20000;
 
-/// The longest command line, its final zero byte included.
-pub(super) const CMDLINE_MAX: usize = 0x10000;
+/// The longest command line, without its final zero byte: the protocol knows no
+/// limit.
+pub(super) const CMDLINE_MAX: usize = super::CMDLINE_MAX;
+/// Where a RAM disk has to end: kernels start in 32-bit mode.
+pub(super) const INITRD_END: u64 = 1 << 32;
 
 const MAGIC: u32 = 0x336e_c578;
 const VERSION: u32 = 1; // with a memory map
-const TYPE_RAM: u32 = 1;
 
-/// What PC firmware leaves of the first 640 KiB.
-const LOW_RAM_END: u64 = 0x9fc00;
-const HIGH_RAM_START: u64 = 1 << 20;
-
-/// Writes the parameters; the address of `hvm_start_info`.
+/// Writes the parameters, of which the command line is at [`CMDLINE`] already;
+/// the address of `hvm_start_info`.
 pub(super) fn write(
     ram: &GuestRam,
-    cmdline: &str,
     initrd: Option<(u64, u64)>,
     rsdp: u64,
-) -> Result<u64, BootError> {
-    if cmdline.len() >= CMDLINE_MAX || cmdline.contains('\0') {
-        return Err(BootError::Cmdline);
-    }
-    ram.write(CMDLINE, cmdline.as_bytes())?;
-    ram.write(CMDLINE + cmdline.len() as u64, &[0])?;
+) -> Result<u64, BootProblem> {
     let mut entries = 0u32;
-    for (slot, (addr, size)) in (0u64..).zip(usable(ram)) {
+    for (slot, (addr, size)) in (0u64..).zip(params::memory_map(ram)) {
         let entry = hvm_memmap_table_entry {
             addr,
             size,
-            type_: TYPE_RAM,
+            type_: params::TYPE_RAM,
             reserved: 0,
         };
         ram.write(
@@ -78,13 +71,4 @@ pub(super) fn write(
     }
     ram.write(START_INFO, info.as_slice())?;
     Ok(START_INFO)
-}
-
-/// The memory that the guest may use.
-fn usable(ram: &GuestRam) -> impl Iterator<Item = (u64, u64)> {
-    let high = ram.boot_ranges().map(|(start, length)| match start {
-        0 => (HIGH_RAM_START, length.saturating_sub(HIGH_RAM_START)),
-        _ => (start, length),
-    });
-    std::iter::once((0, LOW_RAM_END)).chain(high)
 }

@@ -137,7 +137,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option(
         "kernel",
         "FILE",
-        "an ELF image with a PVH entry, or a flat binary for 1 MiB",
+        "a Linux vmlinux or bzImage, an ELF image with a PVH entry, or a flat binary for 1 MiB",
     ),
     option("append", "STRING", "the kernel's command line"),
     option("initrd", "FILE", "the initial RAM disk"),

@@ -1,8 +1,7 @@
-//! The smallest ELF64 file that a PVH loader takes: one segment, one note.
+//! The smallest ELF64 files that loaders take: one segment, and a PVH note or none.
 
 const HEADER_SIZE: u64 = 64;
 const PROGRAM_HEADER_SIZE: u64 = 56;
-const PROGRAM_HEADERS: u16 = 2;
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
 const FLAGS_RWX: u32 = 7;
@@ -14,10 +13,10 @@ const BSS: u64 = 256;
 /// `code` to be loaded to, and started at, `address`.
 pub(super) fn with_pvh_note(code: &[u8], address: u64) -> Vec<u8> {
     let note = note(address);
-    let note_at = HEADER_SIZE + u64::from(PROGRAM_HEADERS) * PROGRAM_HEADER_SIZE;
+    let note_at = HEADER_SIZE + 2 * PROGRAM_HEADER_SIZE;
     let code_at = note_at + note.len() as u64;
     let size = code.len() as u64;
-    let mut file = header(address);
+    let mut file = header(address, 2);
     program_header(
         &mut file,
         PT_NOTE,
@@ -32,7 +31,17 @@ pub(super) fn with_pvh_note(code: &[u8], address: u64) -> Vec<u8> {
     file
 }
 
-fn header(entry: u64) -> Vec<u8> {
+/// `code` to be loaded to `address` and started at `entry`, without a note.
+pub(super) fn without_note(code: &[u8], address: u64, entry: u64) -> Vec<u8> {
+    let code_at = HEADER_SIZE + PROGRAM_HEADER_SIZE;
+    let size = code.len() as u64;
+    let mut file = header(entry, 1);
+    program_header(&mut file, PT_LOAD, code_at, address, size, size + BSS);
+    file.extend(code);
+    file
+}
+
+fn header(entry: u64, program_headers: u16) -> Vec<u8> {
     let mut bytes = b"\x7fELF".to_vec();
     bytes.extend([2, 1, 1, 0]); // 64 bits, little-endian, version 1, System V
     bytes.extend([0; 8]);
@@ -45,7 +54,7 @@ fn header(entry: u64) -> Vec<u8> {
     bytes.extend(0u32.to_le_bytes()); // flags
     bytes.extend(64u16.to_le_bytes()); // size of this header
     bytes.extend(56u16.to_le_bytes()); // size of a program header
-    bytes.extend(PROGRAM_HEADERS.to_le_bytes());
+    bytes.extend(program_headers.to_le_bytes());
     bytes.extend([64, 0, 0, 0, 0, 0]); // section headers: size, none, no names
     bytes
 }

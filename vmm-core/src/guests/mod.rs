@@ -21,6 +21,7 @@ mod clock;
 mod elf;
 mod heartbeat;
 mod kbd;
+mod linux;
 mod plug;
 mod power;
 mod program;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 pub use clock::{clock_ticks, set_clock};
 pub use heartbeat::{heartbeat, spin};
 pub use kbd::kbd;
+pub use linux::{ABOUT_64_BIT, bzimage, linux_parameters, pvh_parameters, vmlinux};
 pub use plug::{PLUG_REPORT, plug};
 pub use power::{
     ResetBy, crash_load, debug_exit, panic, poke, pv_shutdown, reset, suspend,

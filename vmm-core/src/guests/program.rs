@@ -8,7 +8,7 @@ use crate::boot::FLAT_ADDRESS;
 
 pub(super) type Result<T = ()> = std::result::Result<T, IcedError>;
 
-const STACK_TOP: u32 = 0x9_0000;
+pub(super) const STACK_TOP: u32 = 0x9_0000;
 const GDT: u32 = 0x1_0000;
 const GDT_POINTER: u32 = 0x1_0040;
 const IDT_POINTER: u32 = 0x1_0048;
@@ -31,7 +31,9 @@ pub(super) const UNCACHED: u32 = 0x18;
 const EFER: u32 = 0xc000_0080;
 
 /// Where 64-bit code begins: behind the way into long mode.
-const PROLOGUE_SIZE: usize = 0x140;
+const PROLOGUE_SIZE: u32 = 0x140;
+/// The same where Linux' boot protocol has it.
+pub(super) const ENTRY_64: u32 = 0x200;
 
 pub(super) const COM1: u32 = 0x3f8;
 
@@ -56,8 +58,16 @@ pub(super) struct Program {
 pub(super) fn assemble(
     body: impl FnOnce(&mut Program) -> Result,
 ) -> std::result::Result<Guest, AssembleError> {
-    let mut code = prologue()?;
-    code.resize(PROLOGUE_SIZE, 0);
+    assemble_behind(PROLOGUE_SIZE, body)
+}
+
+/// The same with the code at `start`, where it can be entered, too.
+pub(super) fn assemble_behind(
+    start: u32,
+    body: impl FnOnce(&mut Program) -> Result,
+) -> std::result::Result<Guest, AssembleError> {
+    let mut code = prologue(start)?;
+    code.resize(start as usize, 0);
     let mut asm = x::CodeAssembler::new(64)?;
     let print = asm.create_label();
     let mut program = Program {
@@ -67,12 +77,12 @@ pub(super) fn assemble(
     };
     body(&mut program)?;
     program.finish()?;
-    code.extend(program.asm.assemble(FLAT_ADDRESS + PROLOGUE_SIZE as u64)?);
+    code.extend(program.asm.assemble(FLAT_ADDRESS + u64::from(start))?);
     Ok(Guest { code })
 }
 
 /// From the state at start into long mode: segments, page tables, the switch.
-fn prologue() -> Result<Vec<u8>> {
+fn prologue(start: u32) -> Result<Vec<u8>> {
     let mut asm = x::CodeAssembler::new(32)?;
     asm.cli()?;
     asm.cld()?;
@@ -125,7 +135,7 @@ fn prologue() -> Result<Vec<u8>> {
     asm.mov(x::es, x::eax)?;
     asm.mov(x::ss, x::eax)?;
     asm.push(CODE_SELECTOR)?;
-    asm.push(0x10_0000 + u32::try_from(PROLOGUE_SIZE).unwrap_or(u32::MAX))?;
+    asm.push(0x10_0000 + start)?;
     asm.retf()?;
     asm.assemble(FLAT_ADDRESS)
 }
@@ -174,6 +184,11 @@ impl Program {
     pub(super) fn print(&mut self, text: &str) -> Result {
         let label = self.data(&[text.as_bytes(), &[0]].concat());
         self.asm.lea(x::rsi, x::ptr(label))?;
+        self.asm.call(self.print)
+    }
+
+    /// Prints the text at `rsi`, which ends with a zero byte.
+    pub(super) fn print_text(&mut self) -> Result {
         self.asm.call(self.print)
     }
 

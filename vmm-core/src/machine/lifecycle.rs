@@ -76,8 +76,9 @@ pub(super) fn power_on(
 ) -> Result<Cores, MachineError> {
     let entry = loader
         .map(|loader| {
+            let entry = loader.load(&services.ram, acpi::ADDRESS)?;
             acpi::write(&services.ram, config, cpus)?;
-            loader.load(&services.ram, acpi::ADDRESS)
+            Ok::<_, MachineError>(entry)
         })
         .transpose()?;
     if config.accel == AccelKind::None || cpus.is_empty() {

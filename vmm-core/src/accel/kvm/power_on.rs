@@ -1,24 +1,31 @@
 //! The state in which vCPUs start.
 //!
-//! The first one starts as the PVH protocol has it, for flat binaries too:
-//! 32-bit protected mode, paging and interrupts off, flat 4 GiB segments,
-//! `ebx` = address of `hvm_start_info`. The others wait for INIT and SIPI.
+//! The first one starts as the boot protocol of its program has it, see
+//! [`boot`](crate::boot). The others wait for INIT and SIPI.
 
-use kvm_bindings::{CpuId, kvm_cpuid_entry2, kvm_lapic_state, kvm_regs, kvm_segment};
+use kvm_bindings::{CpuId, kvm_cpuid_entry2, kvm_lapic_state, kvm_regs, kvm_segment, kvm_sregs};
 use kvm_ioctls::VcpuFd;
 
 use super::super::AccelError;
-use crate::boot::Entry;
+use crate::boot::{Entry, EntryMode};
 use crate::cpu::{CpuConfig, Leaf};
 use crate::machine::Topology;
 
-/// Selectors that the first vCPU starts with; a guest brings its own table.
-const CODE_SELECTOR: u16 = 0x08;
-const DATA_SELECTOR: u16 = 0x10;
-const TSS_SELECTOR: u16 = 0x18;
+/// Selectors that the first vCPU starts with: a PVH guest brings its own table,
+/// Linux' boot protocol has fixed ones.
+const PVH_CODE: u16 = 0x08;
+const PVH_DATA: u16 = 0x10;
+const PVH_TASK: u16 = 0x18;
+const LINUX_CODE: u16 = 0x10;
+const LINUX_DATA: u16 = 0x18;
+const LINUX_TASK: u16 = 0x20;
 
 const CR0_PE: u64 = 1 << 0;
 const CR0_ET: u64 = 1 << 4;
+const CR0_PG: u64 = 1 << 31;
+const CR4_PAE: u64 = 1 << 5;
+const EFER_LME: u64 = 1 << 8;
+const EFER_LMA: u64 = 1 << 10;
 
 /// Registers of the local APIC (offset into its page) and the values that
 /// firmware leaves in them: 8259 interrupts on LINT0, NMI on LINT1.
@@ -33,7 +40,7 @@ pub(super) fn apply(vcpu: &VcpuFd, cpuid: &CpuId, entry: Option<Entry>) -> Resul
         .map_err(AccelError::call("set a vCPU's CPUID table"))?;
     local_apic(vcpu)?;
     if let Some(entry) = entry {
-        protected_mode(vcpu, entry)?;
+        start_at(vcpu, entry)?;
     }
     Ok(())
 }
@@ -82,19 +89,23 @@ fn set_register(apic: &mut kvm_lapic_state, offset: usize, value: u32) {
     }
 }
 
-fn protected_mode(vcpu: &VcpuFd, entry: Entry) -> Result<(), AccelError> {
+fn start_at(vcpu: &VcpuFd, entry: Entry) -> Result<(), AccelError> {
     let mut sregs = vcpu
         .get_sregs()
         .map_err(AccelError::call("read a vCPU's registers"))?;
-    let data = flat_segment(DATA_SELECTOR, 0x3);
-    sregs.cs = flat_segment(CODE_SELECTOR, 0xb);
+    let (code, data, task) = match entry.mode {
+        EntryMode::Pvh => (PVH_CODE, PVH_DATA, PVH_TASK),
+        EntryMode::Linux { .. } => (LINUX_CODE, LINUX_DATA, LINUX_TASK),
+    };
+    let data = flat_segment(data, 0x3);
+    sregs.cs = flat_segment(code, 0xb);
     sregs.ds = data;
     sregs.es = data;
     sregs.fs = data;
     sregs.gs = data;
     sregs.ss = data;
     sregs.tr = kvm_segment {
-        selector: TSS_SELECTOR,
+        selector: task,
         limit: 0x67,
         type_: 0xb,
         present: 1,
@@ -104,16 +115,39 @@ fn protected_mode(vcpu: &VcpuFd, entry: Entry) -> Result<(), AccelError> {
     sregs.cr3 = 0;
     sregs.cr4 = 0;
     sregs.efer = 0;
-    vcpu.set_sregs(&sregs)
-        .map_err(AccelError::call("write a vCPU's registers"))?;
-    let regs = kvm_regs {
+    let mut regs = kvm_regs {
         rip: entry.address,
-        rbx: entry.start_info,
         rflags: 0x2, // bit 1 is always set
         ..Default::default()
     };
+    match entry.mode {
+        EntryMode::Pvh => regs.rbx = entry.parameters,
+        EntryMode::Linux {
+            gdt,
+            gdt_size,
+            page_table,
+        } => {
+            regs.rsi = entry.parameters;
+            sregs.gdt.base = gdt;
+            sregs.gdt.limit = gdt_size.saturating_sub(1);
+            if let Some(page_table) = page_table {
+                long_mode(&mut sregs, page_table);
+            }
+        }
+    }
+    vcpu.set_sregs(&sregs)
+        .map_err(AccelError::call("write a vCPU's registers"))?;
     vcpu.set_regs(&regs)
         .map_err(AccelError::call("write a vCPU's registers"))
+}
+
+fn long_mode(sregs: &mut kvm_sregs, page_table: u64) {
+    sregs.cr0 |= CR0_PG;
+    sregs.cr3 = page_table;
+    sregs.cr4 |= CR4_PAE;
+    sregs.efer |= EFER_LME | EFER_LMA;
+    sregs.cs.l = 1;
+    sregs.cs.db = 0;
 }
 
 fn flat_segment(selector: u16, type_: u8) -> kvm_segment {

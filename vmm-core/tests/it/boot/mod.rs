@@ -1,0 +1,4 @@
+//! Kernels of all formats: in memory, and started.
+
+mod guests;
+mod images;
