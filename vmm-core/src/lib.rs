@@ -13,15 +13,18 @@ pub mod char;
 pub mod cli;
 pub mod clock;
 pub mod cpu;
+mod daemon;
 pub mod devices;
 #[cfg(feature = "guests")]
 pub mod guests;
 pub mod machine;
 pub mod qmp;
 pub mod qom;
+mod report;
 mod run;
 pub mod sandbox;
 
 mod sync;
 
+pub use report::{MessageFormat, report};
 pub use run::{RunError, run};

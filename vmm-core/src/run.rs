@@ -9,13 +9,16 @@ use std::time::Duration;
 
 use qmp_runtime::EventSink;
 use qmp_runtime::server::{Endpoint, Server};
+use rustix::mm::{MlockAllFlags, mlockall};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::char::{CharError, Registry};
-use crate::cli::Options;
+use crate::cli::{MemoryLock, Options};
+use crate::daemon::{self, Half};
 use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
 use crate::qmp::{EventBridge, Vmm};
+use crate::report::set_format;
 use crate::sandbox::{SandboxError, confine_process};
 
 /// How long requests under way may hold up the end of the process.
@@ -54,6 +57,9 @@ pub enum RunError {
         /// The cause.
         error: io::Error,
     },
+    /// The process cannot be kept in memory.
+    #[error("-overcommit mem-lock: locking memory failed: {0}")]
+    MemoryLock(io::Error),
     /// The process cannot be confined.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -67,14 +73,23 @@ pub enum RunError {
 /// # Errors
 /// It cannot be made or started.
 pub fn run(options: Options) -> Result<i32, RunError> {
+    set_format(options.messages.clone());
+    let daemon = match options.daemonize.then(daemon::split).transpose()? {
+        None => None,
+        Some(Half::Background(daemon)) => Some(daemon),
+        Some(Half::Front(code)) => return Ok(code),
+    };
     if let Some(sandbox) = options.sandbox {
         confine_process(sandbox)?; // threads that start from here on inherit it
     }
     let events = EventSink::new();
     let machine = Arc::new(make_machine(&options, &events)?);
+    lock_memory(options.memory_lock)?;
     let _pidfile = options.pidfile.map(PidFile::write).transpose()?;
     end_on_signals(&machine)?;
-    let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid).compat(options.compat);
+    let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid)
+        .compat(options.compat)
+        .descriptors(options.fds);
     let server = vmm
         .serve(Server::builder().events(&events).held(true))
         .map_err(io::Error::other)?;
@@ -83,6 +98,9 @@ pub fn run(options: Options) -> Result<i32, RunError> {
     }
     machine.start()?;
     server.release();
+    if let Some(daemon) = daemon {
+        daemon.ready()?;
+    }
     let finish = machine.wait();
     server.close(PATIENCE);
     Ok(finish.exit_code)
@@ -103,6 +121,17 @@ fn make_machine(options: &Options, events: &EventSink) -> Result<Machine, RunErr
         chardevs,
         Arc::new(EventBridge(events.clone())),
     )?)
+}
+
+/// Keeps the process, with the guest's memory, from being swapped out.
+fn lock_memory(lock: MemoryLock) -> Result<(), RunError> {
+    let all = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE;
+    let flags = match lock {
+        MemoryLock::Off => return Ok(()),
+        MemoryLock::On => all,
+        MemoryLock::OnFault => all | MlockAllFlags::ONFAULT,
+    };
+    mlockall(flags).map_err(|error| RunError::MemoryLock(error.into()))
 }
 
 fn open(server: &Server, endpoint: Endpoint) -> Result<(), RunError> {
@@ -150,10 +179,13 @@ struct PidFile(PathBuf);
 
 impl PidFile {
     fn write(path: PathBuf) -> Result<Self, RunError> {
-        match fs::write(&path, format!("{}\n", std::process::id())) {
-            Ok(()) => Ok(PidFile(path)),
-            Err(error) => Err(RunError::PidFile { path, error }),
-        }
+        // A process in the background leaves the folder that it was started in.
+        let full = std::path::absolute(&path);
+        let written = full.and_then(|full| {
+            fs::write(&full, format!("{}\n", std::process::id()))?;
+            Ok(PidFile(full))
+        });
+        written.map_err(|error| RunError::PidFile { path, error })
     }
 }
 

@@ -29,6 +29,6 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
-    let _ = writeln!(io::stderr(), "vmm: {error}");
+    vmm_core::report(&error.to_string());
     ExitCode::from(code)
 }

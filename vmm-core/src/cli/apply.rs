@@ -10,7 +10,7 @@ use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
 use super::tls::{self, Credentials};
-use super::{Options, UsageError, sandbox};
+use super::{Options, UsageError, process, sandbox};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::clock::ClockKind;
@@ -46,6 +46,9 @@ pub(super) struct Builder {
     /// Character device and layout of each `-mon`.
     mons: Vec<(String, bool)>,
     nographic: bool,
+    nodefaults: bool,
+    /// Whether messages name the guest.
+    names_guest: bool,
     credentials: Vec<(String, Credentials)>,
     sandbox: Option<Option<Sandbox>>,
 }
@@ -94,6 +97,16 @@ impl Builder {
             }
             "pidfile" => self.options.pidfile = Some(value.into()),
             "nographic" => self.nographic = true,
+            "nodefaults" => self.nodefaults = true,
+            "daemonize" => self.options.daemonize = true,
+            "overcommit" => self.options.memory_lock = process::overcommit(value)?,
+            "msg" => {
+                let (timestamp, name) = process::msg(value)?;
+                self.options.messages.timestamp = timestamp;
+                self.names_guest = name;
+            }
+            "boot" => process::boot(value)?,
+            "add-fd" => self.options.fds.push(process::add_fd(value)?),
             "sandbox" => self.sandbox = Some(sandbox::parse(value)?),
             "monitor" | "display" if value != "none" => {
                 return Err(UsageError::new(format!(
@@ -342,7 +355,13 @@ impl Builder {
 
     /// Puts it all together, once every option is known.
     pub(super) fn finish(mut self) -> Result<Options, UsageError> {
-        if self.nographic && self.options.machine.serial.is_empty() {
+        if self.names_guest {
+            self.options.messages.guest.clone_from(&self.options.name);
+        }
+        if self.options.daemonize {
+            self.check_background()?;
+        }
+        if self.nographic && !self.nodefaults && self.options.machine.serial.is_empty() {
             self.serial("stdio")?;
         }
         self.connect_monitors()?;
@@ -385,6 +404,25 @@ impl Builder {
             None => {}
         }
         Ok(self.options)
+    }
+
+    /// What cannot be had in the background; the words are QEMU's.
+    fn check_background(&self) -> Result<(), UsageError> {
+        let fail = |text: &str| Err(UsageError::new(text));
+        if self.options.machine.preconfig {
+            return fail("'preconfig' and 'daemonize' options are mutually exclusive");
+        }
+        if self.nographic && !self.nodefaults && self.options.machine.serial.is_empty() {
+            return fail("-nographic cannot be used with -daemonize");
+        }
+        let is_stdio =
+            |chardev: &Chardev| matches!(chardev, Chardev::Backend(BackendConfig::Stdio, _));
+        let chardevs = self.chardevs.iter().any(|(_, chardev)| is_stdio(chardev));
+        let mut monitors = self.options.monitors.iter();
+        if chardevs || monitors.any(|monitor| matches!(monitor.address(), Address::Stdio)) {
+            return fail("cannot use stdio with -daemonize");
+        }
+        Ok(())
     }
 
     fn connect_monitors(&mut self) -> Result<(), UsageError> {

@@ -1,14 +1,13 @@
 //! `-chardev`: back ends of serial ports, and sockets for monitors.
 
-use std::os::fd::{BorrowedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use qmp_runtime::server::{Address, Endpoint, Tcp};
 
-use super::UsageError;
 use super::params::{Params, parse_size};
+use super::{UsageError, process};
 use crate::char::{BackendConfig, InetAddress, LogConfig, SocketAddress, SocketConfig};
 
 /// A character device that was declared.
@@ -286,22 +285,8 @@ fn reconnect(params: &mut Params) -> Result<Option<Duration>, UsageError> {
 }
 
 /// A duplicate of a socket, listening or connected, that the parent process has opened.
-#[expect(
-    unsafe_code,
-    reason = "a number on the command line has no owner in the type system"
-)]
 fn inherited(text: &str) -> Result<Address, UsageError> {
-    let closed = || UsageError::new(format!("descriptor '{text}' is not open"));
-    let number: RawFd = text.parse().map_err(|_| closed())?;
-    if number < 0 || !std::fs::exists(format!("/proc/self/fd/{number}")).unwrap_or(false) {
-        return Err(closed());
-    }
-    // SAFETY: the descriptor is open, as was just seen, and nothing closes it meanwhile: there is one
-    // thread, and by QEMU's convention the number is handed over with the option. It is only
-    // duplicated here, so naming it twice does no harm.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-    descriptor
-        .try_clone_to_owned()
-        .map(Address::Inherited)
-        .map_err(|_| closed())
+    let fd = text.parse().ok().and_then(process::inherited);
+    fd.map(Address::Inherited)
+        .ok_or_else(|| UsageError::new(format!("descriptor '{text}' is not open")))
 }

@@ -6,6 +6,7 @@
 mod apply;
 mod chardev;
 mod params;
+mod process;
 mod sandbox;
 mod table;
 mod tls;
@@ -14,11 +15,13 @@ use std::path::PathBuf;
 
 use crate::char::{BackendConfig, LogConfig};
 use crate::machine::MachineConfig;
+use crate::report::MessageFormat;
 use crate::sandbox::Sandbox;
 use qmp_runtime::CompatPolicy;
 use qmp_runtime::server::Endpoint;
 
 pub use params::{Params, ParamsError, parse_size};
+pub use process::{GivenFd, MemoryLock};
 pub use table::{OPTIONS, OptionSpec, ParamKind, ParamSpec, help};
 
 /// What a command line asks for.
@@ -49,6 +52,14 @@ pub struct Options {
     pub compat: CompatPolicy,
     /// What the process gives up before the guest starts.
     pub sandbox: Option<Sandbox>,
+    /// Whether to go on in the background once the machine is ready.
+    pub daemonize: bool,
+    /// How much of the process stays in memory.
+    pub memory_lock: MemoryLock,
+    /// How messages on standard error look.
+    pub messages: MessageFormat,
+    /// Descriptors that came with the process, for sets.
+    pub fds: Vec<GivenFd>,
 }
 
 /// A command line that cannot be followed; the text says which option and what to do.

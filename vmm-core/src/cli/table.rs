@@ -279,6 +279,58 @@ pub const OPTIONS: &[OptionSpec] = &[
             param("resourcecontrol", Text),
         ],
     ),
+    option(
+        "boot",
+        "strict=on",
+        "accepted for QEMU's sake: nothing but the kernel is started; what needs firmware is an error",
+    )
+    .group(
+        "boot-opts",
+        &[
+            param("order", Text),
+            param("once", Text),
+            param("menu", Boolean),
+            param("splash", Text),
+            param("splash-time", Number),
+            param("reboot-timeout", Number),
+            param("strict", Boolean),
+        ],
+    ),
+    option(
+        "overcommit",
+        "mem-lock=off|on|on-fault",
+        "keep the process in the host's memory",
+    )
+    .group(
+        "overcommit",
+        &[param("mem-lock", Text), param("cpu-pm", Boolean)],
+    ),
+    option(
+        "msg",
+        "timestamp=on",
+        "put the time, or with guest-name=on the guest's name, in front of messages",
+    )
+    .group(
+        "msg",
+        &[param("timestamp", Boolean), param("guest-name", Boolean)],
+    ),
+    option(
+        "add-fd",
+        "fd=N,set=N[,opaque=TEXT]",
+        "add a descriptor that came with the process to a set, for /dev/fdset/N",
+    )
+    .group(
+        "add-fd",
+        &[
+            param("fd", Number),
+            param("set", Number),
+            param("opaque", Text),
+        ],
+    ),
+    flag(
+        "daemonize",
+        "go on in the background; the command ends as soon as the machine is ready",
+    ),
     option("pidfile", "FILE", "write the process id to a file"),
     option(
         "compat",
@@ -296,7 +348,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     flag(
         "nodefaults",
-        "accepted for QEMU's sake: there are no default devices",
+        "no serial port for -nographic; there are no other default devices",
     ),
     flag(
         "no-user-config",

@@ -81,6 +81,10 @@ impl Observer for EventBridge {
             }
         }
     }
+
+    fn diagnostic(&self, text: &str) {
+        crate::report(text);
+    }
 }
 
 fn cause(cause: Cause) -> ShutdownCause {

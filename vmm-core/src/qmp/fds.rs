@@ -7,6 +7,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use qmp_runtime::{Context, MonitorId, QmpError};
 use qmp_types::qmp::types::{AddfdInfo, FdsetFdInfo, FdsetInfo};
 
+use crate::cli::GivenFd;
+
 /// All descriptors that clients have sent.
 #[derive(Debug, Default)]
 pub(super) struct Fds {
@@ -37,6 +39,14 @@ fn not_found(name: &str) -> QmpError {
 }
 
 impl Fds {
+    /// Takes in the descriptors that came with the process.
+    pub(super) fn give(&mut self, all: Vec<GivenFd>) {
+        for GivenFd { set, fd, opaque } in all {
+            let members = self.sets.entry(set).or_default();
+            members.push(Member { fd, opaque });
+        }
+    }
+
     /// Names the descriptor that came along; an older one of that name is closed.
     pub(super) fn get(&mut self, cx: &Context<'_>, name: String) -> Result<(), QmpError> {
         let fd = receive(cx)?;

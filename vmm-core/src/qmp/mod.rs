@@ -1,6 +1,7 @@
 //! The machine over QMP: one file per schema module, translation only.
 
 mod acpi;
+mod block_core;
 mod char;
 mod control;
 mod cpus;
@@ -12,11 +13,13 @@ mod image;
 mod job;
 mod machine;
 mod machine_target;
+mod migration;
 mod misc;
 mod misc_target;
 mod qdev;
 mod qom;
 mod run_state;
+mod tpm;
 mod ui;
 
 use std::sync::Arc;
@@ -24,13 +27,14 @@ use std::sync::Arc;
 use qmp_runtime::server::{Server, ServerBuilder};
 use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
 use qmp_types::qmp::{
-    AcpiCommands, CharCommands, ControlCommands, INTROSPECTION, JobCommands, MachineCommands,
-    MachineTargetCommands, MiscCommands, MiscTargetCommands, QdevCommands, QomCommands,
-    RunStateCommands, UiCommands,
+    AcpiCommands, BlockCoreCommands, CharCommands, ControlCommands, INTROSPECTION, JobCommands,
+    MachineCommands, MachineTargetCommands, MigrationCommands, MiscCommands, MiscTargetCommands,
+    QdevCommands, QomCommands, RunStateCommands, TpmCommands, UiCommands,
 };
 
 pub use events::EventBridge;
 
+use crate::cli::GivenFd;
 use crate::machine::Machine;
 use fds::Fds;
 
@@ -50,6 +54,8 @@ pub struct Vmm {
     compat: CompatPolicy,
     /// The CPU that `cpu` chose, for all monitors.
     current_cpu: u32,
+    /// Whether clients want to hear of the stages of a migration.
+    migration_events: bool,
 }
 
 impl Vmm {
@@ -62,6 +68,7 @@ impl Vmm {
             fds: Fds::default(),
             compat: CompatPolicy::default(),
             current_cpu: 0,
+            migration_events: false,
         }
     }
 
@@ -69,6 +76,13 @@ impl Vmm {
     #[must_use]
     pub fn compat(self, compat: CompatPolicy) -> Self {
         Vmm { compat, ..self }
+    }
+
+    /// Puts descriptors that came with the process into sets.
+    #[must_use]
+    pub fn descriptors(mut self, given: Vec<GivenFd>) -> Self {
+        self.fds.give(given);
+        self
     }
 
     /// A server for these handlers; `builder` has the event sink that the machine's observer uses.
@@ -95,16 +109,19 @@ impl Vmm {
                 self,
                 &[
                     <Vmm as AcpiCommands>::COMMANDS,
+                    <Vmm as BlockCoreCommands>::COMMANDS,
                     <Vmm as CharCommands>::COMMANDS,
                     <Vmm as ControlCommands>::COMMANDS,
                     <Vmm as JobCommands>::COMMANDS,
                     <Vmm as MachineCommands>::COMMANDS,
                     <Vmm as MachineTargetCommands>::COMMANDS,
+                    <Vmm as MigrationCommands>::COMMANDS,
                     <Vmm as MiscCommands>::COMMANDS,
                     <Vmm as MiscTargetCommands>::COMMANDS,
                     <Vmm as QdevCommands>::COMMANDS,
                     <Vmm as QomCommands>::COMMANDS,
                     <Vmm as RunStateCommands>::COMMANDS,
+                    <Vmm as TpmCommands>::COMMANDS,
                     <Vmm as UiCommands>::COMMANDS,
                 ],
             )?

@@ -29,3 +29,4 @@ mod same_as_qemu;
 mod sandbox;
 mod transcripts;
 mod watchdog;
+mod without;

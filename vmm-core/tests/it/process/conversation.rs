@@ -5,7 +5,9 @@ use std::io::Write;
 use std::process::Stdio;
 
 use qmp_runtime::{Command, Event};
-use qmp_types::qmp::types::{RunState, ShutdownCause};
+use qmp_types::qmp::types::{
+    MigrationCapability, MigrationCapabilityStatus, RunState, ShutdownCause,
+};
 use qmp_types::qmp::{commands, events};
 use vmm_core::guests;
 
@@ -402,4 +404,36 @@ fn client_for_a_display_that_is_not_there_is_hung_up_on() {
         error.contains("parameter @fdname must name a socket"),
         "{error}"
     );
+}
+
+// as QEMU: query-tpm-models, query-tpm-types
+#[test]
+fn there_is_no_tpm_and_nothing_behind_one() {
+    let mut vmm = Vmm::start(&["-M", "none"]);
+    let mut client = vmm.connect();
+    assert_eq!(client.execute(&commands::QueryTpmModels {}).unwrap(), []);
+    assert_eq!(client.execute(&commands::QueryTpmTypes {}).unwrap(), []);
+    let types = commands::QomListTypes::default();
+    let types = client.execute(&types).unwrap();
+    assert!(types.iter().all(|known| !known.name.starts_with("tpm-")));
+}
+
+#[test]
+fn events_are_all_that_a_migration_could_have() {
+    let mut vmm = Vmm::start(&["-M", "none"]);
+    let mut client = vmm.connect();
+    let mut set = |capability, state| {
+        let wanted = MigrationCapabilityStatus::new(capability, state);
+        client
+            .execute(&commands::MigrateSetCapabilities::new(vec![wanted]))
+            .map_err(|error| error.to_string())?;
+        let known = client.execute(&commands::QueryMigrateCapabilities {});
+        let known = known.unwrap().into_iter();
+        Ok::<_, String>(known.map(|one| one.state).collect::<Vec<_>>())
+    };
+    assert_eq!(set(MigrationCapability::Events, true).unwrap(), [true]);
+    assert_eq!(set(MigrationCapability::Multifd, false).unwrap(), [true]);
+    let error = set(MigrationCapability::Multifd, true).unwrap_err();
+    assert!(error.contains("'multifd' is not supported"), "{error}");
+    assert_eq!(set(MigrationCapability::Events, false).unwrap(), [false]);
 }

@@ -2,6 +2,7 @@
 
 mod conversation;
 mod cpus;
+mod daemon;
 mod hostile;
 mod options;
 mod python;

@@ -1,0 +1,97 @@
+//! What this machine does not have, QEMU may not have either: then both say so in the same words.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use qmp_runtime::json::{Item, Stream, Value};
+
+use crate::fixture::kvm_works;
+
+const QEMU: &str = "qemu-system-x86_64";
+
+/// What a program without a board answers to these commands, where `'` stands for `"`.
+fn answers(program: &str, commands: &[&str]) -> Vec<Value> {
+    let mut process = Command::new(program)
+        .args([
+            "-M",
+            "none",
+            "-accel",
+            "kvm",
+            "-nodefaults",
+            "-display",
+            "none",
+        ])
+        .args(["-qmp", "stdio"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = process.stdin.take().unwrap();
+    input
+        .write_all(b"{\"execute\": \"qmp_capabilities\"}\n")
+        .unwrap();
+    for command in commands.iter().chain(&["{'execute': 'quit'}"]) {
+        input
+            .write_all(command.replace('\'', "\"").as_bytes())
+            .unwrap();
+    }
+    let output = process.wait_with_output().unwrap();
+    drop(input);
+    let mut bytes = &output.stdout[..];
+    let mut stream = Stream::new();
+    let mut answers = Vec::new();
+    while let Some(Item::Message(document)) = stream.next_item(&mut bytes) {
+        let answer = document.value(document.root()).unwrap();
+        if answer.get("return").is_some() || answer.get("error").is_some() {
+            answers.push(answer);
+        }
+    }
+    assert!(answers.len() > commands.len(), "{program}: {answers:?}");
+    answers.drain(1..=commands.len()).collect()
+}
+
+fn compare(commands: &[&str]) {
+    let version = Command::new(QEMU).arg("--version").output();
+    let version = version.map(|version| String::from_utf8_lossy(&version.stdout).into_owned());
+    if !version.is_ok_and(|version| version.contains("version 10.0.2")) {
+        println!("skipped: there is no {QEMU} 10.0.2");
+        return;
+    }
+    if !kvm_works() {
+        return;
+    }
+    let theirs = answers(QEMU, commands);
+    let ours = answers(env!("CARGO_BIN_EXE_vmm"), commands);
+    for ((command, ours), theirs) in commands.iter().zip(ours).zip(theirs) {
+        assert_eq!(ours, theirs, "{command}");
+    }
+}
+
+// as QEMU: query-block, query-blockstats, query-named-block-nodes, query-tpm, query-jobs
+#[test]
+fn machine_without_disks_and_jobs_lists_none() {
+    compare(&[
+        "{'execute': 'query-block'}",
+        "{'execute': 'query-blockstats'}",
+        "{'execute': 'query-blockstats', 'arguments': {'query-nodes': true}}",
+        "{'execute': 'query-named-block-nodes'}",
+        "{'execute': 'query-named-block-nodes', 'arguments': {'flat': true}}",
+        "{'execute': 'query-block-jobs'}",
+        "{'execute': 'query-jobs'}",
+        "{'execute': 'query-tpm'}",
+        "{'execute': 'query-migrate'}",
+    ]);
+}
+
+#[test]
+fn hardware_for_confidential_guests_is_missed_alike() {
+    compare(&[
+        "{'execute': 'query-sev'}",
+        "{'execute': 'query-sev-capabilities'}",
+        "{'execute': 'query-sev-launch-measure'}",
+        "{'execute': 'query-sev-attestation-report', 'arguments': {'mnonce': 'aaaa'}}",
+        "{'execute': 'sev-inject-launch-secret', 'arguments': {'packet-header': 'a', 'secret': 'b'}}",
+        "{'execute': 'query-sgx'}",
+        "{'execute': 'query-sgx-capabilities'}",
+    ]);
+}
