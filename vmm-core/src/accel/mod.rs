@@ -177,7 +177,8 @@ pub struct IrqLine {
 }
 
 impl IrqLine {
-    /// A line with the board's interrupt `number` (0 to 15 as on a PC).
+    /// A line with the board's interrupt `number`: an input of the I/O APIC, and
+    /// below 16 one of the two 8259s as on a PC.
     ///
     /// # Errors
     /// The host is out of file descriptors.

@@ -83,6 +83,7 @@ impl Builder {
             "action" => self.action(value)?,
             "rtc" => self.rtc(value)?,
             "device" => self.device(value)?,
+            "global" => global(value)?,
             "name" => {
                 let mut params = Params::parse(value, Some("guest"));
                 self.options.name = params.first().map(str::to_owned);
@@ -543,6 +544,20 @@ fn parse_uuid(text: &str) -> Result<String, UsageError> {
         )));
     }
     Ok(text.to_ascii_lowercase())
+}
+
+/// Another default for a property; none can be had but the one that this machine
+/// has anyhow.
+fn global(value: &str) -> Result<(), UsageError> {
+    let wanted = value
+        .strip_prefix("virtio-mmio.force-legacy=")
+        .or_else(|| value.strip_prefix("driver=virtio-mmio,property=force-legacy,value="));
+    match wanted {
+        Some("off" | "no" | "false" | "n") => Ok(()),
+        _ => Err(UsageError::new(format!(
+            "'{value}' is not there; only virtio-mmio.force-legacy=off is"
+        ))),
+    }
 }
 
 /// A device or an object, as `TYPE,key=value` or as JSON.

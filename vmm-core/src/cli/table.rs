@@ -247,6 +247,19 @@ pub const OPTIONS: &[OptionSpec] = &[
     )
     .group("device", &[]),
     option(
+        "global",
+        "DRIVER.PROPERTY=VALUE",
+        "accepted for virtio-mmio.force-legacy=off: there is no other kind here",
+    )
+    .group(
+        "global",
+        &[
+            param("driver", Text),
+            param("property", Text),
+            param("value", Text),
+        ],
+    ),
+    option(
         "rtc",
         "base=utc|localtime|DATE",
         "the guest's clock: its time at first, clock=host|rt|vm, driftfix=none|slew",

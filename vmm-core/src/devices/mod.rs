@@ -22,6 +22,7 @@ mod reset_control;
 mod rtc;
 mod serial;
 mod vga;
+pub(crate) mod virtio;
 
 pub use acpi::AcpiPm;
 pub use bus::{Bus, BusError};
@@ -40,6 +41,7 @@ pub use reset_control::ResetControl;
 pub use rtc::{BadBase, Cmos, MC146818, Rtc, RtcBase, RtcConfig};
 pub use serial::{ISA_SERIAL, SerialPort};
 pub use vga::{ISA_VGA, Vga};
+pub use virtio::Gate;
 
 /// The types of the devices here.
 pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[

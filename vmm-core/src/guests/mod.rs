@@ -16,6 +16,7 @@
 //! | 0x100000 | the program |
 //! | 0x170000 | [`BOOTS`], beyond what firmware of other machines clears |
 //! | 0x180000 | [`PATTERN_ADDRESS`] |
+//! | 0x200000 | queues and buffers of virtio devices |
 
 mod clock;
 mod elf;
@@ -25,9 +26,11 @@ mod linux;
 mod plug;
 mod power;
 mod program;
+mod rng;
 mod serial;
 mod smp;
 mod vga;
+mod virtio;
 mod watchdog;
 
 use std::sync::Arc;
@@ -41,9 +44,11 @@ pub use power::{
     ResetBy, crash_load, debug_exit, panic, poke, pv_shutdown, reset, suspend,
     suspend_with_keyboard, wild_jump,
 };
+pub use rng::{RNG_BYTES, rng};
 pub use serial::{echo, hello};
 pub use smp::smp;
 pub use vga::{PICTURE_HEIGHT, PICTURE_WIDTH, pixel, vga};
+pub use virtio::Wait;
 pub use watchdog::watchdog;
 
 use crate::boot::FLAT_ADDRESS;

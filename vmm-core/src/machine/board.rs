@@ -14,6 +14,8 @@
 //! | 0xcd8 - 0xce3 |     | CPU hot-plug |
 //! | 0xcf9         |     | reset control |
 //!
+//! Eight places for virtio devices follow in memory (see [`virtio`]).
+//!
 //! With KVM there are two 8259s, an I/O APIC, local APICs and an 8254 timer
 //! (irq 0, port 0x61 included) in the kernel.
 
@@ -22,7 +24,7 @@ use std::sync::Arc;
 use super::{MachineConfig, MachineError, MachineKind, Services};
 use crate::devices::{
     AcpiPm, Cmos, DebugExit, I8042, ISA_SERIAL, KeyboardController, MC146818, PVPANIC, PvPanic,
-    ResetControl, Rtc, SerialPort, isa,
+    ResetControl, Rtc, SerialPort, isa, virtio,
 };
 use crate::qom::{Node, TypeInfo};
 
@@ -98,6 +100,7 @@ impl Board {
             pio.insert(PvPanic::PORT, 1, Arc::clone(&port) as _)?;
             services.tree.add_unattached(&PVPANIC, port)?;
         }
+        virtio::add_transports(services)?;
         pio.insert(0xcf9, 1, Arc::new(ResetControl::default()))?;
         Ok(Self {
             power: Some(power),

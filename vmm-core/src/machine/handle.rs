@@ -20,7 +20,9 @@ use crate::accel::{AccelKind, kvm};
 use crate::boot::Loader;
 use crate::char::Registry;
 use crate::clock::{Clocks, TimerThread};
-use crate::devices::{Display, Displays, InputEvent, Inputs, Key, MouseInfo, Picture, Requester};
+use crate::devices::{
+    Display, Displays, Gate, InputEvent, Inputs, Key, MouseInfo, Picture, Requester,
+};
 use crate::qom::{Spec, Tree};
 
 /// The least memory of a board that starts something: low memory for tables
@@ -99,6 +101,8 @@ impl Machine {
             device_memory: DeviceMemories::default(),
             displays: Displays::default(),
             inputs: Inputs::default(),
+            gate: Gate::default(),
+            confined: config.confined,
             requester: Requester::new(move |request| {
                 // Without a control thread the machine is at its end.
                 let _ = requests.send(Message::Device(request));

@@ -19,6 +19,7 @@ use super::{
 use crate::accel::kvm::{KvmVm, VmParts};
 use crate::accel::{AccelError, AccelKind, Core, IdleCore};
 use crate::boot::Loader;
+use crate::devices::virtio::Slot;
 use crate::sync::lock;
 
 /// Everything of a machine that its threads share.
@@ -77,7 +78,7 @@ pub(super) fn power_on(
     let entry = loader
         .map(|loader| {
             let entry = loader.load(&services.ram, acpi::ADDRESS)?;
-            acpi::write(&services.ram, config, cpus)?;
+            acpi::write(&services.ram, config, cpus, &virtio_places(services))?;
             Ok::<_, MachineError>(entry)
         })
         .transpose()?;
@@ -99,6 +100,13 @@ pub(super) fn power_on(
     let cores = cores.into_iter();
     let cores = cores.map(|(index, core)| (index, Box::new(core) as _));
     Ok((Some(vm), cores.collect()))
+}
+
+/// Where virtio devices are.
+fn virtio_places(services: &Services) -> Vec<Arc<Slot>> {
+    let nodes = services.tree.all_of("virtio-mmio").into_iter();
+    let slots = nodes.filter_map(|node| node.downcast::<Slot>());
+    slots.filter(|slot| slot.is_occupied()).collect()
 }
 
 /// CPUs that run nothing.
@@ -216,6 +224,7 @@ impl Lifecycle {
         state.asleep = asleep;
         self.vcpus.pause();
         self.services.clocks.pause();
+        self.services.gate.close();
         if aloud {
             self.tell(&MachineEvent::Stop);
         }
@@ -244,6 +253,7 @@ impl Lifecycle {
         state.asleep = false;
         self.tell(&MachineEvent::Resume);
         self.services.clocks.resume();
+        self.services.gate.open();
         if to.is_running() {
             self.vcpus.resume();
         }
@@ -282,6 +292,7 @@ impl Lifecycle {
         } else if state.run != RunState::Prelaunch {
             Self::enter(state, RunState::Prelaunch)?;
             self.services.clocks.pause(); // those of a sleeper ran
+            self.services.gate.close();
         }
         Ok(())
     }
@@ -422,9 +433,11 @@ impl Lifecycle {
         let running = state.run.is_running();
         if running {
             self.vcpus.pause();
+            self.services.gate.close();
         }
         let result = look();
         if running {
+            self.services.gate.open();
             self.vcpus.resume();
         }
         result

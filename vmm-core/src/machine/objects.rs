@@ -74,8 +74,9 @@ fn find_bus(
         return Ok(Some(bus));
     }
     let buses = services.tree.all_of(kind);
+    // the youngest first, as QEMU looks for them
     let free = |bus: &&Arc<Node>| bus.object().bus().is_some_and(|state| !state.full);
-    match buses.iter().find(free) {
+    match buses.iter().rev().find(free) {
         Some(bus) => Ok(Some(Arc::clone(bus))),
         None => refuse(format!(
             "No '{kind}' bus found for device '{}'",

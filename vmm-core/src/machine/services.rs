@@ -10,7 +10,7 @@ use super::{DeviceMemories, GuestRam, MachineEvent, Observer};
 use crate::accel::IrqLine;
 use crate::char::Registry;
 use crate::clock::Clocks;
-use crate::devices::{Buses, Displays, Inputs, Requester};
+use crate::devices::{Buses, Displays, Gate, Inputs, Requester};
 use crate::qom::Tree;
 use crate::sync::lock;
 
@@ -37,6 +37,10 @@ pub struct Services {
     pub displays: Displays,
     /// Keyboards and mice.
     pub inputs: Inputs,
+    /// What the threads of devices pass before they touch guest memory.
+    pub gate: Gate,
+    /// Whether those threads give up what they do not need.
+    pub confined: bool,
     /// For what a device asks of the whole machine on its own account.
     pub requester: Requester,
     pub(super) observer: Arc<dyn Observer>,
@@ -55,6 +59,11 @@ impl Services {
     /// Tells those who watch the machine.
     pub fn tell(&self, event: &MachineEvent) {
         self.observer.event(event);
+    }
+
+    /// Who watches the machine, for devices that work on threads of their own.
+    pub(crate) fn observer(&self) -> Arc<dyn Observer> {
+        Arc::clone(&self.observer)
     }
 
     /// Trouble that has no event, in words for the operator.

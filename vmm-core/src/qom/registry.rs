@@ -7,6 +7,7 @@ static TYPES: &[&[&TypeInfo]] = &[
     base::TYPES,
     crate::machine::TYPES,
     crate::devices::TYPES,
+    crate::devices::virtio::TYPES,
     crate::char::TYPES,
     crate::backends::TYPES,
 ];

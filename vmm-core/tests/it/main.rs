@@ -28,5 +28,6 @@ mod run_states;
 mod same_as_qemu;
 mod sandbox;
 mod transcripts;
+mod virtio;
 mod watchdog;
 mod without;

@@ -18,7 +18,7 @@ const QEMU: &str = "qemu-system-x86_64";
 const POLL: Duration = Duration::from_millis(2);
 
 /// Whether both can run here.
-fn both_work() -> bool {
+pub(crate) fn both_work() -> bool {
     let version = Command::new(QEMU).arg("--version").output();
     let is_known = version
         .is_ok_and(|version| String::from_utf8_lossy(&version.stdout).contains("version 10.0.2"));
@@ -29,17 +29,17 @@ fn both_work() -> bool {
 }
 
 /// A monitor process with a guest that has not started yet, and what was said.
-struct Peer {
+pub(crate) struct Peer {
     process: Child,
     dir: tempfile::TempDir,
     socket: UnixStream,
     stream: Stream,
-    replies: Vec<Value>,
-    events: Vec<Value>,
+    pub(crate) replies: Vec<Value>,
+    pub(crate) events: Vec<Value>,
 }
 
 /// The two of them.
-fn peers(guest: &Guest, options: &[&str]) -> [Peer; 2] {
+pub(crate) fn peers(guest: &Guest, options: &[&str]) -> [Peer; 2] {
     let theirs = ["-M", "microvm", "-accel", "tcg", "-m", "64"];
     let ours = ["-M", "q-min", "-m", "64"];
     [
@@ -79,7 +79,7 @@ impl Peer {
     }
 
     /// Sends a command and waits for its reply.
-    fn send(&mut self, command: &str) {
+    pub(crate) fn send(&mut self, command: &str) {
         use std::io::Write;
         let count = self.replies.len();
         self.socket.write_all(command.as_bytes()).unwrap();
@@ -113,18 +113,18 @@ impl Peer {
         count > 0
     }
 
-    fn await_event(&mut self, name: &str) {
+    pub(crate) fn await_event(&mut self, name: &str) {
         while !self.events.iter().any(|event| event["event"] == name) {
             assert!(self.receive(), "no {name} in {:?}", self.events);
         }
     }
 
-    fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         fs::read_to_string(self.dir.path().join("out")).unwrap_or_default()
     }
 
     /// Waits until the guest has printed `text` that often.
-    fn await_output(&self, text: &str, count: usize) {
+    pub(crate) fn await_output(&self, text: &str, count: usize) {
         let end = Instant::now() + LIMIT;
         while self.output().matches(text).count() < count {
             assert!(Instant::now() < end, "{text:?} not in {:?}", self.output());
@@ -155,7 +155,7 @@ fn connect(path: &Path) -> UnixStream {
 }
 
 /// One step of a script.
-enum Step {
+pub(crate) enum Step {
     /// Sends a command; `'` stands for `"`.
     Do(&'static str),
     /// Waits for an event.
@@ -169,13 +169,13 @@ enum Step {
 use Step::{Do, End, Event, Output};
 
 const STATUS: Step = Do("{'execute': 'query-status'}");
-const CONT: Step = Do("{'execute': 'cont'}");
+pub(crate) const CONT: Step = Do("{'execute': 'cont'}");
 const STOP: Step = Do("{'execute': 'stop'}");
 const RESET: Step = Do("{'execute': 'system_reset'}");
 
 /// Plays a script with both.
 #[track_caller]
-fn play(guest: &Guest, options: &[&str], script: &[Step]) {
+pub(crate) fn play(guest: &Guest, options: &[&str], script: &[Step]) {
     let [theirs, ours] = peers(guest, options).map(|mut peer| {
         for step in script {
             match step {

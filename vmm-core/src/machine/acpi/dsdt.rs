@@ -1,18 +1,21 @@
 //! The code that the guest's operating system runs: sleep states, serial port,
 //! CPUs that come and go.
 
+use std::sync::Arc;
+
 use acpi_tables::Aml;
 use acpi_tables::aml::{
     Acquire, Arg, BufferData, Device, EISAName, Equal, Field, FieldAccessType, FieldEntry,
-    FieldLockRule, FieldUpdateRule, IO, If, Interrupt, Local, Method, MethodCall, Mutex, Name,
-    Notify, ONE, OpRegion, OpRegionSpace, Package, Path, Release, ResourceTemplate, Return, Scope,
-    Store, While, ZERO,
+    FieldLockRule, FieldUpdateRule, IO, If, Interrupt, Local, Memory32Fixed, Method, MethodCall,
+    Mutex, Name, Notify, ONE, OpRegion, OpRegionSpace, Package, Path, Release, ResourceTemplate,
+    Return, Scope, Store, While, ZERO,
 };
 
 use super::super::Topology;
 use super::super::hotplug::CPUS_PORT;
 use super::{ENABLED, bytes, local_apic};
 use crate::devices::CpuHotplug;
+use crate::devices::virtio::Slot;
 
 /// What the guest is told to do about a CPU.
 const DEVICE_CHECK: u8 = 1;
@@ -27,14 +30,14 @@ fn path(name: &str) -> Path {
 }
 
 /// The body of the DSDT.
-pub(super) fn code(topology: &Topology, max_cpus: u32) -> Vec<u8> {
+pub(super) fn code(topology: &Topology, max_cpus: u32, virtio: &[Arc<Slot>]) -> Vec<u8> {
     let mut code = Vec::new();
     // What is written to the control register: power off, and sleep until woken.
     for (name, kind) in [("_S5_", 0u8), ("_S1_", 1)] {
         let package = Package::new(vec![&kind, &kind, &ZERO, &ZERO]);
         code.extend(bytes(&Name::new(path(name), &package)));
     }
-    code.extend(Scope::raw(path("_SB_"), system(topology, max_cpus)));
+    code.extend(Scope::raw(path("_SB_"), system(topology, max_cpus, virtio)));
     let scan = MethodCall::new(path("\\_SB_.CPUS.CSCN"), Vec::new());
     let event = Method::new(path("_E02"), 0, false, vec![&scan]);
     code.extend(bytes(&Scope::new(path("_GPE"), vec![&event])));
@@ -42,7 +45,7 @@ pub(super) fn code(topology: &Topology, max_cpus: u32) -> Vec<u8> {
 }
 
 /// What is on the board.
-fn system(topology: &Topology, max_cpus: u32) -> Vec<u8> {
+fn system(topology: &Topology, max_cpus: u32, virtio: &[Arc<Slot>]) -> Vec<u8> {
     let id = Name::new(path("_HID"), &EISAName::new("PNP0501"));
     let ports = IO::new(0x3f8, 0x3f8, 0, 8);
     let interrupt = Interrupt::new(true, true, false, false, 4);
@@ -50,8 +53,30 @@ fn system(topology: &Topology, max_cpus: u32) -> Vec<u8> {
     let resources = Name::new(path("_CRS"), &resources);
     let number = Name::new(path("_UID"), &ZERO);
     let mut code = bytes(&Device::new(path("COM1"), vec![&id, &number, &resources]));
+    for slot in virtio {
+        code.extend(virtio_device(slot));
+    }
     code.extend(cpus(topology, max_cpus));
     code
+}
+
+/// A transport with a device.
+fn virtio_device(slot: &Slot) -> Vec<u8> {
+    let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    let id = Name::new(path("_HID"), &"LNRO0005");
+    let index = slot.index();
+    let number = Name::new(path("_UID"), &index);
+    let coherent = Name::new(path("_CCA"), &ONE);
+    let registers = Memory32Fixed::new(true, word(slot.address()), word(slot.size()));
+    // edge-triggered: a line here is a pulse
+    let interrupt = Interrupt::new(true, true, false, false, slot.irq());
+    let resources = ResourceTemplate::new(vec![&registers, &interrupt]);
+    let resources = Name::new(path("_CRS"), &resources);
+    let name = format!("VR{index:02}");
+    bytes(&Device::new(
+        path(&name),
+        vec![&id, &number, &coherent, &resources],
+    ))
 }
 
 /// The CPUs, and the registers of their controller.

@@ -6,6 +6,8 @@
 
 mod dsdt;
 
+use std::sync::Arc;
+
 use acpi_tables::facs::FACS;
 use acpi_tables::fadt::{FADTBuilder, Flags};
 use acpi_tables::rsdp::Rsdp;
@@ -17,6 +19,7 @@ use super::board::SCI;
 use super::hotplug::EVENTS_PORT;
 use super::{GuestRam, MachineConfig, RamError, Topology};
 use crate::devices::GeneralEvents;
+use crate::devices::virtio::Slot;
 
 /// Where the tables begin, with the pointer to all others.
 pub(super) const ADDRESS: u64 = 0xe_0000;
@@ -50,13 +53,19 @@ fn bytes(table: &dyn Aml) -> Vec<u8> {
     sink.0
 }
 
-/// Writes the tables of a machine with the CPUs `cpus`.
-pub(super) fn write(ram: &GuestRam, config: &MachineConfig, cpus: &[u32]) -> Result<(), RamError> {
-    ram.write(ADDRESS, &image(config, cpus))
+/// Writes the tables of a machine with the CPUs `cpus`, and virtio devices at
+/// `virtio`.
+pub(super) fn write(
+    ram: &GuestRam,
+    config: &MachineConfig,
+    cpus: &[u32],
+    virtio: &[Arc<Slot>],
+) -> Result<(), RamError> {
+    ram.write(ADDRESS, &image(config, cpus, virtio))
 }
 
 /// All tables, as they lie from [`ADDRESS`] on.
-fn image(config: &MachineConfig, cpus: &[u32]) -> Vec<u8> {
+fn image(config: &MachineConfig, cpus: &[u32], virtio: &[Arc<Slot>]) -> Vec<u8> {
     let topology = config.cpu_topology();
     let mut image = vec![0; Rsdp::len()];
     let mut place = |table: &[u8], alignment: u64| {
@@ -66,7 +75,7 @@ fn image(config: &MachineConfig, cpus: &[u32]) -> Vec<u8> {
         ADDRESS + at
     };
     let facs = place(&bytes(&FACS::new()), FACS_ALIGNMENT);
-    let code = dsdt::code(&topology, config.max_cpus);
+    let code = dsdt::code(&topology, config.max_cpus, virtio);
     let dsdt = place(table(*b"DSDT", 2, &code).as_slice(), 8);
     let fadt = place(&fadt(facs, dsdt), 8);
     let madt = place(madt(&topology, config.max_cpus, cpus).as_slice(), 8);
@@ -148,6 +157,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::devices::virtio;
 
     fn config(max_cpus: u32) -> MachineConfig {
         MachineConfig {
@@ -177,7 +187,7 @@ mod tests {
 
     #[test]
     fn every_table_is_found_and_whole() {
-        let image = image(&config(5), &[0, 1]);
+        let image = image(&config(5), &[0, 1], &[]);
         assert_eq!(&image[..8], b"RSD PTR ");
         assert_eq!((sum(&image[..20]), sum(&image[..36])), (0, 0));
         let xsdt = at(&image, word(&image, 24));
@@ -196,7 +206,7 @@ mod tests {
 
     #[test]
     fn tables_of_the_largest_machine_fit_below_a_megabyte() {
-        let image = image(&config(255), &[0]);
+        let image = image(&config(255), &[0], &virtio::slots());
         assert!(ADDRESS + image.len() as u64 <= 1 << 20, "{}", image.len());
     }
 
@@ -206,7 +216,7 @@ mod tests {
             println!("skipped: no iasl: install acpica-tools");
             return;
         }
-        let image = image(&config(3), &[0, 1]);
+        let image = image(&config(3), &[0, 1], &virtio::slots());
         let xsdt = at(&image, word(&image, 24));
         let fadt = at(&image, word(xsdt, 36));
         let dir = tempfile::tempdir().unwrap();
@@ -226,7 +236,15 @@ mod tests {
                 "{source}"
             );
             if name == "dsdt" {
-                for text in ["Method (_E02", "Device (C002)", "ACPI0007", "_S5"] {
+                for text in [
+                    "Method (_E02",
+                    "Device (C002)",
+                    "ACPI0007",
+                    "_S5",
+                    "Device (VR07)",
+                    "LNRO0005",
+                    "0xFEB00E00",
+                ] {
                     assert!(source.contains(text), "{text} in {source}");
                 }
             }

@@ -1,0 +1,188 @@
+//! Threads that serve queues.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
+
+use crate::sandbox::{Role, confine_thread};
+use crate::sync::lock;
+
+/// Keeps all workers of a machine from guest memory while the guest stands.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    /// Whether the guest runs.
+    open: bool,
+    /// Workers that are at work.
+    busy: usize,
+}
+
+impl Gate {
+    /// Lets workers work.
+    pub(crate) fn open(&self) {
+        self.change(|state| state.open = true);
+    }
+
+    /// Keeps workers from starting anything, and waits for what has begun.
+    pub(crate) fn close(&self) {
+        self.change(|state| state.open = false);
+        let (state, changed) = &*self.0;
+        let idle = changed.wait_while(lock(state), |state| state.busy > 0);
+        drop(idle.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut GateState)) {
+        change(&mut lock(&self.0.0));
+        self.0.1.notify_all();
+    }
+
+    /// Waits until work may be done; nothing when there will be none.
+    fn enter(&self, ended: &AtomicBool) -> Option<Pass<'_>> {
+        let (state, changed) = &*self.0;
+        let waited = changed.wait_while(lock(state), |state| {
+            !state.open && !ended.load(Ordering::Acquire)
+        });
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        if ended.load(Ordering::Acquire) {
+            return None;
+        }
+        state.busy += 1;
+        Some(Pass(self))
+    }
+}
+
+/// The right to work, until it is dropped.
+struct Pass<'a>(&'a Gate);
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.0.change(|state| state.busy -= 1);
+    }
+}
+
+/// What serves a queue: called on the worker's thread when there may be work.
+/// It does all that it can do without waiting. What it returns is watched, too:
+/// it is called again when there is something to read.
+pub(super) type Serve = Box<dyn FnMut() -> Option<RawFd> + Send>;
+
+#[derive(Debug)]
+struct Shared {
+    kick: EventFd,
+    ended: AtomicBool,
+    gate: Gate,
+    /// Held while work is done.
+    serving: Mutex<()>,
+}
+
+/// A thread that serves a device's queues.
+#[derive(Debug)]
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Tells a worker that there may be work.
+#[derive(Debug, Clone)]
+pub(super) struct Kick(Arc<Shared>);
+
+impl Kick {
+    pub(super) fn kick(&self) {
+        // The only failure is a counter at its limit: then a kick is pending already.
+        let _ = self.0.kick.write(1);
+    }
+
+    /// Waits for the end of what is being done.
+    pub(super) fn drain(&self) {
+        drop(lock(&self.0.serving));
+    }
+}
+
+impl Worker {
+    /// Starts a thread; `serve` makes what it does.
+    pub(super) fn start(
+        name: &str,
+        gate: &Gate,
+        confined: bool,
+        serve: impl FnOnce(Kick) -> Serve,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            kick: EventFd::new(EFD_NONBLOCK)?,
+            ended: AtomicBool::new(false),
+            gate: gate.clone(),
+            serving: Mutex::default(),
+        });
+        let epoll = Epoll::new()?;
+        let kicks = EpollEvent::new(EventSet::IN, KICK);
+        epoll.ctl(ControlOperation::Add, shared.kick.as_raw_fd(), kicks)?;
+        let serve = serve(Kick(Arc::clone(&shared)));
+        let served = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                if confined && confine_thread(Role::Device).is_err() {
+                    return; // the vCPUs report what is wrong with filters here
+                }
+                served.run(&epoll, serve);
+            })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    pub(super) fn kick(&self) -> Kick {
+        Kick(Arc::clone(&self.shared))
+    }
+}
+
+const KICK: u64 = 0;
+const INPUT: u64 = 1;
+
+impl Shared {
+    fn run(&self, epoll: &Epoll, mut serve: Serve) {
+        let mut watched = None;
+        loop {
+            let mut events = [EpollEvent::default(); 2];
+            let count = match epoll.wait(-1, &mut events) {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return,
+            };
+            let _ = self.kick.read(); // no kick is an input's turn
+            if let Some(fd) = watched.take_if(|_| count > 0) {
+                let _ = epoll.ctl(ControlOperation::Delete, fd, EpollEvent::default());
+            }
+            {
+                let Some(_pass) = self.gate.enter(&self.ended) else {
+                    return;
+                };
+                let _serving = lock(&self.serving);
+                watched = serve();
+            }
+            if let Some(fd) = watched {
+                let input = EpollEvent::new(EventSet::IN, INPUT);
+                let _ = epoll.ctl(ControlOperation::Add, fd, input);
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::Release);
+        self.shared.gate.change(|_| ()); // wakes it there
+        let _ = self.shared.kick.write(1);
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            let _ = thread.join(); // its panic was reported when it happened
+        }
+    }
+}
