@@ -81,6 +81,11 @@ pub enum GuestRequest {
         /// By how many seconds it is ahead of what it would show otherwise.
         ahead: i64,
     },
+    /// The guest has given memory back, or taken it again.
+    Ballooned {
+        /// Bytes that it has.
+        actual: u64,
+    },
     /// Take out what is at a place.
     Eject(Place),
     /// The guest's operating system reports on a place.

@@ -18,6 +18,7 @@
 //! | 0x180000 | [`PATTERN_ADDRESS`] |
 //! | 0x200000 | queues and buffers of virtio devices |
 
+mod balloon;
 mod clock;
 mod elf;
 mod heartbeat;
@@ -35,6 +36,7 @@ mod watchdog;
 
 use std::sync::Arc;
 
+pub use balloon::{BALLOON_PAGES, BALLOON_TOTAL, balloon};
 pub use clock::{clock_ticks, set_clock};
 pub use heartbeat::{heartbeat, spin};
 pub use kbd::kbd;

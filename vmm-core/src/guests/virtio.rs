@@ -34,13 +34,11 @@ const NOTIFY: u32 = 0x50;
 const INTERRUPTS: u32 = 0x60;
 const ACKNOWLEDGE: u32 = 0x64;
 const STATUS: u32 = 0x70;
-#[allow(dead_code, reason = "for devices to come")]
 pub(super) const CONFIG: u32 = 0x100;
 
 /// A part of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Buffer {
-    #[allow(dead_code, reason = "for devices to come")]
     /// Address and length of what the device reads.
     Out(u32, u32),
     /// Address and length of what it writes.
@@ -168,7 +166,13 @@ impl Program {
 
     /// Makes one request available, and tells the device.
     pub(super) fn virtio_send(&mut self, queue: u32, buffers: &[Buffer]) -> Step {
-        let [descriptors, available, _] = rings(queue);
+        self.virtio_describe(queue, buffers)?;
+        self.virtio_submit(queue)
+    }
+
+    /// Writes the descriptors of a request.
+    pub(super) fn virtio_describe(&mut self, queue: u32, buffers: &[Buffer]) -> Step {
+        let [descriptors, ..] = rings(queue);
         let last = buffers.len().saturating_sub(1);
         for (index, buffer) in buffers.iter().enumerate() {
             let (address, length, flag) = match *buffer {
@@ -187,6 +191,18 @@ impl Program {
                 self.asm.mov(x::dword_ptr(at + offset), value)?;
             }
         }
+        Ok(())
+    }
+
+    /// Makes the first buffer of a request `ecx` bytes long.
+    pub(super) fn virtio_length(&mut self, queue: u32) -> Step {
+        let [descriptors, ..] = rings(queue);
+        self.asm.mov(x::dword_ptr(descriptors + 8), x::ecx)
+    }
+
+    /// Makes the request available that is described, and tells the device.
+    pub(super) fn virtio_submit(&mut self, queue: u32) -> Step {
+        let [_, available, _] = rings(queue);
         self.asm.mov(x::eax, x::dword_ptr(available))?;
         self.asm.shr(x::eax, 16)?; // the index, behind the flags
         self.asm.mov(x::edx, x::eax)?;
@@ -198,21 +214,27 @@ impl Program {
         self.virtio_set(NOTIFY, queue)
     }
 
-    /// Waits until the device has given all requests of a queue back; the
-    /// number of bytes that it wrote for the last is in `ecx` then.
-    pub(super) fn virtio_wait(&mut self, queue: u32, wait: Wait) -> Step {
+    /// Goes to `done` where the device has given all requests of a queue back.
+    pub(super) fn virtio_is_done(&mut self, queue: u32, done: x::CodeLabel) -> Step {
         let [_, available, used] = rings(queue);
-        let (mut again, mut done) = (self.label(), self.label());
-        self.asm.set_label(&mut again)?;
-        if wait == Wait::Interrupt {
-            self.asm.cli()?;
-        }
         self.asm.mov(x::eax, x::dword_ptr(used))?;
         self.asm.shr(x::eax, 16)?;
         self.asm.mov(x::edx, x::dword_ptr(available))?;
         self.asm.shr(x::edx, 16)?;
         self.asm.cmp(x::eax, x::edx)?;
-        self.asm.je(done)?;
+        self.asm.je(done)
+    }
+
+    /// Waits until the device has given all requests of a queue back; the
+    /// number of bytes that it wrote for the last is in `ecx` then.
+    pub(super) fn virtio_wait(&mut self, queue: u32, wait: Wait) -> Step {
+        let [_, _, used] = rings(queue);
+        let (mut again, mut done) = (self.label(), self.label());
+        self.asm.set_label(&mut again)?;
+        if wait == Wait::Interrupt {
+            self.asm.cli()?;
+        }
+        self.virtio_is_done(queue, done)?;
         if wait == Wait::Interrupt {
             self.asm.sti()?;
             self.asm.hlt()?;

@@ -112,6 +112,10 @@ impl Lifecycle {
                 });
                 Ok(())
             }
+            GuestRequest::Ballooned { actual } => {
+                self.tell(&MachineEvent::BalloonChange { actual });
+                Ok(())
+            }
             GuestRequest::Eject(place) => self.eject(state, place),
             GuestRequest::OstReport(place, report) => {
                 self.ost_report(place, report);

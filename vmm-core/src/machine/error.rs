@@ -85,6 +85,9 @@ pub enum MachineError {
         /// Which of its pictures was asked for.
         head: i64,
     },
+    /// Nothing takes memory from the guest.
+    #[error("No balloon device has been activated")]
+    NoBalloon,
     /// Only a suspended guest can be woken.
     #[error("Unable to wake up: guest is not in suspended state")]
     NotSuspended,

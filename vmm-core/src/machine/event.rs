@@ -137,6 +137,11 @@ pub enum MachineEvent {
         /// The clock.
         path: String,
     },
+    /// The guest has given memory back, or taken it again.
+    BalloonChange {
+        /// Bytes that it has.
+        actual: u64,
+    },
     /// The guest went to sleep.
     Suspend,
     /// The guest was woken.
@@ -174,6 +179,7 @@ impl MachineEvent {
             Self::GuestPvShutdown => "GUEST_PVSHUTDOWN",
             Self::Watchdog { .. } => "WATCHDOG",
             Self::RtcChange { .. } => "RTC_CHANGE",
+            Self::BalloonChange { .. } => "BALLOON_CHANGE",
             Self::Suspend => "SUSPEND",
             Self::Wakeup => "WAKEUP",
             Self::AcpiDeviceOst(_) => "ACPI_DEVICE_OST",

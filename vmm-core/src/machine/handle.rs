@@ -13,8 +13,9 @@ use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
 use super::vcpus::Vcpus;
 use super::{
-    AccelInfo, Actions, Cause, CpuInfo, CpuSlot, DeviceMemories, GuestRam, Lines, MachineConfig,
-    MachineError, MachineKind, Observer, OspmStatus, RunState, Services, objects, types,
+    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, GuestRam, Lines,
+    MachineConfig, MachineError, MachineKind, Observer, OspmStatus, RunState, Services, objects,
+    types,
 };
 use crate::accel::{AccelKind, kvm};
 use crate::boot::Loader;
@@ -101,6 +102,7 @@ impl Machine {
             device_memory: DeviceMemories::default(),
             displays: Displays::default(),
             inputs: Inputs::default(),
+            balloon: Balloons::default(),
             gate: Gate::default(),
             confined: config.confined,
             requester: Requester::new(move |request| {
@@ -138,6 +140,10 @@ impl Machine {
             control: Some(control),
             _timers: timers,
         })
+    }
+
+    pub(super) fn lifecycle(&self) -> &Lifecycle {
+        &self.inner
     }
 
     /// Starts the guest, once, unless the configuration says to wait.

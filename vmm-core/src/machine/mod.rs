@@ -7,10 +7,12 @@
 //! vCPU threads stand at a barrier.
 
 mod acpi;
+mod balloon;
 mod board;
 mod config;
 mod control;
 mod device_memory;
+mod discard;
 mod error;
 mod event;
 mod handle;
@@ -26,6 +28,8 @@ mod topology;
 mod types;
 mod vcpus;
 
+pub(crate) use balloon::Balloon;
+pub use balloon::Balloons;
 pub use config::{
     Actions, BootConfig, Image, MachineConfig, MachineKind, PanicAction, RebootAction,
     ShutdownAction, UnknownName, WatchdogAction,

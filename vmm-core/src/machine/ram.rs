@@ -100,6 +100,12 @@ impl GuestRam {
         self.size
     }
 
+    /// Bytes of memory that are there now.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.ranges().map(|(_, length)| length).sum()
+    }
+
     /// Start and length of each range of memory that the machine was made with.
     pub fn boot_ranges(&self) -> impl Iterator<Item = (u64, u64)> + use<> {
         Self::layout(self.size)

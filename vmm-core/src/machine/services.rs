@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::hotplug::Hotplug;
 use super::lifecycle::{Lifecycle, State};
-use super::{DeviceMemories, GuestRam, MachineEvent, Observer};
+use super::{Balloons, DeviceMemories, GuestRam, MachineEvent, Observer};
 use crate::accel::IrqLine;
 use crate::char::Registry;
 use crate::clock::Clocks;
@@ -37,6 +37,8 @@ pub struct Services {
     pub displays: Displays,
     /// Keyboards and mice.
     pub inputs: Inputs,
+    /// What takes memory from the guest.
+    pub balloon: Balloons,
     /// What the threads of devices pass before they touch guest memory.
     pub gate: Gate,
     /// Whether those threads give up what they do not need.

@@ -9,6 +9,9 @@ impl From<MachineError> for QmpError {
     fn from(error: MachineError) -> Self {
         match error {
             MachineError::Object(error) => error.into(),
+            MachineError::NoBalloon => {
+                QmpError::new(ErrorClass::DEVICE_NOT_ACTIVE, error.to_string())
+            }
             other => QmpError::generic(other.to_string()),
         }
     }

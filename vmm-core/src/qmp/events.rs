@@ -9,6 +9,7 @@ use crate::machine::{Cause, MachineEvent, Observer};
 /// The events that a machine can send, by their names in the schema.
 pub(super) const EMITTED: &[&str] = &[
     events::AcpiDeviceOst::INFO.name,
+    events::BalloonChange::INFO.name,
     events::DeviceDeleted::INFO.name,
     events::DeviceUnplugGuestError::INFO.name,
     events::GuestCrashloaded::INFO.name,
@@ -63,6 +64,9 @@ impl Observer for EventBridge {
             MachineEvent::RtcChange { offset, path } => sink.emit(&events::RtcChange {
                 offset: *offset,
                 qom_path: path.clone(),
+            }),
+            MachineEvent::BalloonChange { actual } => sink.emit(&events::BalloonChange {
+                actual: i64::try_from(*actual).unwrap_or(i64::MAX),
             }),
             MachineEvent::Suspend => sink.emit(&events::Suspend {}),
             MachineEvent::Wakeup => sink.emit(&events::Wakeup {}),

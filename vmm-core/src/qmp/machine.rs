@@ -6,13 +6,13 @@ use std::fs::File;
 
 use qmp_runtime::{Context, QmpError, handlers};
 use qmp_types::qmp::types::{
-    CpuInfo, CpuInfoFast, CurrentMachineParams, HotpluggableCpu, KvmInfo, MachineInfo, Memdev,
-    MemoryInfo, SysEmuTarget, TargetInfo, UuidInfo,
+    BalloonInfo, CpuInfo, CpuInfoFast, CurrentMachineParams, HotpluggableCpu, KvmInfo, MachineInfo,
+    Memdev, MemoryInfo, SysEmuTarget, TargetInfo, UuidInfo,
 };
 use qmp_types::qmp::{MachineCommands, commands};
 
 use super::{Vmm, cpus};
-use crate::machine::{Cause, MachineKind};
+use crate::machine::{Cause, MachineError, MachineKind};
 
 #[handlers]
 impl MachineCommands for Vmm {
@@ -115,6 +115,27 @@ impl MachineCommands for Vmm {
         _: commands::SystemWakeup,
     ) -> Result<(), QmpError> {
         Ok(self.machine.wakeup()?)
+    }
+
+    fn balloon(&mut self, _: &mut Context<'_>, args: commands::Balloon) -> Result<(), QmpError> {
+        if let Err(error @ MachineError::NoBalloon) = self.machine.balloon() {
+            return Err(error.into());
+        }
+        match u64::try_from(args.value) {
+            Ok(bytes) if bytes > 0 => Ok(self.machine.set_balloon(bytes)?),
+            _ => Err(QmpError::generic("Parameter 'value' expects a size")),
+        }
+    }
+
+    fn query_balloon(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryBalloon,
+    ) -> Result<BalloonInfo, QmpError> {
+        let actual = self.machine.balloon()?;
+        Ok(BalloonInfo {
+            actual: i64::try_from(actual).unwrap_or(i64::MAX),
+        })
     }
 
     fn inject_nmi(&mut self, _: &mut Context<'_>, _: commands::InjectNmi) -> Result<(), QmpError> {

@@ -176,7 +176,7 @@ impl Place {
     }
 
     /// Puts the device there.
-    pub(super) fn plug(self, backend: Arc<dyn Backend>) -> Result<(), QomError> {
+    pub(super) fn plug(self, backend: &Arc<dyn Backend>) -> Result<(), QomError> {
         let transport = &self.slot.transport;
         if transport.plug(self.name, backend, self.ring, self.line) {
             return Ok(());

@@ -1,7 +1,7 @@
 //! The registers of a transport (virtio 1, "virtio over MMIO", version 2), and
 //! the queues that a guest sets up through them.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use virtio_bindings::virtio_config::{
     VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_FAILED, VIRTIO_CONFIG_S_FEATURES_OK,
@@ -71,7 +71,8 @@ pub(crate) struct Transport {
 }
 
 struct Plugged {
-    backend: Arc<dyn Backend>,
+    /// The tree of objects has it, and it has us.
+    backend: Weak<dyn Backend>,
     name: &'static str,
     features: u64,
     line: IrqLine,
@@ -135,7 +136,7 @@ impl Transport {
     pub(super) fn plug(
         &self,
         name: &'static str,
-        backend: Arc<dyn Backend>,
+        backend: &Arc<dyn Backend>,
         ring: RingFeatures,
         line: IrqLine,
     ) -> bool {
@@ -143,7 +144,7 @@ impl Transport {
         let queues = queues.collect();
         let plugged = Plugged {
             features: backend.features() | ring.bits(),
-            backend,
+            backend: Arc::downgrade(backend),
             name,
             line,
         };
@@ -157,6 +158,12 @@ impl Transport {
     /// Whether there is a device.
     pub(crate) fn is_occupied(&self) -> bool {
         self.plugged.get().is_some()
+    }
+
+    /// The device with what is behind it, if it is there.
+    fn device(&self) -> Option<(&Plugged, Arc<dyn Backend>)> {
+        let plugged = self.plugged.get()?;
+        Some((plugged, plugged.backend.upgrade()?))
     }
 
     #[allow(dead_code, reason = "for devices to come")]
@@ -257,7 +264,6 @@ impl Transport {
         self.interrupt(state, CONFIG_INTERRUPT);
     }
 
-    #[allow(dead_code, reason = "for devices to come")]
     /// The configuration has changed: lets the guest know.
     pub(super) fn config_changed(&self) {
         let mut state = lock(&self.state);
@@ -274,9 +280,9 @@ impl Transport {
         }
     }
 
-    fn set_status(&self, plugged: &Plugged, value: u32) {
+    fn set_status(&self, plugged: &Plugged, backend: &dyn Backend, value: u32) {
         if value & 0xff == 0 {
-            return self.reset_device(plugged);
+            return self.reset_device(backend);
         }
         let mut state = lock(&self.state);
         let before = state.status;
@@ -306,11 +312,11 @@ impl Transport {
         let starts = status & !before & VIRTIO_CONFIG_S_DRIVER_OK != 0;
         drop(state);
         if starts && status & VIRTIO_CONFIG_S_FAILED == 0 {
-            plugged.backend.ready();
+            backend.ready();
         }
     }
 
-    fn reset_device(&self, plugged: &Plugged) {
+    fn reset_device(&self, backend: &dyn Backend) {
         {
             let mut state = lock(&self.state);
             let life = state.life.wrapping_add(1);
@@ -323,16 +329,16 @@ impl Transport {
                 ..State::default()
             };
         }
-        plugged.backend.reset();
+        backend.reset();
     }
 
-    fn read_register(&self, plugged: &Plugged, offset: u64) -> u32 {
+    fn read_register(&self, plugged: &Plugged, backend: &dyn Backend, offset: u64) -> u32 {
         let state = lock(&self.state);
         let queue = state.queue();
         match offset {
             0x00 => MAGIC,
             0x04 => VERSION,
-            0x08 => plugged.backend.device_id(),
+            0x08 => backend.device_id(),
             0x0c => VENDOR,
             0x10 => half(plugged.features, state.device_features_half),
             0x34 => queue.map_or(0, |queue| u32::from(queue.max_size())),
@@ -345,10 +351,10 @@ impl Transport {
         }
     }
 
-    fn write_register(&self, plugged: &Plugged, offset: u64, value: u32) {
+    fn write_register(&self, plugged: &Plugged, backend: &dyn Backend, offset: u64, value: u32) {
         match offset {
-            0x50 => return self.notified(plugged, value),
-            0x70 => return self.set_status(plugged, value),
+            0x50 => return self.notified(backend, value),
+            0x70 => return self.set_status(plugged, backend, value),
             _ => {}
         }
         let mut state = lock(&self.state);
@@ -377,12 +383,12 @@ impl Transport {
         }
     }
 
-    fn notified(&self, plugged: &Plugged, number: u32) {
+    fn notified(&self, backend: &dyn Backend, number: u32) {
         let Ok(number) = u16::try_from(number) else {
             return;
         };
-        if self.is_ready() && number < plugged.backend.queues() {
-            plugged.backend.notify(number);
+        if self.is_ready() && number < backend.queues() {
+            backend.notify(number);
         }
     }
 }
@@ -448,42 +454,42 @@ fn read_vacant(offset: u64) -> u32 {
 
 impl Device for Transport {
     fn read(&self, offset: u64, data: &mut [u8]) {
-        let Some(plugged) = self.plugged.get() else {
+        let Some((plugged, backend)) = self.device() else {
             return fill(data, read_vacant(offset));
         };
         if offset < CONFIG {
             let value = match data.len() {
-                4 => self.read_register(plugged, offset),
+                4 => self.read_register(plugged, &*backend, offset),
                 _ => 0, // registers are words
             };
             return fill(data, value);
         }
         let end = offset - CONFIG + data.len() as u64;
-        if end <= plugged.backend.config_size() {
-            plugged.backend.read_config(offset - CONFIG, data);
+        if end <= backend.config_size() {
+            backend.read_config(offset - CONFIG, data);
         } else {
             data.fill(0xff);
         }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Option<GuestRequest> {
-        let plugged = self.plugged.get()?;
+        let (plugged, backend) = self.device()?;
         if offset < CONFIG {
             if let Ok(word) = <[u8; 4]>::try_from(data) {
-                self.write_register(plugged, offset, u32::from_le_bytes(word));
+                self.write_register(plugged, &*backend, offset, u32::from_le_bytes(word));
             }
             return None;
         }
         let end = offset - CONFIG + data.len() as u64;
-        if end <= plugged.backend.config_size() {
-            plugged.backend.write_config(offset - CONFIG, data);
+        if end <= backend.config_size() {
+            backend.write_config(offset - CONFIG, data);
         }
         None
     }
 
     fn reset(&self) {
-        if let Some(plugged) = self.plugged.get() {
-            self.reset_device(plugged);
+        if let Some((_, backend)) = self.device() {
+            self.reset_device(&*backend);
         }
     }
 }

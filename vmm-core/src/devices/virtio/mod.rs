@@ -11,6 +11,7 @@
 //!
 //! What takes time is done on a [`worker`]'s thread, never on a vCPU's.
 
+mod balloon;
 mod bus;
 mod mmio;
 mod queue;
@@ -28,5 +29,6 @@ pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[
     &bus::VIRTIO_MMIO_BUS,
     &bus::VIRTIO_MMIO,
     &bus::VIRTIO_DEVICE,
+    &balloon::VIRTIO_BALLOON,
     &rng::VIRTIO_RNG,
 ];

@@ -75,7 +75,6 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    #[allow(dead_code, reason = "for devices to come")]
     /// Bytes that the guest wants to be read.
     pub(crate) fn readable(&self) -> u64 {
         total(&self.readable)
@@ -86,7 +85,12 @@ impl Chain {
         total(&self.writable)
     }
 
-    #[allow(dead_code, reason = "for devices to come")]
+    /// Address and length of each piece that is to be written.
+    pub(crate) fn writable_pieces(&self) -> impl Iterator<Item = (u64, u64)> + use<'_> {
+        let pieces = self.writable.iter();
+        pieces.map(|piece| (piece.address, u64::from(piece.length)))
+    }
+
     /// Fills `bytes` with what is to be read from `offset` on; how many there were.
     pub(crate) fn read(&self, offset: u64, bytes: &mut [u8]) -> usize {
         walk(&self.readable, offset, bytes.len(), |address, range| {

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 
 use super::bus::{Place, VIRTIO_DEVICE};
 use super::mmio::{Backend, Transport};
@@ -58,7 +58,7 @@ fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
     let services = cx.services;
     let worker = Worker::start("virtio-rng", &services.gate, services.confined, |kick| {
         let mut pump = Pump {
-            transport: Arc::downgrade(&transport),
+            transport: Arc::clone(&transport),
             source,
             quota: Quota::new(max_bytes, period * MILLISECOND, &services.clocks, kick),
             observer: services.observer(),
@@ -74,7 +74,7 @@ fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
         _worker: worker,
         own: own.map(|own| (format!("{}/{DEFAULT_SOURCE}", cx.path), own)),
     });
-    place.plug(Arc::clone(&rng) as _)?;
+    place.plug(&(Arc::clone(&rng) as _))?;
     Ok(rng)
 }
 
@@ -179,7 +179,7 @@ impl Quota {
 
 /// Carries bytes from the source into the guest's buffers.
 struct Pump {
-    transport: Weak<Transport>,
+    transport: Arc<Transport>,
     source: Arc<Entropy>,
     quota: Quota,
     observer: Arc<dyn Observer>,
@@ -191,7 +191,7 @@ struct Pump {
 
 impl Pump {
     fn serve(&mut self) -> Option<RawFd> {
-        let transport = self.transport.upgrade()?;
+        let transport = Arc::clone(&self.transport);
         self.pending.take_if(|chain| !transport.is_current(chain));
         while let Some(chain) = self.pending.take().or_else(|| transport.take(QUEUE)) {
             let wanted = chain.writable().min(BUFFER).min(self.quota.left());

@@ -1,5 +1,6 @@
 //! Virtio devices: what guests find in them, and what QMP says of them.
 
+mod balloon;
 mod rng;
 
 use vmm_core::qom::{Given, Spec};
