@@ -8,6 +8,7 @@
 
 pub mod accel;
 pub mod backends;
+pub mod block;
 pub mod boot;
 pub mod char;
 pub mod cli;

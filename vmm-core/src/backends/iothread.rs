@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use qmp_runtime::json::Value;
 
 use crate::qom::{Access, Creation, Kind, Object, Properties, Property, QomError, TypeInfo, base};
+use crate::sandbox::{Role, confine_thread};
 use crate::sync::lock;
 
 /// How long a thread looks for work before it sleeps, in ns, unless it is told.
@@ -76,12 +77,15 @@ pub struct IoThreadInfo {
 }
 
 impl IoThread {
-    fn start(name: &str, settings: Settings) -> Result<Self, QomError> {
+    fn start(name: &str, settings: Settings, confined: bool) -> Result<Self, QomError> {
         let (jobs, receiver) = mpsc::channel::<Job>();
         let (sender, started) = mpsc::sync_channel(1);
         let thread = thread::Builder::new()
             .name(format!("IO {name}"))
             .spawn(move || {
+                if confined && confine_thread(Role::Device).is_err() {
+                    return; // the vCPUs report what is wrong with filters here
+                }
                 let _ = sender.send(rustix::thread::gettid().as_raw_nonzero().get());
                 for job in receiver {
                     job();
@@ -120,7 +124,9 @@ impl IoThread {
 impl Drop for IoThread {
     fn drop(&mut self) {
         drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
             let _ = thread.join(); // its panic was reported when it happened
         }
     }
@@ -184,6 +190,7 @@ fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
     Ok(Arc::new(IoThread::start(
         cx.id.unwrap_or_default(),
         settings,
+        cx.services.confined,
     )?))
 }
 

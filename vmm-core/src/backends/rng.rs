@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use qmp_runtime::json::Value;
 
+use crate::char::reason;
 use crate::qom::{Access, Creation, Kind, Object, Property, QomError, TypeInfo, base};
 
 /// What has random bytes.
@@ -45,15 +46,6 @@ fn random(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
         QomError::Refused(format!("Could not open '{name}': {}", reason(&error)))
     })?;
     Ok(Arc::new(Entropy { file: Some(file) }))
-}
-
-/// What the C library says of an error.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((reason, _)) => reason.to_owned(),
-        None => text,
-    }
 }
 
 impl Entropy {

@@ -186,7 +186,7 @@ impl BackendConfig {
 }
 
 /// What the system says, without the number.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error")
         .next()

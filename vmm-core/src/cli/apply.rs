@@ -6,6 +6,7 @@ use qmp_runtime::codec::{self, Unknown};
 use qmp_runtime::json::{Map, Style, Value};
 use qmp_runtime::server::{Address, Endpoint};
 
+use super::block;
 use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
@@ -83,6 +84,12 @@ impl Builder {
             "action" => self.action(value)?,
             "rtc" => self.rtc(value)?,
             "device" => self.device(value)?,
+            "blockdev" => self.options.machine.nodes.push(block::blockdev(value)?),
+            "drive" => {
+                let count = self.options.machine.drives.len();
+                let drive = block::drive(value, count)?;
+                self.options.machine.drives.push(drive);
+            }
             "global" => global(value)?,
             "name" => {
                 let mut params = Params::parse(value, Some("guest"));

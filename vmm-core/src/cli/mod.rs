@@ -4,6 +4,7 @@
 //! by it.
 
 mod apply;
+mod block;
 mod chardev;
 mod params;
 mod process;

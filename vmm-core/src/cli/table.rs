@@ -247,6 +247,28 @@ pub const OPTIONS: &[OptionSpec] = &[
     )
     .group("device", &[]),
     option(
+        "blockdev",
+        "DRIVER,node-name=NAME[,PARAMETER=VALUE]",
+        "a disk image: file (filename=FILE), or raw (file=NAME) above another",
+    ),
+    option(
+        "drive",
+        "if=none,id=ID,file=FILE,format=raw",
+        "a disk image for a device; readonly=, cache=writeback|writethrough|unsafe, discard=",
+    )
+    .group(
+        "drive",
+        &[
+            param("if", Text),
+            param("id", Text),
+            param("file", Text),
+            param("format", Text),
+            param("read-only", Boolean),
+            param("cache", Text),
+            param("discard", Text),
+        ],
+    ),
+    option(
         "global",
         "DRIVER.PROPERTY=VALUE",
         "accepted for virtio-mmio.force-legacy=off: there is no other kind here",

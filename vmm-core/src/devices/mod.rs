@@ -86,12 +86,44 @@ pub enum GuestRequest {
         /// Bytes that it has.
         actual: u64,
     },
+    /// The host refused a request of a disk.
+    DiskError(DiskError),
     /// Take out what is at a place.
     Eject(Place),
     /// The guest's operating system reports on a place.
     OstReport(Place, OstReport),
     /// The vCPU cannot go on; the text says why.
     InternalError(String),
+}
+
+/// An error of a disk, as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskError {
+    /// The path of the disk.
+    pub path: String,
+    /// The name of its drive; empty if it has none.
+    pub drive: String,
+    /// The name of its node.
+    pub node: Option<String>,
+    /// Whether it was to read; otherwise it was to write or to flush.
+    pub is_read: bool,
+    /// What becomes of it.
+    pub action: DiskErrorAction,
+    /// Whether the host's disk is full; nothing where no error stops the machine.
+    pub no_space: Option<bool>,
+    /// What the host said.
+    pub reason: String,
+}
+
+/// What becomes of an error of a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskErrorAction {
+    /// The guest hears of it.
+    Report,
+    /// Nobody hears of it.
+    Ignore,
+    /// The machine stops, and the request is tried again when it runs on.
+    Stop,
 }
 
 /// Hands requests to the machine from other threads than a vCPU's.

@@ -19,6 +19,7 @@
 //! | 0x200000 | queues and buffers of virtio devices |
 
 mod balloon;
+mod blk;
 mod clock;
 mod elf;
 mod heartbeat;
@@ -37,6 +38,7 @@ mod watchdog;
 use std::sync::Arc;
 
 pub use balloon::{BALLOON_PAGES, BALLOON_TOTAL, balloon};
+pub use blk::{BlkRequest, blk};
 pub use clock::{clock_ticks, set_clock};
 pub use heartbeat::{heartbeat, spin};
 pub use kbd::kbd;

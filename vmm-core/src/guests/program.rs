@@ -192,6 +192,12 @@ impl Program {
         self.asm.call(self.print)
     }
 
+    /// Prints the text at an address, up to a zero byte.
+    pub(super) fn print_at(&mut self, address: u32) -> Result {
+        self.asm.mov(x::esi, address)?;
+        self.asm.call(self.print)
+    }
+
     /// Prints `al` in two hexadecimal digits.
     pub(super) fn print_hex(&mut self) -> Result {
         let digits = self.data(b"0123456789abcdef");

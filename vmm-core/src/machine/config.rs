@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Topology;
 use crate::accel::AccelKind;
+use crate::block::{DriveConfig, NodeConfig};
 use crate::cpu::CpuConfig;
 use crate::devices::RtcConfig;
 use crate::qom::Spec;
@@ -238,6 +239,10 @@ pub struct MachineConfig {
     pub rtc: RtcConfig,
     /// Back ends and other helpers, made in this order before the board.
     pub objects: Vec<Spec>,
+    /// Disk images, made in this order before the devices.
+    pub nodes: Vec<NodeConfig>,
+    /// Drives to disk images of their own, made after those.
+    pub drives: Vec<DriveConfig>,
     /// Devices beside those that the board has, made in this order.
     pub devices: Vec<Spec>,
     /// Whether the threads that run the guest give up what they do not need

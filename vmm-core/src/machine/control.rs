@@ -10,7 +10,7 @@ use super::{
     Actions, Cause, GuestPanicAction, MachineError, MachineEvent, PanicAction, RunState,
     ShutdownAction, WatchdogAction,
 };
-use crate::devices::GuestRequest;
+use crate::devices::{DiskErrorAction, GuestRequest};
 
 /// What the control thread is told.
 #[derive(Debug)]
@@ -115,6 +115,14 @@ impl Lifecycle {
             GuestRequest::Ballooned { actual } => {
                 self.tell(&MachineEvent::BalloonChange { actual });
                 Ok(())
+            }
+            GuestRequest::DiskError(error) => {
+                let stops = error.action == DiskErrorAction::Stop;
+                self.tell(&MachineEvent::BlockIoError(error));
+                match stops {
+                    true => self.halt(state, RunState::IoError, true).map(drop),
+                    false => Ok(()),
+                }
             }
             GuestRequest::Eject(place) => self.eject(state, place),
             GuestRequest::OstReport(place, report) => {

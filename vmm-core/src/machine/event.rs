@@ -1,6 +1,7 @@
 //! What a machine tells those who watch it.
 
 use super::{OspmStatus, WatchdogAction};
+use crate::devices::DiskError;
 
 /// Why a machine was reset or shut down; the names are those of QMP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +143,8 @@ pub enum MachineEvent {
         /// Bytes that it has.
         actual: u64,
     },
+    /// The host refused a request of a disk.
+    BlockIoError(DiskError),
     /// The guest went to sleep.
     Suspend,
     /// The guest was woken.
@@ -180,6 +183,7 @@ impl MachineEvent {
             Self::Watchdog { .. } => "WATCHDOG",
             Self::RtcChange { .. } => "RTC_CHANGE",
             Self::BalloonChange { .. } => "BALLOON_CHANGE",
+            Self::BlockIoError(_) => "BLOCK_IO_ERROR",
             Self::Suspend => "SUSPEND",
             Self::Wakeup => "WAKEUP",
             Self::AcpiDeviceOst(_) => "ACPI_DEVICE_OST",

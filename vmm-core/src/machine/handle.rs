@@ -18,6 +18,7 @@ use super::{
     types,
 };
 use crate::accel::{AccelKind, kvm};
+use crate::block::Graph;
 use crate::boot::Loader;
 use crate::char::Registry;
 use crate::clock::{Clocks, TimerThread};
@@ -102,6 +103,7 @@ impl Machine {
             device_memory: DeviceMemories::default(),
             displays: Displays::default(),
             inputs: Inputs::default(),
+            block: Graph::default(),
             balloon: Balloons::default(),
             gate: Gate::default(),
             confined: config.confined,
@@ -113,6 +115,7 @@ impl Machine {
         };
         objects::add_configured_objects(&config, &services)?;
         let board = Board::new(&config, &services)?;
+        objects::add_configured_disks(&config, &services)?;
         objects::add_configured_devices(&config, &services)?;
         let (vm, cores) = lifecycle::power_on(&config, &services, loader.as_ref(), &cpus)?;
         let vcpus = Vcpus::spawn(cores, &services.buses, &messages, config.confined)?;
@@ -467,6 +470,12 @@ impl Machine {
     /// There is none, or something uses it.
     pub fn object_del(&self, id: &str) -> Result<(), MachineError> {
         self.inner.object_del(id)
+    }
+
+    /// Disk images and what uses them.
+    #[must_use]
+    pub fn block(&self) -> &Graph {
+        &self.inner.services.block
     }
 
     /// The character devices of the process.

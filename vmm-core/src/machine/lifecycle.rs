@@ -239,6 +239,9 @@ impl Lifecycle {
         if state.run.is_live() {
             return Ok(false);
         }
+        for drive in self.services.block.drives() {
+            drive.clear_error();
+        }
         self.resume(&mut state)?;
         Ok(true)
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::lifecycle::Lifecycle;
 use super::{MachineConfig, MachineError, MachineEvent, RunState, Running, Services};
+use crate::block::BlockError;
 use crate::qom::{
     Creation, Given, Link, NewNode, Node, QomError, Spec, TypeInfo, Unplug, is_id, registry,
 };
@@ -207,6 +208,27 @@ pub(super) fn add_configured_objects(
     for spec in &config.objects {
         let made = add_object(spec, services, None);
         made.map_err(|error| failed("-object", spec, error))?;
+    }
+    Ok(())
+}
+
+/// Opens the disk images of a machine that is being built.
+pub(super) fn add_configured_disks(
+    config: &MachineConfig,
+    services: &Services,
+) -> Result<(), MachineError> {
+    let failed = |option, what: Option<&String>, error: BlockError| MachineError::Create {
+        option,
+        what: what.cloned().unwrap_or_default(),
+        error: error.into(),
+    };
+    for node in &config.nodes {
+        let made = services.block.add(node);
+        made.map_err(|error| failed("-blockdev", node.name.as_ref(), error))?;
+    }
+    for drive in &config.drives {
+        let made = services.block.add_drive(drive);
+        made.map_err(|error| failed("-drive", Some(&drive.id), error))?;
     }
     Ok(())
 }

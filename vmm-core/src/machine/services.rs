@@ -8,6 +8,7 @@ use super::hotplug::Hotplug;
 use super::lifecycle::{Lifecycle, State};
 use super::{Balloons, DeviceMemories, GuestRam, MachineEvent, Observer};
 use crate::accel::IrqLine;
+use crate::block::Graph;
 use crate::char::Registry;
 use crate::clock::Clocks;
 use crate::devices::{Buses, Displays, Gate, Inputs, Requester};
@@ -37,6 +38,8 @@ pub struct Services {
     pub displays: Displays,
     /// Keyboards and mice.
     pub inputs: Inputs,
+    /// Disk images.
+    pub block: Graph,
     /// What takes memory from the guest.
     pub balloon: Balloons,
     /// What the threads of devices pass before they touch guest memory.

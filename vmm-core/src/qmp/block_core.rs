@@ -1,10 +1,20 @@
-//! `block-core.json`: images and what becomes of them, of which this machine has none yet.
+//! `block-core.json`: images, and the disks that use them.
 
 use qmp_runtime::{Context, QmpError, handlers};
-use qmp_types::qmp::types::{BlockDeviceInfo, BlockInfo, BlockJobInfo, BlockStats};
+use qmp_types::qmp::types::{
+    BlockDeviceInfo, BlockInfo, BlockJobInfo, BlockStats, BlockdevOptions,
+};
 use qmp_types::qmp::{BlockCoreCommands, commands};
 
 use super::Vmm;
+use super::block::{drive_info, drive_statistics, node_config, node_info, node_statistics};
+use crate::block::BlockError;
+
+impl From<BlockError> for QmpError {
+    fn from(error: BlockError) -> Self {
+        QmpError::generic(error.to_string())
+    }
+}
 
 #[handlers]
 impl BlockCoreCommands for Vmm {
@@ -13,15 +23,27 @@ impl BlockCoreCommands for Vmm {
         _: &mut Context<'_>,
         _: commands::QueryBlock,
     ) -> Result<Vec<BlockInfo>, QmpError> {
-        Ok(Vec::new())
+        let drives = self.machine.block().drives();
+        Ok(drives.iter().map(|drive| drive_info(drive)).collect())
     }
 
     fn query_blockstats(
         &mut self,
         _: &mut Context<'_>,
-        _: commands::QueryBlockstats,
+        args: commands::QueryBlockstats,
     ) -> Result<Vec<BlockStats>, QmpError> {
-        Ok(Vec::new())
+        let block = self.machine.block();
+        Ok(match args.query_nodes {
+            Some(true) => {
+                let nodes = block.nodes();
+                let oldest_first = nodes.iter().rev();
+                oldest_first.map(|node| node_statistics(node)).collect()
+            }
+            _ => {
+                let drives = block.drives();
+                drives.iter().map(|drive| drive_statistics(drive)).collect()
+            }
+        })
     }
 
     fn query_named_block_nodes(
@@ -29,7 +51,8 @@ impl BlockCoreCommands for Vmm {
         _: &mut Context<'_>,
         _: commands::QueryNamedBlockNodes,
     ) -> Result<Vec<BlockDeviceInfo>, QmpError> {
-        Ok(Vec::new())
+        let nodes = self.machine.block().nodes();
+        Ok(nodes.iter().map(|node| node_info(node, true)).collect())
     }
 
     fn query_block_jobs(
@@ -38,5 +61,22 @@ impl BlockCoreCommands for Vmm {
         _: commands::QueryBlockJobs,
     ) -> Result<Vec<BlockJobInfo>, QmpError> {
         Ok(Vec::new())
+    }
+
+    fn blockdev_add(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::BlockdevAdd,
+    ) -> Result<(), QmpError> {
+        let options: BlockdevOptions = args.0;
+        Ok(self.machine.block().add(&node_config(options)?)?)
+    }
+
+    fn blockdev_del(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::BlockdevDel,
+    ) -> Result<(), QmpError> {
+        Ok(self.machine.block().remove(&args.node_name)?)
     }
 }

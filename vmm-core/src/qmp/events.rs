@@ -2,14 +2,18 @@
 
 use qmp_runtime::{Event, EventSink};
 use qmp_types::qmp::events;
-use qmp_types::qmp::types::{GuestPanicAction, ShutdownCause, WatchdogAction};
+use qmp_types::qmp::types::{
+    BlockErrorAction, GuestPanicAction, IoOperationType, ShutdownCause, WatchdogAction,
+};
 
+use crate::devices::{DiskError, DiskErrorAction};
 use crate::machine::{Cause, MachineEvent, Observer};
 
 /// The events that a machine can send, by their names in the schema.
 pub(super) const EMITTED: &[&str] = &[
     events::AcpiDeviceOst::INFO.name,
     events::BalloonChange::INFO.name,
+    events::BlockIoError::INFO.name,
     events::DeviceDeleted::INFO.name,
     events::DeviceUnplugGuestError::INFO.name,
     events::GuestCrashloaded::INFO.name,
@@ -68,6 +72,7 @@ impl Observer for EventBridge {
             MachineEvent::BalloonChange { actual } => sink.emit(&events::BalloonChange {
                 actual: i64::try_from(*actual).unwrap_or(i64::MAX),
             }),
+            MachineEvent::BlockIoError(error) => sink.emit(&disk_error(error)),
             MachineEvent::Suspend => sink.emit(&events::Suspend {}),
             MachineEvent::Wakeup => sink.emit(&events::Wakeup {}),
             MachineEvent::AcpiDeviceOst(status) => sink.emit(&events::AcpiDeviceOst {
@@ -126,5 +131,24 @@ fn watchdog_action(action: crate::machine::WatchdogAction) -> WatchdogAction {
         Action::Debug => WatchdogAction::Debug,
         Action::None => WatchdogAction::None,
         Action::InjectNmi => WatchdogAction::InjectNmi,
+    }
+}
+
+fn disk_error(error: &DiskError) -> events::BlockIoError {
+    events::BlockIoError {
+        qom_path: error.path.clone(),
+        device: error.drive.clone(),
+        node_name: error.node.clone(),
+        operation: match error.is_read {
+            true => IoOperationType::Read,
+            false => IoOperationType::Write,
+        },
+        action: match error.action {
+            DiskErrorAction::Report => BlockErrorAction::Report,
+            DiskErrorAction::Ignore => BlockErrorAction::Ignore,
+            DiskErrorAction::Stop => BlockErrorAction::Stop,
+        },
+        nospace: error.no_space,
+        reason: error.reason.clone(),
     }
 }

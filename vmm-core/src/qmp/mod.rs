@@ -1,6 +1,7 @@
 //! The machine over QMP: one file per schema module, translation only.
 
 mod acpi;
+mod block;
 mod block_core;
 mod char;
 mod control;
@@ -32,6 +33,7 @@ use qmp_types::qmp::{
     QdevCommands, QomCommands, RunStateCommands, TpmCommands, UiCommands,
 };
 
+pub(crate) use block::node_config;
 pub use events::EventBridge;
 
 use crate::cli::GivenFd;

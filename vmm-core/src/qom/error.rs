@@ -1,6 +1,7 @@
 //! Why an operation on objects fails; the words are QEMU's.
 
 use crate::accel::AccelError;
+use crate::block::BlockError;
 use crate::char::CharError;
 use crate::devices::BusError;
 
@@ -94,6 +95,9 @@ pub enum QomError {
     /// A character device cannot be used.
     #[error(transparent)]
     Char(#[from] CharError),
+    /// A disk image cannot be used.
+    #[error(transparent)]
+    Block(#[from] BlockError),
     /// The accelerator.
     #[error(transparent)]
     Accel(#[from] AccelError),

@@ -14,7 +14,7 @@ use vmm_core::guests::{self, Guest, ResetBy};
 
 use crate::fixture::{LIMIT, kvm_works};
 
-const QEMU: &str = "qemu-system-x86_64";
+pub(crate) const QEMU: &str = "qemu-system-x86_64";
 const POLL: Duration = Duration::from_millis(2);
 
 /// Whether both can run here.
@@ -40,11 +40,16 @@ pub(crate) struct Peer {
 
 /// The two of them.
 pub(crate) fn peers(guest: &Guest, options: &[&str]) -> [Peer; 2] {
+    peers_with(guest, [options, options])
+}
+
+/// The two of them, QEMU first, each with options of its own.
+pub(crate) fn peers_with(guest: &Guest, options: [&[&str]; 2]) -> [Peer; 2] {
     let theirs = ["-M", "microvm", "-accel", "tcg", "-m", "64"];
     let ours = ["-M", "q-min", "-m", "64"];
     [
-        Peer::start(QEMU, &theirs, guest, options),
-        Peer::start(env!("CARGO_BIN_EXE_vmm"), &ours, guest, options),
+        Peer::start(QEMU, &theirs, guest, options[0]),
+        Peer::start(env!("CARGO_BIN_EXE_vmm"), &ours, guest, options[1]),
     ]
 }
 

@@ -91,7 +91,7 @@ fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
         deflates_on_oom: properties.bool("deflate-on-oom"),
         state: Mutex::default(),
     });
-    let worker = Worker::start("virtio-balloon", &services.gate, services.confined, |_| {
+    let worker = Worker::start("virtio-balloon", services, |_| {
         let shared = Arc::downgrade(&shared);
         Box::new(move || {
             if let Some(shared) = shared.upgrade() {

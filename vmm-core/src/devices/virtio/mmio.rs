@@ -166,7 +166,6 @@ impl Transport {
         Some((plugged, plugged.backend.upgrade()?))
     }
 
-    #[allow(dead_code, reason = "for devices to come")]
     /// The features that the guest's driver has chosen.
     pub(super) fn driver_features(&self) -> u64 {
         lock(&self.state).driver_features
@@ -244,7 +243,6 @@ impl Transport {
         !state.broken && chain.life == state.life
     }
 
-    #[allow(dead_code, reason = "for devices to come")]
     /// The guest broke the rules: the device waits for its reset.
     pub(super) fn broken(&self, error: Malformed) {
         self.fail(&mut lock(&self.state), error);

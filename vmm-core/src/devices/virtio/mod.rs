@@ -12,6 +12,7 @@
 //! What takes time is done on a [`worker`]'s thread, never on a vCPU's.
 
 mod balloon;
+mod blk;
 mod bus;
 mod mmio;
 mod queue;
@@ -30,5 +31,6 @@ pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[
     &bus::VIRTIO_MMIO,
     &bus::VIRTIO_DEVICE,
     &balloon::VIRTIO_BALLOON,
+    &blk::VIRTIO_BLK,
     &rng::VIRTIO_RNG,
 ];

@@ -48,7 +48,6 @@ pub(crate) enum Malformed {
     /// A piece that is not in memory.
     #[error("a buffer that is not in memory")]
     NotRam,
-    #[allow(dead_code, reason = "for devices to come")]
     /// What a device's own rules forbid.
     #[error("{0}")]
     Request(&'static str),

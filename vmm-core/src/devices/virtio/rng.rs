@@ -56,7 +56,7 @@ fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
     let place = Place::new(cx)?;
     let transport = place.transport();
     let services = cx.services;
-    let worker = Worker::start("virtio-rng", &services.gate, services.confined, |kick| {
+    let worker = Worker::start("virtio-rng", services, |kick| {
         let mut pump = Pump {
             transport: Arc::clone(&transport),
             source,

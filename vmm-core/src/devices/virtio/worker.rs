@@ -3,12 +3,14 @@
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 
 use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
+use crate::backends::IoThread;
+use crate::machine::Services;
 use crate::sandbox::{Role, confine_thread};
 use crate::sync::lock;
 
@@ -22,12 +24,21 @@ struct GateState {
     open: bool,
     /// Workers that are at work.
     busy: usize,
+    /// Those that have something left to do when the guest runs again.
+    waiting: Vec<Weak<Shared>>,
 }
 
 impl Gate {
     /// Lets workers work.
     pub(crate) fn open(&self) {
-        self.change(|state| state.open = true);
+        let mut waiting = Vec::new();
+        self.change(|state| {
+            state.open = true;
+            waiting = std::mem::take(&mut state.waiting);
+        });
+        for worker in waiting.iter().filter_map(Weak::upgrade) {
+            Kick(worker).kick();
+        }
     }
 
     /// Keeps workers from starting anything, and waits for what has begun.
@@ -69,19 +80,40 @@ impl Drop for Pass<'_> {
 
 /// What serves a queue: called on the worker's thread when there may be work.
 /// It does all that it can do without waiting. What it returns is watched, too:
-/// it is called again when there is something to read.
+/// it is called again when there is something to read. (Not on a thread that
+/// the user made.)
 pub(super) type Serve = Box<dyn FnMut() -> Option<RawFd> + Send>;
 
-#[derive(Debug)]
 struct Shared {
-    kick: EventFd,
+    signal: Signal,
     ended: AtomicBool,
     gate: Gate,
     /// Held while work is done.
     serving: Mutex<()>,
 }
 
-/// A thread that serves a device's queues.
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a worker learns that there may be work.
+enum Signal {
+    /// On a thread of its own.
+    Event(EventFd),
+    /// On a thread that others use, too.
+    Job {
+        thread: Arc<IoThread>,
+        /// Whether it was told already.
+        is_queued: AtomicBool,
+        serve: Mutex<Serve>,
+    },
+}
+
+/// What serves a device's queues, on a thread.
 #[derive(Debug)]
 pub(super) struct Worker {
     shared: Arc<Shared>,
@@ -94,8 +126,26 @@ pub(super) struct Kick(Arc<Shared>);
 
 impl Kick {
     pub(super) fn kick(&self) {
-        // The only failure is a counter at its limit: then a kick is pending already.
-        let _ = self.0.kick.write(1);
+        match &self.0.signal {
+            Signal::Event(event) => {
+                // The only failure is a counter at its limit: then a kick is pending already.
+                let _ = event.write(1);
+            }
+            Signal::Job {
+                thread, is_queued, ..
+            } => {
+                if !is_queued.swap(true, Ordering::AcqRel) {
+                    let shared = Arc::clone(&self.0);
+                    thread.run(move || shared.turn());
+                }
+            }
+        }
+    }
+
+    /// Kicks as soon as the guest runs, if it does not.
+    pub(super) fn kick_when_running(&self) {
+        let waiting = Arc::downgrade(&self.0);
+        self.0.gate.change(|state| state.waiting.push(waiting));
     }
 
     /// Waits for the end of what is being done.
@@ -108,21 +158,17 @@ impl Worker {
     /// Starts a thread; `serve` makes what it does.
     pub(super) fn start(
         name: &str,
-        gate: &Gate,
-        confined: bool,
+        services: &Services,
         serve: impl FnOnce(Kick) -> Serve,
     ) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            kick: EventFd::new(EFD_NONBLOCK)?,
-            ended: AtomicBool::new(false),
-            gate: gate.clone(),
-            serving: Mutex::default(),
-        });
+        let event = EventFd::new(EFD_NONBLOCK)?;
         let epoll = Epoll::new()?;
         let kicks = EpollEvent::new(EventSet::IN, KICK);
-        epoll.ctl(ControlOperation::Add, shared.kick.as_raw_fd(), kicks)?;
+        epoll.ctl(ControlOperation::Add, event.as_raw_fd(), kicks)?;
+        let shared = Shared::new(services, Signal::Event(event));
         let serve = serve(Kick(Arc::clone(&shared)));
         let served = Arc::clone(&shared);
+        let confined = services.confined;
         let thread = thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
@@ -137,6 +183,19 @@ impl Worker {
         })
     }
 
+    /// Works on a thread that the user made.
+    pub(super) fn on(thread: Arc<IoThread>, services: &Services, serve: Serve) -> Self {
+        let signal = Signal::Job {
+            thread,
+            is_queued: AtomicBool::new(false),
+            serve: Mutex::new(serve),
+        };
+        Self {
+            shared: Shared::new(services, signal),
+            thread: None,
+        }
+    }
+
     pub(super) fn kick(&self) -> Kick {
         Kick(Arc::clone(&self.shared))
     }
@@ -146,6 +205,15 @@ const KICK: u64 = 0;
 const INPUT: u64 = 1;
 
 impl Shared {
+    fn new(services: &Services, signal: Signal) -> Arc<Self> {
+        Arc::new(Self {
+            signal,
+            ended: AtomicBool::new(false),
+            gate: services.gate.clone(),
+            serving: Mutex::default(),
+        })
+    }
+
     fn run(&self, epoll: &Epoll, mut serve: Serve) {
         let mut watched = None;
         loop {
@@ -155,7 +223,9 @@ impl Shared {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return,
             };
-            let _ = self.kick.read(); // no kick is an input's turn
+            if let Signal::Event(event) = &self.signal {
+                let _ = event.read(); // no kick is an input's turn
+            }
             if let Some(fd) = watched.take_if(|_| count > 0) {
                 let _ = epoll.ctl(ControlOperation::Delete, fd, EpollEvent::default());
             }
@@ -172,13 +242,31 @@ impl Shared {
             }
         }
     }
+
+    /// A turn on a thread that others use, too.
+    fn turn(&self) {
+        let Signal::Job {
+            is_queued, serve, ..
+        } = &self.signal
+        else {
+            return;
+        };
+        is_queued.store(false, Ordering::Release);
+        let Some(_pass) = self.gate.enter(&self.ended) else {
+            return;
+        };
+        let _serving = lock(&self.serving);
+        lock(serve)();
+    }
 }
 
 impl Drop for Worker {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Release);
         self.shared.gate.change(|_| ()); // wakes it there
-        let _ = self.shared.kick.write(1);
+        if let Signal::Event(event) = &self.shared.signal {
+            let _ = event.write(1);
+        }
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
         {

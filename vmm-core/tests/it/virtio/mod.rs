@@ -1,6 +1,7 @@
 //! Virtio devices: what guests find in them, and what QMP says of them.
 
 mod balloon;
+mod blk;
 mod rng;
 
 use vmm_core::qom::{Given, Spec};

@@ -1,0 +1,248 @@
+//! An open image file.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+
+use rustix::fs::FallocateFlags;
+
+use super::{BlockError, NodeConfig, SECTOR};
+use crate::char::reason;
+
+/// What is written where the file system cannot make zeroes.
+const ZEROES: [u8; 1 << 16] = [0; 1 << 16];
+
+/// An open file, and how it may be used. Accesses are synchronous, and may come
+/// from any thread.
+#[derive(Debug)]
+pub struct Disk {
+    file: File,
+    path: String,
+    read_only: bool,
+}
+
+impl Disk {
+    /// Opens the file at `path`, as `config` says.
+    ///
+    /// # Errors
+    /// It is no regular file, or the host refuses.
+    pub fn open(path: &str, config: &NodeConfig) -> Result<Self, BlockError> {
+        let failed = |error: &io::Error| BlockError::Open {
+            path: path.to_owned(),
+            error: reason(error),
+        };
+        // asked before it is opened: a pipe would wait for its other end
+        let metadata = std::fs::metadata(path).map_err(|error| failed(&error))?;
+        if metadata.is_dir() && !config.read_only && !config.auto_read_only {
+            return Err(failed(&io::Error::from_raw_os_error(libc::EISDIR)));
+        }
+        if !metadata.is_file() {
+            return Err(BlockError::NotRegular(path.to_owned()));
+        }
+        let open = |write| OpenOptions::new().read(true).write(write).open(path);
+        let (file, read_only) = match open(!config.read_only) {
+            Ok(file) => (file, config.read_only),
+            Err(error) if config.auto_read_only && is_refusal(&error) => {
+                (open(false).map_err(|error| failed(&error))?, true)
+            }
+            Err(error) => return Err(failed(&error)),
+        };
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            read_only,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether it cannot be written to.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Bytes, in whole sectors; what is beyond the end of the file reads as
+    /// zeroes.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn size(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len().next_multiple_of(SECTOR))
+    }
+
+    /// Bytes that it takes on the host's disk.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn allocated(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.blocks() * SECTOR)
+    }
+
+    /// Fills `bytes` from `offset` on.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.file.read_at(rest, offset + done as u64) {
+                Ok(0) => {
+                    rest.fill(0); // beyond the end
+                    return Ok(());
+                }
+                Ok(count) => done += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts `bytes` at `offset`.
+    ///
+    /// # Errors
+    /// What the host says; it is open for reading only.
+    pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    /// Has everything that was written so far on stable storage.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn flush(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// Gives the space of a range back; it reads as zeroes where the file
+    /// system can do that, and as before elsewhere.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn discard(&self, offset: u64, length: u64) -> io::Result<()> {
+        match self.punch(offset, length) {
+            Err(error) if is_unsupported(&error) => Ok(()), // it was advice
+            result => result,
+        }
+    }
+
+    /// Makes a range read as zeroes; with `unmap` its space may go.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn zero(&self, offset: u64, length: u64, unmap: bool) -> io::Result<()> {
+        if unmap {
+            match self.punch(offset, length) {
+                Err(error) if is_unsupported(&error) => {}
+                result => return result,
+            }
+        }
+        match rustix::fs::fallocate(
+            &self.file,
+            FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE,
+            offset,
+            length,
+        ) {
+            Ok(()) => return Ok(()),
+            Err(error) if is_unsupported(&error.into()) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut done = 0;
+        while done < length {
+            let part = (length - done).min(ZEROES.len() as u64);
+            let zeroes = ZEROES.get(..usize::try_from(part).unwrap_or_default());
+            self.write(offset + done, zeroes.unwrap_or_default())?;
+            done += part;
+        }
+        Ok(())
+    }
+
+    fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
+        let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        Ok(rustix::fs::fallocate(&self.file, flags, offset, length)?)
+    }
+
+    /// Makes it `size` bytes long.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn resize(&self, size: u64) -> io::Result<()> {
+        self.file.set_len(size)
+    }
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::{NodeConfig, NodeSource};
+
+    fn config() -> NodeConfig {
+        NodeConfig::new(NodeSource::File(String::new()))
+    }
+
+    fn disk(content: &[u8]) -> (tempfile::NamedTempFile, Disk) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        let disk = Disk::open(file.path().to_str().unwrap(), &config()).unwrap();
+        (file, disk)
+    }
+
+    #[test]
+    fn end_of_the_file_is_rounded_up_to_a_sector_of_zeroes() {
+        let (_file, disk) = disk(&[7; 600]);
+        assert_eq!(disk.size().unwrap(), 1024);
+        let mut bytes = [1; 512];
+        disk.read(512, &mut bytes).unwrap();
+        assert_eq!(bytes[..88], [7; 88]);
+        assert_eq!(bytes[88..], [0; 424]);
+    }
+
+    #[test]
+    fn what_was_written_zeroed_and_discarded_is_read() {
+        let (_file, disk) = disk(&[7; 8192]);
+        disk.write(4096, &[9; 4096]).unwrap();
+        disk.flush().unwrap();
+        disk.zero(0, 512, false).unwrap();
+        disk.zero(512, 512, true).unwrap();
+        disk.discard(4096, 4096).unwrap();
+        let mut bytes = [1; 8192];
+        disk.read(0, &mut bytes).unwrap();
+        assert_eq!(bytes[..1024], [0; 1024]);
+        assert_eq!(bytes[1024..4096], [7; 3072]);
+        assert!(bytes[4096..] == [0; 4096] || bytes[4096..] == [9; 4096]);
+        disk.resize(512).unwrap();
+        assert_eq!(disk.size().unwrap(), 512);
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().to_str().unwrap();
+        let read_only = NodeConfig {
+            read_only: true,
+            ..config()
+        };
+        let error = Disk::open(path, &read_only).unwrap_err();
+        let text = format!("'file' driver requires '{path}' to be a regular file");
+        assert_eq!(error.to_string(), text);
+        let error = Disk::open("/no/such", &config()).unwrap_err();
+        let text = "Could not open '/no/such': No such file or directory";
+        assert_eq!(error.to_string(), text);
+    }
+}

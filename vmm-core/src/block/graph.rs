@@ -1,0 +1,567 @@
+//! The nodes and drives of a machine.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::{BlockError, Disk, Statistics};
+use crate::qom::is_id;
+use crate::sync::lock;
+
+/// The longest name of a node.
+const MAX_NAME: usize = 31;
+
+/// Where a node has its bytes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeSource {
+    /// A file.
+    File(String),
+    /// A node that is there already.
+    Named(String),
+    /// A node that is made with it.
+    Layer(Box<NodeConfig>),
+}
+
+/// A node to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeConfig {
+    /// Its name; one is made up without it.
+    pub name: Option<String>,
+    /// Where it has its bytes from.
+    pub source: NodeSource,
+    /// Whether it cannot be written to.
+    pub read_only: bool,
+    /// Whether it may be read-only if the file cannot be written to.
+    pub auto_read_only: bool,
+    /// Whether space that is given back is given to the host.
+    pub unmap: bool,
+    /// Whether nothing needs to be on stable storage, ever.
+    pub no_flush: bool,
+}
+
+impl NodeConfig {
+    /// A node without name that can be written to.
+    #[must_use]
+    pub fn new(source: NodeSource) -> Self {
+        Self {
+            name: None,
+            source,
+            read_only: false,
+            auto_read_only: false,
+            unmap: false,
+            no_flush: false,
+        }
+    }
+}
+
+/// A drive to be made, with the nodes that it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriveConfig {
+    /// Its name.
+    pub id: String,
+    /// The image; an empty drive has none.
+    pub image: Option<NodeConfig>,
+    /// Whether writes need not be on stable storage at once.
+    pub write_back: bool,
+}
+
+/// An image, or a layer of one.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    driver: &'static str,
+    disk: Arc<Disk>,
+    child: Option<Arc<Node>>,
+    read_only: bool,
+    unmap: bool,
+    no_flush: bool,
+    /// Whether it goes with what it was made for, not by itself.
+    is_owned: bool,
+    /// Requests that reach it from above.
+    statistics: Statistics,
+}
+
+impl Node {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it does: `file` or `raw`.
+    #[must_use]
+    pub fn driver(&self) -> &'static str {
+        self.driver
+    }
+
+    /// The file in the end.
+    #[must_use]
+    pub fn disk(&self) -> &Arc<Disk> {
+        &self.disk
+    }
+
+    /// The node below.
+    #[must_use]
+    pub fn child(&self) -> Option<&Arc<Node>> {
+        self.child.as_ref()
+    }
+
+    /// The node at the very end.
+    #[must_use]
+    pub fn bottom(&self) -> &Node {
+        self.child.as_ref().map_or(self, |child| child.bottom())
+    }
+
+    /// Whether it cannot be written to.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Whether space that is given back is given to the host.
+    #[must_use]
+    pub fn unmaps(&self) -> bool {
+        self.unmap && self.child.as_ref().is_none_or(|child| child.unmaps())
+    }
+
+    /// Whether nothing needs to be on stable storage, ever.
+    #[must_use]
+    pub fn never_flushes(&self) -> bool {
+        self.no_flush
+    }
+
+    fn has_read_only_layer(&self) -> bool {
+        let child = self.child.as_ref();
+        child.is_some_and(|child| child.read_only || child.has_read_only_layer())
+    }
+
+    /// Requests that reached it.
+    #[must_use]
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+}
+
+/// Whether an error has stopped the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum IoStatus {
+    /// None has.
+    #[default]
+    Ok,
+    /// One has.
+    Failed,
+    /// The host's disk is full.
+    NoSpace,
+}
+
+/// What a device reads and writes through.
+#[derive(Debug)]
+pub struct Drive {
+    name: String,
+    node: Option<Arc<Node>>,
+    write_back: AtomicBool,
+    /// What the user wants in this respect.
+    configured_write_back: bool,
+    status: Mutex<Option<IoStatus>>,
+    statistics: Statistics,
+    device: Mutex<Option<String>>,
+    path: Mutex<Option<String>>,
+}
+
+impl Drive {
+    /// Its name; empty for one that a device made for itself.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The image, if there is one.
+    #[must_use]
+    pub fn node(&self) -> Option<&Arc<Node>> {
+        self.node.as_ref()
+    }
+
+    /// Whether writes need not be on stable storage at once.
+    #[must_use]
+    pub fn writes_back(&self) -> bool {
+        self.write_back.load(Ordering::Acquire)
+    }
+
+    /// Says whether writes need not be on stable storage at once.
+    pub fn set_write_back(&self, on: bool) {
+        self.write_back.store(on, Ordering::Release);
+    }
+
+    /// What the user wants in this respect is so again.
+    pub fn restore_write_back(&self) {
+        self.set_write_back(self.configured_write_back);
+    }
+
+    /// Whether an error has stopped the machine; nothing where none ever does.
+    #[must_use]
+    pub fn io_status(&self) -> Option<IoStatus> {
+        *lock(&self.status)
+    }
+
+    /// An error stops the machine, or it goes on.
+    pub fn set_io_status(&self, status: IoStatus) {
+        *lock(&self.status) = Some(status);
+    }
+
+    /// The machine goes on.
+    pub fn clear_error(&self) {
+        if let Some(status) = &mut *lock(&self.status) {
+            *status = IoStatus::Ok;
+        }
+    }
+
+    /// Requests of the device.
+    #[must_use]
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// The ID or path of the device that uses it.
+    #[must_use]
+    pub fn device(&self) -> Option<String> {
+        lock(&self.device).clone()
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// In the order in which they were made.
+    nodes: Vec<Arc<Node>>,
+    drives: Vec<Arc<Drive>>,
+    /// How many names were made up.
+    named: u32,
+}
+
+/// All nodes and drives; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Graph(Arc<Mutex<State>>);
+
+impl Graph {
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.0)
+    }
+
+    /// All nodes, the youngest first.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<Arc<Node>> {
+        self.state().nodes.iter().rev().cloned().collect()
+    }
+
+    /// All drives, the oldest first.
+    #[must_use]
+    pub fn drives(&self) -> Vec<Arc<Drive>> {
+        self.state().drives.clone()
+    }
+
+    /// A node by name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn node(&self, name: &str) -> Result<Arc<Node>, BlockError> {
+        let found = self.state().node(name);
+        found.ok_or_else(|| BlockError::NoNode(name.to_owned()))
+    }
+
+    /// Makes a node.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn add(&self, config: &NodeConfig) -> Result<(), BlockError> {
+        if config.name.is_none() {
+            return Err(BlockError::Nameless);
+        }
+        self.state().make(config, false).map(drop)
+    }
+
+    /// Removes a node.
+    ///
+    /// # Errors
+    /// There is none, or it is in use.
+    pub fn remove(&self, name: &str) -> Result<(), BlockError> {
+        let mut state = self.state();
+        let node = state
+            .node(name)
+            .ok_or_else(|| BlockError::NoNode(name.to_owned()))?;
+        let is_it = |other: &Arc<Node>| Arc::ptr_eq(other, &node);
+        let mut users = state.drives.iter().filter_map(|drive| drive.node());
+        if users.any(is_it) {
+            return Err(BlockError::Used(name.to_owned()));
+        }
+        if node.is_owned {
+            return Err(BlockError::NotOwned(name.to_owned()));
+        }
+        let mut below = state.nodes.iter().filter_map(|other| other.child());
+        if below.any(is_it) {
+            return Err(BlockError::Layered(name.to_owned()));
+        }
+        state.drop_node(&node);
+        Ok(())
+    }
+
+    /// Makes a drive with its nodes.
+    ///
+    /// # Errors
+    /// They cannot be made, or there is a drive of this name.
+    pub fn add_drive(&self, config: &DriveConfig) -> Result<(), BlockError> {
+        let mut state = self.state();
+        let id = &config.id;
+        if state.drives.iter().any(|drive| drive.name == *id) {
+            return Err(BlockError::DuplicateDrive(id.clone()));
+        }
+        let image = config.image.as_ref();
+        let node = image.map(|image| state.make(image, true)).transpose()?;
+        state.drives.push(Arc::new(Drive {
+            name: id.clone(),
+            node,
+            write_back: AtomicBool::new(config.write_back),
+            configured_write_back: config.write_back,
+            status: Mutex::default(),
+            statistics: Statistics::default(),
+            device: Mutex::default(),
+            path: Mutex::default(),
+        }));
+        Ok(())
+    }
+
+    /// A drive for a device: the one of this name, or one to the node of this
+    /// name. `device` is the ID or the path of the device, `property` what it
+    /// calls the drive.
+    ///
+    /// # Errors
+    /// There is none, or it is in use.
+    pub fn take(
+        &self,
+        name: &str,
+        device: &str,
+        path: &str,
+        property: &str,
+    ) -> Result<Arc<Drive>, BlockError> {
+        let mut state = self.state();
+        let refuse = |text: String| Err(BlockError::Refused(text));
+        if let Some(drive) = state.drives.iter().find(|drive| drive.name == name)
+            && !name.is_empty()
+        {
+            if lock(&drive.device).is_some() {
+                return refuse(format!(
+                    "Drive '{name}' is already in use by another device"
+                ));
+            }
+            let Some(node) = &drive.node else {
+                return refuse("Device needs media, but drive is empty".to_owned());
+            };
+            state.check_sharing(node, path)?;
+            *lock(&drive.device) = Some(device.to_owned());
+            *lock(&drive.path) = Some(path.to_owned());
+            return Ok(Arc::clone(drive));
+        }
+        let Some(node) = state.node(name) else {
+            return refuse(format!("Property '{property}' can't find value '{name}'"));
+        };
+        if !node.read_only && node.has_read_only_layer() {
+            return Err(BlockError::ReadOnly);
+        }
+        state.check_sharing(&node, path)?;
+        let drive = Arc::new(Drive {
+            name: String::new(),
+            node: Some(node),
+            write_back: AtomicBool::new(true),
+            configured_write_back: true,
+            status: Mutex::default(),
+            statistics: Statistics::default(),
+            device: Mutex::new(Some(device.to_owned())),
+            path: Mutex::new(Some(path.to_owned())),
+        });
+        state.drives.push(Arc::clone(&drive));
+        Ok(drive)
+    }
+
+    /// A device that was to have a drive could not be made.
+    pub fn release(&self, drive: &Arc<Drive>) {
+        let mut state = self.state();
+        *lock(&drive.device) = None;
+        *lock(&drive.path) = None;
+        if drive.name.is_empty() {
+            state.drives.retain(|other| !Arc::ptr_eq(other, drive));
+        }
+    }
+}
+
+impl State {
+    /// Two devices do not get on with each other where one of them writes.
+    fn check_sharing(&self, node: &Arc<Node>, path: &str) -> Result<(), BlockError> {
+        let alike = |one: &Arc<Node>, other: &Arc<Node>| Arc::ptr_eq(one, other);
+        for drive in &self.drives {
+            let (Some(other), Some(user)) = (drive.node(), lock(&drive.path).clone()) else {
+                continue;
+            };
+            if node.read_only && other.read_only || !Arc::ptr_eq(&node.disk, &other.disk) {
+                continue;
+            }
+            let shared = &other.name;
+            let (one, two) = match alike(node, other) {
+                true => (
+                    format!("block device '{user}'"),
+                    format!("block device '{path}'"),
+                ),
+                false => (
+                    format!("node '{}'", node.name),
+                    format!("block device '{user}'"),
+                ),
+            };
+            let role = if alike(node, other) { "root" } else { "file" };
+            return Err(BlockError::Refused(format!(
+                "Permission conflict on node '{shared}': permissions 'write' are both required by \
+                 {one} (uses node '{shared}' as '{role}' child) and unshared by {two} \
+                 (uses node '{shared}' as 'root' child)."
+            )));
+        }
+        Ok(())
+    }
+
+    fn node(&self, name: &str) -> Option<Arc<Node>> {
+        let found = self.nodes.iter().find(|node| node.name == name);
+        found.cloned()
+    }
+
+    fn make(&mut self, config: &NodeConfig, is_owned: bool) -> Result<Arc<Node>, BlockError> {
+        let name = match &config.name {
+            None => self.new_name(),
+            Some(name) if !is_id(name) => return Err(BlockError::BadName(name.clone())),
+            Some(name) if name.len() > MAX_NAME => return Err(BlockError::LongName),
+            Some(name) if self.node(name).is_some() => {
+                return Err(BlockError::Duplicate(name.clone()));
+            }
+            Some(name) => name.clone(),
+        };
+        let before = self.nodes.len();
+        let (disk, child) = match &config.source {
+            NodeSource::File(path) => (Arc::new(Disk::open(path, config)?), None),
+            NodeSource::Named(child) => {
+                let found = self.node(child);
+                let child = found.ok_or_else(|| BlockError::NoDevice(child.clone()))?;
+                (Arc::clone(&child.disk), Some(child))
+            }
+            NodeSource::Layer(child) => {
+                let child = self.make(child, true)?;
+                (Arc::clone(&child.disk), Some(child))
+            }
+        };
+        // the name may have been taken by a layer
+        if self.node(&name).is_some() {
+            self.nodes.truncate(before);
+            return Err(BlockError::Duplicate(name));
+        }
+        let read_only = config.read_only || (config.auto_read_only && disk.is_read_only());
+        let node = Arc::new(Node {
+            name,
+            driver: if child.is_some() { "raw" } else { "file" },
+            disk,
+            child,
+            read_only,
+            unmap: config.unmap,
+            no_flush: config.no_flush,
+            is_owned,
+            statistics: Statistics::default(),
+        });
+        self.nodes.push(Arc::clone(&node));
+        Ok(node)
+    }
+
+    /// Removes a node with those that were made for it alone.
+    fn drop_node(&mut self, node: &Arc<Node>) {
+        self.nodes.retain(|other| !Arc::ptr_eq(other, node));
+        if let Some(child) = node.child.as_ref().filter(|child| child.is_owned) {
+            self.drop_node(child);
+        }
+    }
+
+    fn new_name(&mut self) -> String {
+        let number = self.named;
+        self.named += 1;
+        format!("#block{number:03}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file() -> (tempfile::NamedTempFile, NodeSource) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        (file, NodeSource::File(path))
+    }
+
+    fn named(name: &str, source: NodeSource) -> NodeConfig {
+        NodeConfig {
+            name: Some(name.to_owned()),
+            ..NodeConfig::new(source)
+        }
+    }
+
+    fn names(graph: &Graph) -> Vec<String> {
+        let nodes = graph.nodes();
+        nodes.iter().map(|node| node.name.clone()).collect()
+    }
+
+    #[test]
+    fn layers_are_made_and_go_together() {
+        let (_file, source) = file();
+        let graph = Graph::default();
+        let layer = Box::new(named("below", source));
+        graph
+            .add(&named("above", NodeSource::Layer(layer)))
+            .unwrap();
+        assert_eq!(names(&graph), ["above", "below"]);
+        let text = |error: BlockError| error.to_string();
+        let refused = graph.remove("below").unwrap_err();
+        assert_eq!(text(refused), "Node below is not owned by the monitor");
+        graph.remove("above").unwrap();
+        assert!(names(&graph).is_empty());
+    }
+
+    #[test]
+    fn node_that_another_or_a_device_uses_stays() {
+        let (_file, source) = file();
+        let graph = Graph::default();
+        graph.add(&named("a", source)).unwrap();
+        graph
+            .add(&named("b", NodeSource::Named("a".to_owned())))
+            .unwrap();
+        assert!(matches!(graph.remove("a"), Err(BlockError::Layered(_))));
+        let drive = graph.take("b", "disk", "/disk", "x.drive").unwrap();
+        assert!(matches!(graph.remove("b"), Err(BlockError::Used(_))));
+        graph.release(&drive);
+        graph.remove("b").unwrap();
+        graph.remove("a").unwrap();
+    }
+
+    #[test]
+    fn node_that_cannot_be_made_leaves_nothing_behind() {
+        let (_file, source) = file();
+        let graph = Graph::default();
+        let below = Box::new(NodeConfig {
+            read_only: true,
+            ..named("same", source.clone())
+        });
+        let above = named("same", NodeSource::Layer(below.clone()));
+        assert!(graph.add(&above).is_err());
+        assert!(names(&graph).is_empty());
+        for name in ["", "1", "a/b"] {
+            let bad = graph.add(&named(name, source.clone()));
+            assert!(matches!(bad, Err(BlockError::BadName(_))), "{name}");
+        }
+        let long = named(&"a".repeat(32), source);
+        assert!(matches!(graph.add(&long), Err(BlockError::LongName)));
+        // a layer above what is read-only can be made, and a device cannot write to it
+        graph
+            .add(&named("above", NodeSource::Layer(below)))
+            .unwrap();
+        let refused = graph.take("above", "disk", "/disk", "x.drive");
+        assert!(matches!(refused, Err(BlockError::ReadOnly)));
+    }
+}

@@ -1,0 +1,70 @@
+//! Disks: files with what guests read and write in them.
+//!
+//! A [`Node`] is an image or a layer of one, made with `-blockdev` or
+//! `blockdev-add`, and named; the [`Graph`] has them all. `-drive` makes two at
+//! once, and a [`Drive`] to them, which a device takes. A device that names a
+//! node gets a drive of its own, without name.
+
+mod disk;
+mod graph;
+mod statistics;
+
+pub use disk::Disk;
+pub use graph::{Drive, DriveConfig, Graph, IoStatus, Node, NodeConfig, NodeSource};
+pub use statistics::{Counted, Operation, Statistics};
+
+/// Bytes of a sector, which requests are counted in.
+pub const SECTOR: u64 = 512;
+
+/// Why an image cannot be used; the words are QEMU's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BlockError {
+    /// The file cannot be opened.
+    #[error("Could not open '{path}': {error}")]
+    Open {
+        /// Its path.
+        path: String,
+        /// What the host said.
+        error: String,
+    },
+    /// The path leads to something else than a file.
+    #[error("'file' driver requires '{0}' to be a regular file")]
+    NotRegular(String),
+    /// There is no such node.
+    #[error("Failed to find node with node-name='{0}'")]
+    NoNode(String),
+    /// There is neither such a drive nor such a node.
+    #[error("Cannot find device='{0}' nor node-name='{0}'")]
+    NoDevice(String),
+    /// A node has the name already.
+    #[error("Duplicate nodes with node-name='{0}'")]
+    Duplicate(String),
+    /// A drive has the name already.
+    #[error("Duplicate ID '{0}' for drive")]
+    DuplicateDrive(String),
+    /// A device uses the node.
+    #[error("Node {0} is in use")]
+    Used(String),
+    /// Another node uses the node.
+    #[error("Block device {0} is in use")]
+    Layered(String),
+    /// The node was made together with another.
+    #[error("Node {0} is not owned by the monitor")]
+    NotOwned(String),
+    /// A name that nodes cannot have.
+    #[error("Invalid node-name: '{0}'")]
+    BadName(String),
+    /// A name of more than 31 bytes.
+    #[error("Node name too long")]
+    LongName,
+    /// The node is to be written to, and cannot.
+    #[error("Block node is read-only")]
+    ReadOnly,
+    /// A node that users make needs a name.
+    #[error("'node-name' must be specified for the root node")]
+    Nameless,
+    /// Anything else, in words.
+    #[error("{0}")]
+    Refused(String),
+}

@@ -1,0 +1,235 @@
+//! Nodes and drives in the schema's words.
+
+use std::time::Duration;
+
+use qmp_types::qmp::types::{
+    BlockDeviceInfo, BlockDeviceIoStatus, BlockDeviceStats, BlockInfo, BlockStats,
+    BlockStatsSpecific, BlockStatsSpecificDriver, BlockStatsSpecificFile, BlockdevAioOptions,
+    BlockdevCacheInfo, BlockdevDetectZeroesOptions, BlockdevDiscardOptions, BlockdevOptions,
+    BlockdevOptionsDriver, BlockdevOptionsFile, BlockdevRef, ImageInfo, ImageInfoSpecific,
+    ImageInfoSpecificFile, ImageInfoSpecificFileWrapper, ImageInfoSpecificType,
+};
+
+use crate::block::{
+    BlockError, Drive, IoStatus, Node, NodeConfig, NodeSource, Operation, Statistics,
+};
+
+fn refuse<T>(text: impl Into<String>) -> Result<T, BlockError> {
+    Err(BlockError::Refused(text.into()))
+}
+
+/// What `blockdev-add` and `-blockdev` ask for.
+pub(crate) fn node_config(options: BlockdevOptions) -> Result<NodeConfig, BlockError> {
+    layer_config(options, None)
+}
+
+/// The same below another, from which it has what it does not say itself.
+fn layer_config(
+    options: BlockdevOptions,
+    above: Option<&NodeConfig>,
+) -> Result<NodeConfig, BlockError> {
+    let cache = options.cache.unwrap_or_default();
+    let inherited = |of: fn(&NodeConfig) -> bool| above.is_some_and(of);
+    let mut config = NodeConfig {
+        name: options.node_name,
+        source: NodeSource::Named(String::new()), // comes below
+        read_only: options
+            .read_only
+            .unwrap_or_else(|| inherited(|above| above.read_only)),
+        auto_read_only: options
+            .auto_read_only
+            .unwrap_or_else(|| inherited(|above| above.auto_read_only)),
+        unmap: options.discard.map_or_else(
+            || inherited(|above| above.unmap),
+            |discard| matches!(discard, BlockdevDiscardOptions::Unmap),
+        ),
+        no_flush: cache
+            .no_flush
+            .unwrap_or_else(|| inherited(|above| above.no_flush)),
+    };
+    config.source = match options.driver {
+        BlockdevOptionsDriver::File(file) => file_source(*file)?,
+        BlockdevOptionsDriver::Raw(raw) => {
+            if raw.offset.is_some() || raw.size.is_some() {
+                return refuse("offset, size: an image is a whole file here");
+            }
+            match raw.file {
+                BlockdevRef::Reference(name) => NodeSource::Named(name),
+                BlockdevRef::Definition(layer) => {
+                    NodeSource::Layer(Box::new(layer_config(*layer, Some(&config))?))
+                }
+                _ => return refuse("Parameter 'file' is missing"),
+            }
+        }
+        _ => return refuse("there are no other drivers here than 'file' and 'raw'"),
+    };
+    if cache.direct == Some(true) {
+        return refuse("cache.direct=on: the host's cache is always used");
+    }
+    if !matches!(
+        options.detect_zeroes,
+        None | Some(BlockdevDetectZeroesOptions::Off)
+    ) {
+        return refuse("detect-zeroes: zeroes are not looked for here; say off");
+    }
+    if options.active == Some(false) {
+        return refuse("active=off: there are no inactive nodes here");
+    }
+    Ok(config)
+}
+
+fn file_source(file: BlockdevOptionsFile) -> Result<NodeSource, BlockError> {
+    if !matches!(file.aio, None | Some(BlockdevAioOptions::Threads)) {
+        return refuse("aio: use threads");
+    }
+    if file.pr_manager.is_some() {
+        return refuse("pr-manager: there are no persistent reservations here");
+    }
+    Ok(NodeSource::File(file.filename))
+}
+
+fn bounded(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A node as `query-named-block-nodes` shows it; with `all`, what is particular
+/// to files, too.
+pub(super) fn node_info(node: &Node, all: bool) -> BlockDeviceInfo {
+    let disk = node.disk();
+    let mut image = ImageInfo::new(
+        disk.path(),
+        node.driver(),
+        bounded(disk.size().unwrap_or_default()),
+    );
+    image.actual_size = disk.allocated().ok().map(bounded);
+    image.dirty_flag = Some(false);
+    if node.child().is_none() && all {
+        let file = ImageInfoSpecificFileWrapper::new(ImageInfoSpecificFile::default());
+        image.format_specific = Some(ImageInfoSpecific::new(ImageInfoSpecificType::File(file)));
+    }
+    let cache = BlockdevCacheInfo::new(true, false, node.never_flushes());
+    let mut info = BlockDeviceInfo::new(
+        disk.path(),
+        node.is_read_only(),
+        node.driver(),
+        0,
+        true,
+        false,
+        BlockdevDetectZeroesOptions::Off,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        image,
+        cache,
+        0,
+    );
+    info.node_name = Some(node.name().to_owned());
+    info
+}
+
+/// A drive as `query-block` shows it.
+pub(super) fn drive_info(drive: &Drive) -> BlockInfo {
+    let device = drive.device();
+    let mut info = BlockInfo::new(drive.name(), "unknown", device.is_none(), false);
+    info.inserted = drive.node().map(|node| {
+        let mut inserted = node_info(node, true);
+        inserted.cache.writeback = drive.writes_back();
+        inserted
+    });
+    info.io_status = drive.io_status().map(|status| match status {
+        IoStatus::Ok => BlockDeviceIoStatus::Ok,
+        IoStatus::Failed => BlockDeviceIoStatus::Failed,
+        IoStatus::NoSpace => BlockDeviceIoStatus::Nospace,
+    });
+    info.qdev = device;
+    info
+}
+
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn statistics(counts: &Statistics, of_device: bool) -> BlockDeviceStats {
+    let [read, write, flush, unmap] = [
+        Operation::Read,
+        Operation::Write,
+        Operation::Flush,
+        Operation::Unmap,
+    ]
+    .map(|kind| counts.of(kind));
+    BlockDeviceStats {
+        rd_bytes: bounded(read.bytes),
+        wr_bytes: bounded(write.bytes),
+        zone_append_bytes: 0,
+        unmap_bytes: bounded(unmap.bytes),
+        rd_operations: bounded(read.operations),
+        wr_operations: bounded(write.operations),
+        zone_append_operations: 0,
+        flush_operations: bounded(flush.operations),
+        unmap_operations: bounded(unmap.operations),
+        rd_total_time_ns: nanoseconds(read.time),
+        wr_total_time_ns: nanoseconds(write.time),
+        zone_append_total_time_ns: 0,
+        flush_total_time_ns: nanoseconds(flush.time),
+        unmap_total_time_ns: nanoseconds(unmap.time),
+        wr_highest_offset: bounded(counts.highest_write()),
+        rd_merged: 0,
+        wr_merged: 0,
+        zone_append_merged: 0,
+        unmap_merged: 0,
+        idle_time_ns: counts.idle().map(nanoseconds),
+        failed_rd_operations: bounded(read.failed),
+        failed_wr_operations: bounded(write.failed),
+        failed_zone_append_operations: 0,
+        failed_flush_operations: bounded(flush.failed),
+        failed_unmap_operations: bounded(unmap.failed),
+        invalid_rd_operations: bounded(read.invalid),
+        invalid_wr_operations: bounded(write.invalid),
+        invalid_zone_append_operations: 0,
+        invalid_flush_operations: bounded(flush.invalid),
+        invalid_unmap_operations: bounded(unmap.invalid),
+        account_invalid: of_device,
+        account_failed: of_device,
+        timed_stats: Vec::new(),
+        rd_latency_histogram: None,
+        wr_latency_histogram: None,
+        zone_append_latency_histogram: None,
+        flush_latency_histogram: None,
+    }
+}
+
+/// What `query-blockstats` tells of a node.
+pub(super) fn node_statistics(node: &Node) -> BlockStats {
+    let counts = node.statistics();
+    let mut stats = BlockStats::new(statistics(&Statistics::default(), false));
+    stats.stats.wr_highest_offset = bounded(counts.highest_write());
+    stats.node_name = Some(node.name().to_owned());
+    stats.parent = node.child().map(|child| Box::new(node_statistics(child)));
+    if node.child().is_none() {
+        let discarded = counts.of(Operation::Unmap);
+        let file =
+            BlockStatsSpecificFile::new(discarded.operations, discarded.failed, discarded.bytes);
+        let driver = BlockStatsSpecificDriver::File(file);
+        stats.driver_specific = Some(BlockStatsSpecific::new(driver));
+    }
+    stats
+}
+
+/// What `query-blockstats` tells of a drive.
+pub(super) fn drive_statistics(drive: &Drive) -> BlockStats {
+    let counts = statistics(drive.statistics(), drive.device().is_some());
+    let mut stats = BlockStats::new(counts);
+    if let Some(node) = drive.node() {
+        let below = node_statistics(node);
+        stats.node_name = below.node_name;
+        stats.parent = below.parent;
+        stats.driver_specific = below.driver_specific;
+        stats.stats.wr_highest_offset = below.stats.wr_highest_offset;
+    }
+    stats.device = Some(drive.name().to_owned());
+    stats.qdev = drive.device();
+    stats
+}
