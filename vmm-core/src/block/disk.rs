@@ -10,7 +10,7 @@ use super::{BlockError, NodeConfig, SECTOR};
 use crate::char::reason;
 
 /// What is written where the file system cannot make zeroes.
-const ZEROES: [u8; 1 << 16] = [0; 1 << 16];
+static ZEROES: [u8; 1 << 16] = [0; 1 << 16];
 
 /// An open file, and how it may be used. Accesses are synchronous, and may come
 /// from any thread.

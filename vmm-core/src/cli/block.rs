@@ -117,30 +117,9 @@ pub(super) fn drive(value: &str, nameless: usize) -> Result<DriveConfig, UsageEr
         }
     };
     let read_only = switch(["readonly", "read-only"])?;
-    let (write_back, no_flush) = match params.take("cache").as_deref() {
-        None | Some("writeback") => (true, false),
-        Some("writethrough") => (false, false),
-        Some("unsafe") => (true, true),
-        Some(mode @ ("none" | "directsync")) => {
-            return refuse(format!(
-                "cache={mode}: the host's cache is always used; say writeback or writethrough"
-            ));
-        }
-        Some(_) => return refuse("invalid cache option".to_owned()),
-    };
-    let unmap = match params.take("discard").as_deref() {
-        None | Some("ignore" | "off") => false,
-        Some("unmap" | "on") => true,
-        Some(_) => return refuse("Invalid discard option".to_owned()),
-    };
-    match params.take("media").as_deref() {
-        None | Some("disk") => {}
-        Some(other) => return refuse(format!("media={other}: there are disks only")),
-    }
-    match params.take("aio").as_deref() {
-        None | Some("threads") => {}
-        Some(other) => return refuse(format!("aio={other}: use threads")),
-    }
+    let (write_back, no_flush) = cache_mode(&mut params)?;
+    let unmap = discard_mode(&mut params)?;
+    refuse_others(&mut params)?;
     let format = params.take("format");
     let file = params.take("file");
     if let Some((key, _)) = params.take_rest().first() {
@@ -175,4 +154,45 @@ pub(super) fn drive(value: &str, nameless: usize) -> Result<DriveConfig, UsageEr
         image,
         write_back,
     })
+}
+
+/// Whether writes need not be on stable storage at once, and whether they never
+/// need to be.
+fn cache_mode(params: &mut Params) -> Result<(bool, bool), UsageError> {
+    let refuse = |text: String| Err(UsageError::new(text));
+    Ok(match params.take("cache").as_deref() {
+        None | Some("writeback") => (true, false),
+        Some("writethrough") => (false, false),
+        Some("unsafe") => (true, true),
+        Some(mode @ ("none" | "directsync")) => {
+            return refuse(format!(
+                "cache={mode}: the host's cache is always used; say writeback or writethrough"
+            ));
+        }
+        Some(_) => return refuse("invalid cache option".to_owned()),
+    })
+}
+
+/// Whether space that the guest gives back is given to the host.
+fn discard_mode(params: &mut Params) -> Result<bool, UsageError> {
+    let refuse = |text: String| Err(UsageError::new(text));
+    Ok(match params.take("discard").as_deref() {
+        None | Some("ignore" | "off") => false,
+        Some("unmap" | "on") => true,
+        Some(_) => return refuse("Invalid discard option".to_owned()),
+    })
+}
+
+/// Checks what can have one value only.
+fn refuse_others(params: &mut Params) -> Result<(), UsageError> {
+    let refuse = |text: String| Err(UsageError::new(text));
+    match params.take("media").as_deref() {
+        None | Some("disk") => {}
+        Some(other) => return refuse(format!("media={other}: there are disks only")),
+    }
+    match params.take("aio").as_deref() {
+        None | Some("threads") => {}
+        Some(other) => return refuse(format!("aio={other}: use threads")),
+    }
+    Ok(())
 }

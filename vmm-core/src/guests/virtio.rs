@@ -142,6 +142,7 @@ impl Program {
     fn virtio_interrupt(&mut self) -> Step {
         let (handler, mut over) = (self.label(), self.label());
         self.handlers(&[(VECTOR, handler)])?;
+        self.interrupts(0)?; // firmware may have left a timer running
         self.asm.mov(x::eax, LOCAL_APIC)?;
         self.asm.mov(x::dword_ptr(x::rax + 0xf0), 0x1ff)?; // on
         self.asm.mov(x::eax, x::r12d)?;
