@@ -9,6 +9,9 @@ use rustix::fs::FallocateFlags;
 use super::{BlockError, NodeConfig, SECTOR};
 use crate::char::reason;
 
+/// Bytes of a disk that keeps nothing, if nobody says how many.
+pub const NOTHING: u64 = 1 << 30;
+
 /// What is written where the file system cannot make zeroes.
 static ZEROES: [u8; 1 << 16] = [0; 1 << 16];
 
@@ -16,9 +19,16 @@ static ZEROES: [u8; 1 << 16] = [0; 1 << 16];
 /// from any thread.
 #[derive(Debug)]
 pub struct Disk {
-    file: File,
+    content: Content,
     path: String,
     read_only: bool,
+}
+
+#[derive(Debug)]
+enum Content {
+    File(File),
+    /// So many zeroes, and whatever is written is lost.
+    Nothing(u64),
 }
 
 impl Disk {
@@ -48,10 +58,37 @@ impl Disk {
             Err(error) => return Err(failed(&error)),
         };
         Ok(Self {
-            file,
+            content: Content::File(file),
             path: path.to_owned(),
             read_only,
         })
+    }
+
+    /// A disk of `size` bytes that keeps nothing, for measurements.
+    #[must_use]
+    pub fn nothing(size: u64) -> Self {
+        let path = match size {
+            NOTHING => "null-co://".to_owned(),
+            _ => format!("json:{{\"driver\": \"null-co\", \"size\": {size}}}"),
+        };
+        Self {
+            content: Content::Nothing(size),
+            path,
+            read_only: false,
+        }
+    }
+
+    fn file(&self) -> Option<&File> {
+        match &self.content {
+            Content::File(file) => Some(file),
+            Content::Nothing(_) => None,
+        }
+    }
+
+    /// Whether it keeps what is written.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        self.file().is_some()
     }
 
     /// Where it is.
@@ -72,7 +109,10 @@ impl Disk {
     /// # Errors
     /// What the host says.
     pub fn size(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len().next_multiple_of(SECTOR))
+        Ok(match &self.content {
+            Content::File(file) => file.metadata()?.len().next_multiple_of(SECTOR),
+            Content::Nothing(size) => *size,
+        })
     }
 
     /// Bytes that it takes on the host's disk.
@@ -80,7 +120,10 @@ impl Disk {
     /// # Errors
     /// What the host says.
     pub fn allocated(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.blocks() * SECTOR)
+        Ok(match self.file() {
+            Some(file) => file.metadata()?.blocks() * SECTOR,
+            None => 0,
+        })
     }
 
     /// Fills `bytes` from `offset` on.
@@ -88,9 +131,13 @@ impl Disk {
     /// # Errors
     /// What the host says.
     pub fn read(&self, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let Some(file) = self.file() else {
+            bytes.fill(0);
+            return Ok(());
+        };
         let mut done = 0;
         while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, offset + done as u64) {
+            match file.read_at(rest, offset + done as u64) {
                 Ok(0) => {
                     rest.fill(0); // beyond the end
                     return Ok(());
@@ -108,7 +155,10 @@ impl Disk {
     /// # Errors
     /// What the host says; it is open for reading only.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, offset)
+        match self.file() {
+            Some(file) => file.write_all_at(bytes, offset),
+            None => Ok(()),
+        }
     }
 
     /// Has everything that was written so far on stable storage.
@@ -116,7 +166,7 @@ impl Disk {
     /// # Errors
     /// What the host says.
     pub fn flush(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file().map_or(Ok(()), File::sync_data)
     }
 
     /// Gives the space of a range back; it reads as zeroes where the file
@@ -136,6 +186,9 @@ impl Disk {
     /// # Errors
     /// What the host says.
     pub fn zero(&self, offset: u64, length: u64, unmap: bool) -> io::Result<()> {
+        let Some(file) = self.file() else {
+            return Ok(());
+        };
         if unmap {
             match self.punch(offset, length) {
                 Err(error) if is_unsupported(&error) => {}
@@ -143,7 +196,7 @@ impl Disk {
             }
         }
         match rustix::fs::fallocate(
-            &self.file,
+            file,
             FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE,
             offset,
             length,
@@ -164,7 +217,10 @@ impl Disk {
 
     fn punch(&self, offset: u64, length: u64) -> io::Result<()> {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        Ok(rustix::fs::fallocate(&self.file, flags, offset, length)?)
+        match self.file() {
+            Some(file) => Ok(rustix::fs::fallocate(file, flags, offset, length)?),
+            None => Ok(()),
+        }
     }
 
     /// Makes it `size` bytes long.
@@ -172,7 +228,10 @@ impl Disk {
     /// # Errors
     /// What the host says.
     pub fn resize(&self, size: u64) -> io::Result<()> {
-        self.file.set_len(size)
+        match self.file() {
+            Some(file) => file.set_len(size),
+            None => Err(io::Error::from_raw_os_error(libc::ENOTSUP)),
+        }
     }
 }
 

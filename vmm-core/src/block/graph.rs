@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{BlockError, Disk, Statistics};
+use crate::char::reason;
 use crate::qom::is_id;
 use crate::sync::lock;
 
@@ -15,6 +16,8 @@ const MAX_NAME: usize = 31;
 pub enum NodeSource {
     /// A file.
     File(String),
+    /// So many bytes of nothing.
+    Nothing(u64),
     /// A node that is there already.
     Named(String),
     /// A node that is made with it.
@@ -28,6 +31,9 @@ pub struct NodeConfig {
     pub name: Option<String>,
     /// Where it has its bytes from.
     pub source: NodeSource,
+    /// What it is if it is a layer for errors: the file with the rules for them,
+    /// of which there can be none.
+    pub debug: Option<Option<String>>,
     /// Whether it cannot be written to.
     pub read_only: bool,
     /// Whether it may be read-only if the file cannot be written to.
@@ -45,10 +51,35 @@ impl NodeConfig {
         Self {
             name: None,
             source,
+            debug: None,
             read_only: false,
             auto_read_only: false,
             unmap: false,
             no_flush: false,
+        }
+    }
+}
+
+impl NodeConfig {
+    /// Reads the rules of layers for errors, to the end of the file.
+    fn check_rules(&self) -> Result<(), BlockError> {
+        if let NodeSource::Layer(layer) = &self.source {
+            layer.check_rules()?;
+        }
+        let Some(Some(path)) = &self.debug else {
+            return Ok(());
+        };
+        let rules = std::fs::read(path).map_err(|error| BlockError::Rules(reason(&error)))?;
+        let mut lines = rules.split(|byte| *byte == b'\n');
+        let is_rule = |line: &[u8]| {
+            let first = line.iter().find(|byte| !byte.is_ascii_whitespace());
+            first.is_some_and(|first| *first != b'#')
+        };
+        match lines.any(is_rule) {
+            true => Err(BlockError::Refused(
+                "there are no rules for errors here; blkdebug passes everything on".to_owned(),
+            )),
+            false => Ok(()),
         }
     }
 }
@@ -69,6 +100,7 @@ pub struct DriveConfig {
 pub struct Node {
     name: String,
     driver: &'static str,
+    path: String,
     disk: Arc<Disk>,
     child: Option<Arc<Node>>,
     read_only: bool,
@@ -87,7 +119,13 @@ impl Node {
         &self.name
     }
 
-    /// What it does: `file` or `raw`.
+    /// What there is to say of where its bytes are from.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// What it does: `file`, `raw`, `null-co` or `blkdebug`.
     #[must_use]
     pub fn driver(&self) -> &'static str {
         self.driver
@@ -271,6 +309,7 @@ impl Graph {
     /// # Errors
     /// It cannot be made.
     pub fn add(&self, config: &NodeConfig) -> Result<(), BlockError> {
+        config.check_rules()?; // may take its time
         if config.name.is_none() {
             return Err(BlockError::Nameless);
         }
@@ -440,6 +479,7 @@ impl State {
         let before = self.nodes.len();
         let (disk, child) = match &config.source {
             NodeSource::File(path) => (Arc::new(Disk::open(path, config)?), None),
+            NodeSource::Nothing(size) => (Arc::new(Disk::nothing(*size)), None),
             NodeSource::Named(child) => {
                 let found = self.node(child);
                 let child = found.ok_or_else(|| BlockError::NoDevice(child.clone()))?;
@@ -458,7 +498,19 @@ impl State {
         let read_only = config.read_only || (config.auto_read_only && disk.is_read_only());
         let node = Arc::new(Node {
             name,
-            driver: if child.is_some() { "raw" } else { "file" },
+            driver: match (&config.debug, &child) {
+                (Some(_), _) => "blkdebug",
+                (None, Some(_)) => "raw",
+                (None, None) if disk.is_file() => "file",
+                (None, None) => "null-co",
+            },
+            path: match &config.debug {
+                Some(rules) => {
+                    let rules = rules.as_deref().unwrap_or_default();
+                    format!("blkdebug:{rules}:{}", disk.path())
+                }
+                None => disk.path().to_owned(),
+            },
             disk,
             child,
             read_only,

@@ -9,7 +9,7 @@ mod disk;
 mod graph;
 mod statistics;
 
-pub use disk::Disk;
+pub use disk::{Disk, NOTHING};
 pub use graph::{Drive, DriveConfig, Graph, IoStatus, Node, NodeConfig, NodeSource};
 pub use statistics::{Counted, Operation, Statistics};
 
@@ -64,6 +64,9 @@ pub enum BlockError {
     /// A node that users make needs a name.
     #[error("'node-name' must be specified for the root node")]
     Nameless,
+    /// The rules of a node that makes errors cannot be read.
+    #[error("Could not read blkdebug config file: {0}")]
+    Rules(String),
     /// Anything else, in words.
     #[error("{0}")]
     Refused(String),

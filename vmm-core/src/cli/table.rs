@@ -249,7 +249,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     option(
         "blockdev",
         "DRIVER,node-name=NAME[,PARAMETER=VALUE]",
-        "a disk image: file (filename=FILE), or raw (file=NAME) above another",
+        "a disk image: file (filename=FILE), raw (file=NAME) above another, or null-co (size=N)",
     ),
     option(
         "drive",

@@ -6,12 +6,12 @@ use qmp_types::qmp::types::{
     BlockDeviceInfo, BlockDeviceIoStatus, BlockDeviceStats, BlockInfo, BlockStats,
     BlockStatsSpecific, BlockStatsSpecificDriver, BlockStatsSpecificFile, BlockdevAioOptions,
     BlockdevCacheInfo, BlockdevDetectZeroesOptions, BlockdevDiscardOptions, BlockdevOptions,
-    BlockdevOptionsDriver, BlockdevOptionsFile, BlockdevRef, ImageInfo, ImageInfoSpecific,
-    ImageInfoSpecificFile, ImageInfoSpecificFileWrapper, ImageInfoSpecificType,
+    BlockdevOptionsBlkdebug, BlockdevOptionsDriver, BlockdevOptionsFile, BlockdevRef, ImageInfo,
+    ImageInfoSpecific, ImageInfoSpecificFile, ImageInfoSpecificFileWrapper, ImageInfoSpecificType,
 };
 
 use crate::block::{
-    BlockError, Drive, IoStatus, Node, NodeConfig, NodeSource, Operation, Statistics,
+    BlockError, Drive, IoStatus, NOTHING, Node, NodeConfig, NodeSource, Operation, Statistics,
 };
 
 fn refuse<T>(text: impl Into<String>) -> Result<T, BlockError> {
@@ -33,6 +33,7 @@ fn layer_config(
     let mut config = NodeConfig {
         name: options.node_name,
         source: NodeSource::Named(String::new()), // comes below
+        debug: None,
         read_only: options
             .read_only
             .unwrap_or_else(|| inherited(|above| above.read_only)),
@@ -49,19 +50,30 @@ fn layer_config(
     };
     config.source = match options.driver {
         BlockdevOptionsDriver::File(file) => file_source(*file)?,
+        BlockdevOptionsDriver::NullCo(null) => {
+            if null.latency_ns.is_some_and(|latency| latency > 0) {
+                return refuse("latency-ns: nothing is made slower here");
+            }
+            let size = null.size.map(u64::try_from).transpose();
+            let size = size.map_err(|_| BlockError::Refused("invalid size".to_owned()))?;
+            NodeSource::Nothing(size.unwrap_or(NOTHING))
+        }
+        BlockdevOptionsDriver::Blkdebug(debug) => {
+            let BlockdevOptionsBlkdebug {
+                image,
+                config: rules,
+                ..
+            } = *debug;
+            config.debug = Some(rules);
+            below(image, &config)?
+        }
         BlockdevOptionsDriver::Raw(raw) => {
             if raw.offset.is_some() || raw.size.is_some() {
                 return refuse("offset, size: an image is a whole file here");
             }
-            match raw.file {
-                BlockdevRef::Reference(name) => NodeSource::Named(name),
-                BlockdevRef::Definition(layer) => {
-                    NodeSource::Layer(Box::new(layer_config(*layer, Some(&config))?))
-                }
-                _ => return refuse("Parameter 'file' is missing"),
-            }
+            below(raw.file, &config)?
         }
-        _ => return refuse("there are no other drivers here than 'file' and 'raw'"),
+        _ => return refuse("there are no other drivers here than file, raw, null-co and blkdebug"),
     };
     if cache.direct == Some(true) {
         return refuse("cache.direct=on: the host's cache is always used");
@@ -78,6 +90,17 @@ fn layer_config(
     Ok(config)
 }
 
+/// What a layer is above.
+fn below(image: BlockdevRef, config: &NodeConfig) -> Result<NodeSource, BlockError> {
+    Ok(match image {
+        BlockdevRef::Reference(name) => NodeSource::Named(name),
+        BlockdevRef::Definition(layer) => {
+            NodeSource::Layer(Box::new(layer_config(*layer, Some(config))?))
+        }
+        _ => return refuse("Parameter 'file' is missing"),
+    })
+}
+
 fn file_source(file: BlockdevOptionsFile) -> Result<NodeSource, BlockError> {
     if !matches!(file.aio, None | Some(BlockdevAioOptions::Threads)) {
         return refuse("aio: use threads");
@@ -92,27 +115,35 @@ fn bounded(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+fn image_info(node: &Node) -> ImageInfo {
+    let disk = node.disk();
+    let size = bounded(disk.size().unwrap_or_default());
+    let mut image = ImageInfo::new(node.path(), node.driver(), size);
+    if node.driver() != "blkdebug" {
+        image.actual_size = disk.allocated().ok().map(bounded);
+    }
+    image.dirty_flag = disk.is_file().then_some(false);
+    image
+}
+
 /// A node as `query-named-block-nodes` shows it; with `all`, what is particular
 /// to files, too.
 pub(super) fn node_info(node: &Node, all: bool) -> BlockDeviceInfo {
-    let disk = node.disk();
-    let mut image = ImageInfo::new(
-        disk.path(),
-        node.driver(),
-        bounded(disk.size().unwrap_or_default()),
-    );
-    image.actual_size = disk.allocated().ok().map(bounded);
-    image.dirty_flag = Some(false);
-    if node.child().is_none() && all {
+    let mut image = image_info(node);
+    if node.driver() == "blkdebug" {
+        let child = node.child().map(|child| Box::new(image_info(child)));
+        image.backing_image = child;
+    }
+    if node.driver() == "file" && all {
         let file = ImageInfoSpecificFileWrapper::new(ImageInfoSpecificFile::default());
         image.format_specific = Some(ImageInfoSpecific::new(ImageInfoSpecificType::File(file)));
     }
     let cache = BlockdevCacheInfo::new(true, false, node.never_flushes());
     let mut info = BlockDeviceInfo::new(
-        disk.path(),
+        node.path(),
         node.is_read_only(),
         node.driver(),
-        0,
+        i64::from(node.driver() == "blkdebug"),
         true,
         false,
         BlockdevDetectZeroesOptions::Off,
@@ -208,7 +239,7 @@ pub(super) fn node_statistics(node: &Node) -> BlockStats {
     stats.stats.wr_highest_offset = bounded(counts.highest_write());
     stats.node_name = Some(node.name().to_owned());
     stats.parent = node.child().map(|child| Box::new(node_statistics(child)));
-    if node.child().is_none() {
+    if node.driver() == "file" {
         let discarded = counts.of(Operation::Unmap);
         let file =
             BlockStatsSpecificFile::new(discarded.operations, discarded.failed, discarded.bytes);

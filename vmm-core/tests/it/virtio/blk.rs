@@ -267,6 +267,7 @@ fn guest_sees_the_same_as_under_qemu() {
     same(&few, ",cache=unsafe", ",discard=off,write-zeroes=off", &[]);
 }
 
+// proves: blockdev-add, blockdev-del
 #[test]
 fn nodes_come_go_and_are_refused_alike() {
     if !both_work() {
