@@ -22,6 +22,7 @@ use crate::block::Graph;
 use crate::boot::Loader;
 use crate::char::Registry;
 use crate::clock::{Clocks, TimerThread};
+use crate::devices::Buses;
 use crate::devices::{
     Display, Displays, Gate, InputEvent, Inputs, Key, MouseInfo, Picture, Requester,
 };
@@ -470,6 +471,12 @@ impl Machine {
     /// There is none, or something uses it.
     pub fn object_del(&self, id: &str) -> Result<(), MachineError> {
         self.inner.object_del(id)
+    }
+
+    /// Where vCPUs reach devices.
+    #[must_use]
+    pub fn buses(&self) -> &Buses {
+        &self.inner.services.buses
     }
 
     /// Disk images and what uses them.

@@ -34,7 +34,7 @@ const STATISTICS: u16 = 2;
 const REPORTS: u16 = 3;
 
 /// The most bytes of page numbers that are looked at in one chain.
-const MOST_NUMBERS: u64 = 1 << 20;
+const MOST_NUMBERS: usize = 1 << 20;
 const PAGE_SHIFT: u32 = 12;
 const PAGE: u64 = 1 << PAGE_SHIFT;
 
@@ -59,6 +59,8 @@ const NAMES: [&str; 16] = [
 ];
 /// Bytes of one statistic: its number and its value.
 const STATISTIC: usize = 10;
+/// The most statistics that are looked at.
+const MOST_STATISTICS: usize = 64;
 
 /// The type of it, for `-device`.
 pub(super) static VIRTIO_BALLOON: TypeInfo = TypeInfo::new("virtio-balloon-device", &VIRTIO_DEVICE)
@@ -222,15 +224,15 @@ impl Shared {
     fn note(&self, chain: Chain) {
         let mut state = lock(&self.state);
         let mut statistics = Statistics::default();
-        let mut offset = 0;
-        let mut entry = [0; STATISTIC];
-        while chain.read(offset, &mut entry) == STATISTIC {
-            let [a, b, value @ ..] = entry;
+        let mut bytes = [0; STATISTIC * MOST_STATISTICS];
+        let count = chain.read(0, &mut bytes);
+        let (entries, _) = bytes.get(..count).unwrap_or_default().as_chunks();
+        for entry in entries {
+            let [a, b, value @ ..]: [u8; STATISTIC] = *entry;
             let number = usize::from(u16::from_le_bytes([a, b]));
             if let Some(place) = statistics.values.get_mut(number) {
                 *place = u64::from_le_bytes(value);
             }
-            offset += STATISTIC as u64;
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         statistics.updated = now.map_or(0, |now| now.as_secs());
@@ -250,11 +252,16 @@ impl Shared {
 /// Calls `each` with the runs of pages whose numbers a chain lists.
 fn each_run(chain: &Chain, mut each: impl FnMut(u64, u64)) {
     let mut run: Option<(u64, u64)> = None;
-    let mut offset = 0;
-    let mut number = [0; 4];
-    while offset < chain.readable().min(MOST_NUMBERS) && chain.read(offset, &mut number) == 4 {
-        offset += 4;
-        let address = u64::from(u32::from_le_bytes(number)) << PAGE_SHIFT;
+    let mut bytes = vec![
+        0;
+        usize::try_from(chain.readable())
+            .map_or(MOST_NUMBERS, |all| all.min(MOST_NUMBERS))
+    ];
+    let count = chain.read(0, &mut bytes);
+    bytes.truncate(count);
+    let (numbers, _) = bytes.as_chunks();
+    for number in numbers {
+        let address = u64::from(u32::from_le_bytes(*number)) << PAGE_SHIFT;
         run = Some(match run {
             Some((start, length)) if start + length == address => (start, length + PAGE),
             earlier => {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
@@ -10,7 +11,7 @@ use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use crate::backends::IoThread;
-use crate::machine::Services;
+use crate::machine::{Observer, Services};
 use crate::sandbox::{Role, confine_thread};
 use crate::sync::lock;
 
@@ -90,6 +91,7 @@ struct Shared {
     gate: Gate,
     /// Held while work is done.
     serving: Mutex<()>,
+    observer: Arc<dyn Observer>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -211,6 +213,7 @@ impl Shared {
             ended: AtomicBool::new(false),
             gate: services.gate.clone(),
             serving: Mutex::default(),
+            observer: services.observer(),
         })
     }
 
@@ -233,8 +236,10 @@ impl Shared {
                 let Some(_pass) = self.gate.enter(&self.ended) else {
                     return;
                 };
-                let _serving = lock(&self.serving);
-                watched = serve();
+                let Some(next) = self.serve(&mut serve) else {
+                    return;
+                };
+                watched = next;
             }
             if let Some(fd) = watched {
                 let input = EpollEvent::new(EventSet::IN, INPUT);
@@ -255,8 +260,21 @@ impl Shared {
         let Some(_pass) = self.gate.enter(&self.ended) else {
             return;
         };
+        if self.serve(&mut lock(serve)).is_none() {
+            self.ended.store(true, Ordering::Release);
+        }
+    }
+
+    /// Does what there is to do; nothing if that was the end of the device. A
+    /// mistake of ours ends one device and not the machine.
+    fn serve(&self, serve: &mut Serve) -> Option<Option<RawFd>> {
         let _serving = lock(&self.serving);
-        lock(serve)();
+        let result = panic::catch_unwind(AssertUnwindSafe(serve));
+        if result.is_err() {
+            self.observer
+                .diagnostic("a virtio device has failed; it answers no more");
+        }
+        result.ok()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod balloon;
 mod blk;
+mod operations;
 mod rng;
 
 use vmm_core::qom::{Given, Spec};

@@ -1,0 +1,418 @@
+//! Anything that a guest can do to ports, registers and queues: nothing panics,
+//! and it all ends. The same function is a fuzz target.
+#![allow(
+    unreachable_pub,
+    reason = "a fuzz target has the file as a module, too"
+)]
+#![allow(missing_docs, reason = "fields say what they are")]
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use vmm_core::block::{DriveConfig, NodeConfig, NodeSource};
+use vmm_core::char::{BackendConfig, Registry};
+use vmm_core::machine::{Machine, MachineConfig, MachineEvent, MachineKind, Observer};
+use vmm_core::qom::{Given, Spec};
+
+const RAM: u64 = 2 << 20;
+const DISK: u64 = 64 << 10;
+/// Where the registers of the first transport are, and how far from it the next.
+const TRANSPORTS: u64 = 0xfeb0_0000;
+const STRIDE: u64 = 0x200;
+/// The devices, from the last transport on.
+pub const DEVICES: u64 = 4;
+const LAST: u64 = 7;
+const QUEUE_SIZE: u16 = 16;
+/// Offsets of the rings in a queue's page.
+const AVAILABLE: u64 = 0x400;
+const USED: u64 = 0x800;
+
+/// What the guest does next.
+#[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// Writes to a register or the configuration of a device.
+    Write {
+        device: u8,
+        offset: u16,
+        value: u64,
+        width: u8,
+    },
+    /// Reads one.
+    Read { device: u8, offset: u16, width: u8 },
+    /// Writes to an address that may be nobody's.
+    WriteMemoryBus { address: u32, value: u64, width: u8 },
+    /// Writes to a port, and reads it.
+    Port { port: u16, value: u32, width: u8 },
+    /// Changes memory.
+    Memory { address: u32, bytes: Vec<u8> },
+    /// Sets a device up as a driver does, with these features and all queues.
+    Start { device: u8, features: u64 },
+    /// Makes a chain available; each descriptor may be anything.
+    Chain {
+        device: u8,
+        queue: u8,
+        head: u16,
+        descriptors: Vec<Descriptor>,
+        notify: bool,
+    },
+    /// Makes the request of a disk available that has this header.
+    Disk {
+        kind: u8,
+        sector: u16,
+        length: u16,
+        writable: bool,
+    },
+    /// Resets a device.
+    Reset { device: u8 },
+    /// The user stops the guest and lets it run on.
+    Pause,
+    /// The user asks for memory.
+    Balloon { bytes: u32 },
+}
+
+/// A descriptor.
+#[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
+#[derive(Debug, Clone, Copy)]
+pub struct Descriptor {
+    pub address: u32,
+    pub high: u8,
+    pub length: u32,
+    pub flags: u8,
+    pub next: u8,
+}
+
+/// Notes what a device says of itself.
+#[derive(Default)]
+struct Watcher(AtomicBool);
+
+impl Observer for Watcher {
+    fn event(&self, _: &MachineEvent) {}
+
+    fn diagnostic(&self, text: &str) {
+        if text.contains("has failed") {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+}
+
+fn spec(type_name: &str, id: &str, properties: &[(&str, &str)]) -> Spec {
+    let properties = properties.iter();
+    let properties =
+        properties.map(|&(name, value)| (name.to_owned(), Given::Text(value.to_owned())));
+    Spec {
+        type_name: type_name.to_owned(),
+        id: Some(id.to_owned()),
+        properties: properties.collect(),
+    }
+}
+
+struct Guest {
+    machine: Machine,
+    watcher: Arc<Watcher>,
+    _image: tempfile::NamedTempFile,
+}
+
+impl Guest {
+    fn new() -> Self {
+        let mut image = tempfile::NamedTempFile::new().unwrap();
+        image.write_all(&vec![7; DISK as usize]).unwrap();
+        let path = image.path().to_str().unwrap().to_owned();
+        let image_node = NodeConfig {
+            unmap: true,
+            ..NodeConfig::new(NodeSource::File(path))
+        };
+        let chardevs = Registry::new();
+        chardevs.add("serial0", &BackendConfig::Null).unwrap();
+        let config = MachineConfig {
+            kind: MachineKind::QMin,
+            ram_size: RAM,
+            cpus: 1,
+            serial: vec!["serial0".to_owned()],
+            drives: vec![DriveConfig {
+                id: "d".to_owned(),
+                image: Some(image_node),
+                write_back: true,
+            }],
+            devices: vec![
+                spec("virtio-rng-device", "r", &[]),
+                spec(
+                    "virtio-balloon-device",
+                    "b",
+                    &[("free-page-reporting", "on")],
+                ),
+                spec("virtio-blk-device", "v", &[("drive", "d")]),
+                spec("isa-vga", "g", &[("vgamem_mb", "1")]),
+                spec("ib700", "w", &[]),
+            ],
+            ..MachineConfig::default()
+        };
+        let watcher = Arc::new(Watcher::default());
+        let machine = Machine::new(config, chardevs, watcher.clone()).unwrap();
+        machine.start().unwrap();
+        Self {
+            machine,
+            watcher,
+            _image: image,
+        }
+    }
+
+    fn register(device: u8, offset: u16) -> u64 {
+        let slot = LAST - u64::from(device) % DEVICES;
+        TRANSPORTS + slot * STRIDE + u64::from(offset) % STRIDE
+    }
+
+    fn set(&self, device: u8, offset: u16, value: u32) {
+        let at = Self::register(device, offset);
+        let _ = self.machine.buses().mmio.write(at, &value.to_le_bytes());
+    }
+
+    /// Where a queue's rings are.
+    fn rings(device: u8, queue: u8) -> u64 {
+        let device = u64::from(device) % DEVICES;
+        (1 + device * 4 + u64::from(queue) % 4) * 0x1000
+    }
+
+    fn put(&self, address: u64, bytes: &[u8]) {
+        let _ = self.machine.write_physical(address % RAM, bytes); // or it is no memory
+    }
+
+    fn start(&self, device: u8, features: u64) {
+        for status in [0, 1, 3] {
+            self.set(device, 0x70, status);
+        }
+        let [a, b, c, d, e, f, g, h] = features.to_le_bytes();
+        for (half, word) in [
+            (0, u32::from_le_bytes([a, b, c, d])),
+            (1, u32::from_le_bytes([e, f, g, h])),
+        ] {
+            self.set(device, 0x14, half);
+            let mut offered = [0; 4];
+            let at = Self::register(device, 0x10);
+            self.machine.buses().mmio.read(at, &mut offered);
+            self.set(device, 0x24, half);
+            self.set(device, 0x20, word & u32::from_le_bytes(offered) | half);
+        }
+        self.set(device, 0x70, 0xb);
+        for queue in 0..4 {
+            let at = Self::rings(device, queue);
+            self.set(device, 0x30, u32::from(queue));
+            self.set(device, 0x38, u32::from(QUEUE_SIZE));
+            for (register, address) in [(0x80, at), (0x90, at + AVAILABLE), (0xa0, at + USED)] {
+                self.set(device, register, u32::try_from(address).unwrap());
+            }
+            self.put(at + AVAILABLE, &[0; 4]);
+            self.set(device, 0x44, 1);
+        }
+        self.set(device, 0x70, 0xf);
+    }
+
+    fn chain(&self, device: u8, queue: u8, head: u16, descriptors: &[Descriptor], notify: bool) {
+        let at = Self::rings(device, queue);
+        for (index, descriptor) in descriptors.iter().take(usize::from(QUEUE_SIZE)).enumerate() {
+            let address = u64::from(descriptor.address) | u64::from(descriptor.high) << 32;
+            let mut bytes = address.to_le_bytes().to_vec();
+            bytes.extend(descriptor.length.to_le_bytes());
+            bytes.extend(u16::from(descriptor.flags).to_le_bytes());
+            bytes.extend(u16::from(descriptor.next).to_le_bytes());
+            self.put(at + 16 * index as u64, &bytes);
+        }
+        let index = self.machine.read_physical(at + AVAILABLE + 2, 2).unwrap();
+        let index = u16::from_le_bytes([index[0], index[1]]);
+        let slot = u64::from(index % QUEUE_SIZE);
+        self.put(at + AVAILABLE + 4 + 2 * slot, &head.to_le_bytes());
+        self.put(at + AVAILABLE + 2, &index.wrapping_add(1).to_le_bytes());
+        if notify {
+            self.set(device, 0x50, u32::from(queue));
+        }
+    }
+
+    /// A request of the disk that is whole.
+    fn disk(&self, kind: u8, sector: u16, length: u16, writable: bool) {
+        const DISK_DEVICE: u8 = 2;
+        let mut header = u32::from(kind % 16).to_le_bytes().to_vec();
+        header.extend([0; 4]);
+        header.extend(u64::from(sector).to_le_bytes());
+        self.put(0x2_0000, &header);
+        let piece = |address, length, flags, next| Descriptor {
+            address,
+            high: 0,
+            length,
+            flags,
+            next,
+        };
+        let chain = [
+            piece(0x2_0000, 16, 1, 1),
+            piece(0x3_0000, u32::from(length), 1 | u8::from(writable) << 1, 2),
+            piece(0x2_1000, 1, 2, 0),
+        ];
+        self.chain(DISK_DEVICE, 0, 0, &chain, true);
+    }
+
+    fn run(&self, operation: Operation) {
+        let buses = self.machine.buses();
+        let cut = |width: u8| 1usize << (width % 4);
+        match operation {
+            Operation::Write {
+                device,
+                offset,
+                value,
+                width,
+            } => {
+                let bytes = &value.to_le_bytes()[..cut(width)];
+                let _ = buses.mmio.write(Self::register(device, offset), bytes);
+            }
+            Operation::Read {
+                device,
+                offset,
+                width,
+            } => {
+                let mut bytes = [0; 8];
+                let at = Self::register(device, offset);
+                buses.mmio.read(at, &mut bytes[..cut(width)]);
+            }
+            Operation::WriteMemoryBus {
+                address,
+                value,
+                width,
+            } => {
+                let mut bytes = value.to_le_bytes();
+                let bytes = &mut bytes[..cut(width)];
+                let _ = buses.mmio.write(u64::from(address), bytes);
+                buses.mmio.read(u64::from(address), bytes);
+            }
+            Operation::Port { port, value, width } => {
+                let mut bytes = value.to_le_bytes();
+                let bytes = &mut bytes[..cut(width % 3)];
+                let _ = buses.pio.write(u64::from(port), bytes);
+                buses.pio.read(u64::from(port), bytes);
+            }
+            Operation::Memory { address, bytes } => self.put(u64::from(address), &bytes),
+            Operation::Start { device, features } => self.start(device, features),
+            Operation::Chain {
+                device,
+                queue,
+                head,
+                descriptors,
+                notify,
+            } => self.chain(device, queue, head, &descriptors, notify),
+            Operation::Disk {
+                kind,
+                sector,
+                length,
+                writable,
+            } => self.disk(kind, sector, length, writable),
+            Operation::Reset { device } => self.set(device, 0x70, 0),
+            Operation::Pause => {
+                self.machine.stop().unwrap();
+                self.machine.cont().unwrap();
+            }
+            Operation::Balloon { bytes } => {
+                self.machine.set_balloon(u64::from(bytes)).unwrap();
+            }
+        }
+    }
+
+    /// After all that, each device works once it is set up anew.
+    fn check(&self) {
+        for device in 0..DEVICES {
+            self.set(device as u8, 0x70, 0);
+        }
+        let _ = self.machine.stop(); // waits for what is being done
+        assert!(!self.watcher.0.load(Ordering::Acquire));
+        let _ = self.machine.cont();
+        let at = Self::rings(2, 0);
+        self.start(2, 0);
+        self.disk(0, 1, 512, true);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while self.machine.read_physical(at + USED + 2, 1).unwrap() == [0] {
+            assert!(std::time::Instant::now() < deadline, "the disk is dead");
+            std::thread::yield_now();
+        }
+        let status = self.machine.read_physical(0x2_1000, 1).unwrap();
+        assert_eq!(status, [0], "the disk cannot be read");
+    }
+}
+
+/// Does all of it to a new machine.
+pub fn run(operations: Vec<Operation>) {
+    let guest = Guest::new();
+    for operation in operations.into_iter().take(200) {
+        guest.run(operation);
+    }
+    guest.check();
+}
+
+#[cfg(not(fuzzing))]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn descriptor() -> impl Strategy<Value = Descriptor> {
+        let address = prop_oneof![4 => 0..RAM as u32, 1 => any::<u32>()];
+        let length = prop_oneof![4 => 0..0x2000u32, 1 => any::<u32>()];
+        let flags = prop_oneof![4 => 0..4u8, 1 => any::<u8>()];
+        let next = prop_oneof![4 => 0..6u8, 1 => any::<u8>()];
+        let high = prop_oneof![9 => Just(0u8), 1 => any::<u8>()];
+        (address, high, length, flags, next).prop_map(|(address, high, length, flags, next)| {
+            Descriptor {
+                address,
+                high,
+                length,
+                flags,
+                next,
+            }
+        })
+    }
+
+    fn operation() -> impl Strategy<Value = Operation> {
+        let device = 0..DEVICES as u8;
+        prop_oneof![
+            2 => (device.clone(), 0..0x140u16, any::<u64>(), 0..4u8).prop_map(
+                |(device, offset, value, width)| Operation::Write { device, offset, value, width }
+            ),
+            1 => (device.clone(), 0..0x140u16, 0..4u8).prop_map(
+                |(device, offset, width)| Operation::Read { device, offset, width }
+            ),
+            1 => (any::<u32>(), any::<u64>(), 0..4u8).prop_map(
+                |(address, value, width)| Operation::WriteMemoryBus { address, value, width }
+            ),
+            2 => (any::<u16>(), any::<u32>(), 0..3u8).prop_map(
+                |(port, value, width)| Operation::Port { port, value, width }
+            ),
+            1 => (0..0x2_2000u32, vec(any::<u8>(), 0..32)).prop_map(
+                |(address, bytes)| Operation::Memory { address, bytes }
+            ),
+            3 => (device.clone(), any::<u64>()).prop_map(
+                |(device, features)| Operation::Start { device, features }
+            ),
+            4 => (device.clone(), 0..4u8, 0..18u16, vec(descriptor(), 0..6), any::<bool>()).prop_map(
+                |(device, queue, head, descriptors, notify)| Operation::Chain {
+                    device, queue, head, descriptors, notify
+                }
+            ),
+            3 => (any::<u8>(), 0..200u16, any::<u16>(), any::<bool>()).prop_map(
+                |(kind, sector, length, writable)| Operation::Disk { kind, sector, length, writable }
+            ),
+            1 => device.prop_map(|device| Operation::Reset { device }),
+            1 => Just(Operation::Pause),
+            1 => any::<u32>().prop_map(|bytes| Operation::Balloon { bytes }),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: std::env::var("PROPTEST_CASES").map_or(48, |cases| cases.parse().unwrap()),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn nothing_that_a_guest_does_breaks_a_device(operations in vec(operation(), 0..60)) {
+            run(operations);
+        }
+    }
+}
