@@ -89,7 +89,8 @@ pub fn run(options: Options) -> Result<i32, RunError> {
     end_on_signals(&machine)?;
     let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid)
         .compat(options.compat)
-        .descriptors(options.fds);
+        .descriptors(options.fds)
+        .audiodevs(options.audiodevs);
     let server = vmm
         .serve(Server::builder().events(&events).held(true))
         .map_err(io::Error::other)?;

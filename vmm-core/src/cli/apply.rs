@@ -11,7 +11,7 @@ use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
 use super::tls::{self, Credentials};
-use super::{Options, UsageError, process, sandbox};
+use super::{Options, UsageError, audio, process, sandbox};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::clock::ClockKind;
@@ -113,6 +113,7 @@ impl Builder {
                 self.options.messages.timestamp = timestamp;
                 self.names_guest = name;
             }
+            "audiodev" => self.options.audiodevs.push(audio::parse(value)?),
             "boot" => process::boot(value)?,
             "add-fd" => self.options.fds.push(process::add_fd(value)?),
             "sandbox" => self.sandbox = Some(sandbox::parse(value)?),

@@ -4,6 +4,7 @@
 //! by it.
 
 mod apply;
+mod audio;
 mod block;
 mod chardev;
 mod params;
@@ -20,6 +21,7 @@ use crate::report::MessageFormat;
 use crate::sandbox::Sandbox;
 use qmp_runtime::CompatPolicy;
 use qmp_runtime::server::Endpoint;
+use qmp_types::qmp::types::Audiodev;
 
 pub use params::{Params, ParamsError, parse_size};
 pub use process::{GivenFd, MemoryLock};
@@ -61,6 +63,8 @@ pub struct Options {
     pub messages: MessageFormat,
     /// Descriptors that came with the process, for sets.
     pub fds: Vec<GivenFd>,
+    /// Where sound goes to.
+    pub audiodevs: Vec<Audiodev>,
 }
 
 /// A command line that cannot be followed; the text says which option and what to do.

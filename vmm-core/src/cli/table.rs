@@ -315,6 +315,11 @@ pub const OPTIONS: &[OptionSpec] = &[
         ],
     ),
     option(
+        "audiodev",
+        "none,id=ID",
+        "where sound goes to; there is silence alone",
+    ),
+    option(
         "boot",
         "strict=on",
         "accepted for QEMU's sake: nothing but the kernel is started; what needs firmware is an error",

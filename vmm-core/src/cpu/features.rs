@@ -50,7 +50,7 @@ const fn word(
 
 /// All words.
 #[rustfmt::skip]
-pub static WORDS: &[Word] = &[
+pub const WORDS: &[Word] = &[
     word(1, 0, Edx, &[
         "fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce",
         "cx8", "apic", "", "sep", "mtrr", "pge", "mca", "cmov",
@@ -142,6 +142,22 @@ const ALIASES: &[(&str, &str)] = &[
     ("i64", "lm"),
 ];
 
+/// How many bits have names.
+pub(crate) const FEATURE_COUNT: usize = {
+    let (mut word, mut count) = (0, 0);
+    while word < WORDS.len() {
+        let mut bit = 0;
+        while bit < WORDS[word].names.len() {
+            if !WORDS[word].names[bit].is_empty() {
+                count += 1;
+            }
+            bit += 1;
+        }
+        word += 1;
+    }
+    count
+};
+
 /// A feature's place: a word, and a bit of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Feature {
@@ -149,6 +165,15 @@ pub struct Feature {
     pub word: usize,
     /// The bit, as a mask.
     pub mask: u32,
+}
+
+impl Feature {
+    /// Whether a guest that relies on it cannot go on with another host.
+    #[must_use]
+    pub fn ties_to_host(self) -> bool {
+        // Each host's counter runs at a speed of its own.
+        find("invtsc") == Some(self)
+    }
 }
 
 /// All features with their names.

@@ -5,8 +5,13 @@
 //! the host's.
 
 pub mod features;
+mod identity;
 mod leaf;
 mod model;
+mod properties;
 
+pub(crate) use features::FEATURE_COUNT;
+pub use identity::PropertyKind;
 pub use leaf::Leaf;
 pub use model::{CpuConfig, CpuConfigError, Expansion, MODELS, Model};
+pub(crate) use properties::with_features;

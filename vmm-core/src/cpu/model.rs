@@ -2,6 +2,7 @@
 
 use super::Leaf;
 use super::features::{self, Feature, KVM_FEATURES, WORDS};
+use super::identity::{self, Identity, PropertyKind};
 
 /// Where a model's features come from.
 #[derive(Debug)]
@@ -129,6 +130,12 @@ impl Model {
         found.ok_or_else(|| CpuConfigError::Model(name.to_owned()))
     }
 
+    /// Whether the model stands for what the host has.
+    #[must_use]
+    pub fn is_host(&self) -> bool {
+        matches!(self.source, Source::Host)
+    }
+
     /// Whether the model has a feature on a host where `host` is the feature's
     /// word.
     fn has(&self, feature: Feature, host: u32) -> bool {
@@ -177,6 +184,12 @@ pub enum CpuConfigError {
     /// A feature is either on or off.
     #[error("Parameter '{0}' expects 'on' or 'off'")]
     Value(String),
+    /// A property takes numbers.
+    #[error("Parameter '{0}' expects uint64")]
+    Number(String),
+    /// A number or a text that a CPU cannot tell.
+    #[error("{0}")]
+    Identity(String),
     /// The host lacks what was to be enforced.
     #[error("Host doesn't support requested features: {0}")]
     Unavailable(String),
@@ -188,6 +201,9 @@ pub struct CpuConfig {
     model: &'static Model,
     changes: Vec<(Feature, bool)>,
     enforce: bool,
+    /// Whether features are left out that other hosts cannot go on with.
+    migratable: bool,
+    identity: Identity,
 }
 
 impl PartialEq for CpuConfig {
@@ -195,6 +211,8 @@ impl PartialEq for CpuConfig {
         self.model.name == other.model.name
             && self.changes == other.changes
             && self.enforce == other.enforce
+            && self.migratable == other.migratable
+            && self.identity == other.identity
     }
 }
 
@@ -229,6 +247,8 @@ impl CpuConfig {
             model,
             changes: Vec::new(),
             enforce: false,
+            migratable: true,
+            identity: Identity::default(),
         }
     }
 
@@ -251,6 +271,19 @@ impl CpuConfig {
             .partition(|part| part.starts_with(['+', '-']));
         for part in plain {
             let (name, value) = part.split_once('=').unwrap_or((part, "on"));
+            match Self::kind(name) {
+                PropertyKind::Switch => {}
+                PropertyKind::Number => {
+                    let number = value.parse();
+                    let number = number.map_err(|_| CpuConfigError::Number(name.to_owned()))?;
+                    config.set_number(name, number)?;
+                    continue;
+                }
+                PropertyKind::Text => {
+                    config.set_text(name, value)?;
+                    continue;
+                }
+            }
             let on = match value {
                 "on" | "yes" | "true" | "y" => true,
                 "off" | "no" | "false" | "n" => false,
@@ -266,7 +299,36 @@ impl CpuConfig {
         Ok(config)
     }
 
-    /// Changes a feature, or what becomes of features that the host lacks.
+    /// What kind of value a property takes; those that nobody knows are switches.
+    #[must_use]
+    pub fn kind(name: &str) -> PropertyKind {
+        identity::kind(name).unwrap_or(PropertyKind::Switch)
+    }
+
+    /// Sets a property that takes numbers.
+    ///
+    /// # Errors
+    /// The number is too large.
+    pub fn set_number(&mut self, name: &str, value: u64) -> Result<(), CpuConfigError> {
+        self.identity.set_number(name, value)
+    }
+
+    /// Sets a property that takes texts.
+    ///
+    /// # Errors
+    /// The text has the wrong length.
+    pub fn set_text(&mut self, name: &str, value: &str) -> Result<(), CpuConfigError> {
+        self.identity.set_text(name, value)
+    }
+
+    /// Whether features are left out that other hosts cannot go on with; only models that stand
+    /// for the host leave any out.
+    #[must_use]
+    pub fn migratable(&self) -> Option<bool> {
+        self.model.is_host().then_some(self.migratable)
+    }
+
+    /// Changes a feature, or what becomes of features that the host lacks or that tie the guest to it.
     ///
     /// # Errors
     /// There is no such feature.
@@ -274,6 +336,7 @@ impl CpuConfig {
         match (features::find(name), name) {
             (Some(feature), _) => self.changes.push((feature, on)),
             (None, "enforce") => self.enforce = on,
+            (None, "migratable") if self.model.is_host() => self.migratable = on,
             (None, "check") => {} // what is missing is told by query-cpu-model-expansion
             (None, _) => {
                 return Err(CpuConfigError::Property {
@@ -291,7 +354,21 @@ impl CpuConfig {
             .iter()
             .rev()
             .find(|(known, _)| *known == feature);
-        change.map_or_else(|| self.model.has(feature, host), |(_, on)| *on)
+        let stays = self.model.is_host() && self.migratable && feature.ties_to_host();
+        change.map_or_else(|| !stays && self.model.has(feature, host), |(_, on)| *on)
+    }
+
+    /// What is wanted but not on `host`.
+    #[must_use]
+    pub fn missing(&self, host: &[Leaf]) -> Vec<&'static str> {
+        let words = words(host);
+        features::all()
+            .filter(|(_, feature)| {
+                let offered = words[feature.word];
+                self.wants(*feature, offered) && offered & feature.mask == 0
+            })
+            .map(|(name, _)| name)
+            .collect()
     }
 
     /// Refuses a model that is to be had whole but is not on `host`.
@@ -299,14 +376,7 @@ impl CpuConfig {
     /// # Errors
     /// The host lacks features, and `enforce` was said.
     pub fn check(&self, host: &[Leaf]) -> Result<(), CpuConfigError> {
-        let words = words(host);
-        let missing: Vec<_> = features::all()
-            .filter(|(_, feature)| {
-                let offered = words[feature.word];
-                self.wants(*feature, offered) && offered & feature.mask == 0
-            })
-            .map(|(name, _)| name)
-            .collect();
+        let missing = self.missing(host);
         if self.enforce && !missing.is_empty() {
             return Err(CpuConfigError::Unavailable(missing.join(", ")));
         }
@@ -335,23 +405,41 @@ impl CpuConfig {
 
     /// Who the CPU says that it is.
     fn sign(&self, leaf: &mut Leaf) {
-        let Source::Fixed(fixed) = self.model.source else {
-            return;
+        let fixed = match self.model.source {
+            Source::Fixed(fixed) => Some(fixed),
+            Source::Host | Source::Nothing => None,
         };
+        // What the host lacks beyond its last function cannot be made up.
+        let level = |least: Option<u32>, fixed: Option<u32>, host: u32| match (least, fixed) {
+            (least, Some(fixed)) => host.min(fixed.max(least.unwrap_or(0))),
+            (Some(least), None) if !self.model.is_host() => host.min(least),
+            _ => host,
+        };
+        let (least, least_extended) = self.identity.levels();
         match leaf.function {
-            0 => leaf.eax = leaf.eax.min(fixed.level),
-            0x8000_0000 => leaf.eax = leaf.eax.min(fixed.xlevel),
-            1 | 0x8000_0001 => leaf.eax = signature(fixed.family, fixed.model, fixed.stepping),
+            0 => {
+                leaf.eax = level(least, fixed.map(|fixed| fixed.level), leaf.eax);
+                self.identity.sign_vendor(leaf);
+            }
+            0x8000_0000 => {
+                leaf.eax = level(least_extended, fixed.map(|fixed| fixed.xlevel), leaf.eax);
+                self.identity.sign_vendor(leaf);
+            }
+            1 | 0x8000_0001 => {
+                let given = fixed.map_or_else(
+                    || fields(leaf.eax),
+                    |fixed| (fixed.family, fixed.model, fixed.stepping),
+                );
+                let told = self.identity.signature(given);
+                if fixed.is_some() || told != given {
+                    leaf.eax = signature(told.0, told.1, told.2);
+                }
+            }
             0x8000_0002..=0x8000_0004 => {
-                let at = 16 * (leaf.function - 0x8000_0002) as usize;
-                let word = |index: usize| {
-                    let bytes = [0, 1, 2, 3].map(|byte| {
-                        let text = fixed.text.as_bytes();
-                        text.get(at + 4 * index + byte).copied().unwrap_or_default()
-                    });
-                    u32::from_le_bytes(bytes)
-                };
-                (leaf.eax, leaf.ebx, leaf.ecx, leaf.edx) = (word(0), word(1), word(2), word(3));
+                let text = self.identity.text().or(fixed.map(|fixed| fixed.text));
+                if let Some(text) = text {
+                    identity::sign_text(text, leaf);
+                }
             }
             _ => {}
         }
@@ -385,6 +473,11 @@ impl CpuConfig {
             text: String::new(),
         };
         if let Source::Nothing = self.model.source {
+            let levels = self.identity.levels();
+            expansion.signature = self.identity.signature((0, 0, 0));
+            expansion.levels = (levels.0.unwrap_or(0), levels.1.unwrap_or(0));
+            expansion.vendor = self.identity.vendor().unwrap_or_default();
+            expansion.text = self.identity.text().unwrap_or_default().to_owned();
             return expansion;
         }
         let basic = leaf(0);
@@ -489,6 +582,54 @@ mod tests {
     }
 
     #[test]
+    fn identity_is_what_the_user_says() {
+        let config = CpuConfig::parse(
+            "base,family=6,model=85,stepping=4,min-level=13,vendor=GenuineIntel,model-id=Fast",
+        )
+        .unwrap();
+        let expansion = config.expand(&host());
+        assert_eq!(expansion.signature, (6, 85, 4));
+        assert_eq!(expansion.levels, (13, 0));
+        assert_eq!(
+            (&*expansion.vendor, &*expansion.text),
+            ("GenuineIntel", "Fast")
+        );
+        let mut first = host()[0];
+        config.shape(&mut first);
+        assert_eq!(first.eax, 13);
+        assert_eq!(text(&[first.ebx, first.edx, first.ecx]), "GenuineIntel");
+        let mut second = host()[1];
+        config.shape(&mut second);
+        assert_eq!(fields(second.eax), (6, 85, 4));
+        let mut name = Leaf {
+            function: 0x8000_0002,
+            ..Leaf::default()
+        };
+        config.shape(&mut name);
+        assert_eq!(text(&[name.eax, name.ebx, name.ecx, name.edx]), "Fast");
+        assert_eq!(fields(shaped("host,stepping=2").eax), (25, 17, 2));
+        assert_eq!(fields(shaped("qemu64,model=3").eax), (15, 3, 1));
+    }
+
+    #[test]
+    fn only_what_other_hosts_have_is_migratable() {
+        let host = [Leaf {
+            function: 0x8000_0007,
+            edx: 1 << 8,
+            ..Leaf::default()
+        }];
+        let invtsc = |text: &str| {
+            let expansion = CpuConfig::parse(text).unwrap().expand(&host);
+            expansion.features.contains(&("invtsc", true))
+        };
+        assert!(!invtsc("host"));
+        assert!(invtsc("host,migratable=off"));
+        assert!(invtsc("host,+invtsc"));
+        assert_eq!(CpuConfig::parse("host").unwrap().migratable(), Some(true));
+        assert_eq!(CpuConfig::parse("qemu64").unwrap().migratable(), None);
+    }
+
+    #[test]
     fn what_means_nothing_is_refused_by_name() {
         for (text, expected) in [
             ("nope", "unable to find CPU model 'nope'"),
@@ -496,6 +637,20 @@ mod tests {
             (
                 "qemu64,+nope",
                 "Property 'qemu64-x86_64-cpu.nope' not found",
+            ),
+            ("host,family=x", "Parameter 'family' expects uint64"),
+            ("host,model=256", "parameter 'model' can be at most 255"),
+            (
+                "host,min-level=4294967296",
+                "Parameter 'min-level' expects uint32_t",
+            ),
+            (
+                "host,vendor=me",
+                "value of property 'vendor' must consist of exactly 12 characters",
+            ),
+            (
+                "qemu64,migratable=on",
+                "Property 'qemu64-x86_64-cpu.migratable' not found",
             ),
             ("host,avx=7", "Parameter 'avx' expects 'on' or 'off'"),
         ] {

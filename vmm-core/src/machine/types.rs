@@ -8,7 +8,9 @@ use qmp_runtime::json::{Map, Value};
 use super::{
     BootConfig, CpuPlace, Image, MachineConfig, MachineError, MachineKind, Services, Topology,
 };
+use crate::accel::{AccelKind, kvm};
 use crate::char::Registry;
+use crate::cpu::{FEATURE_COUNT, with_features};
 use crate::qom::{
     Access, Creation, Kind, Object, Property, QomError, Tree, TypeInfo, Unplug, base,
 };
@@ -34,37 +36,76 @@ const fn read(name: &'static str, kind: Kind) -> Property {
 }
 
 static NONE: TypeInfo = TypeInfo::new("none-machine", &base::MACHINE).properties(PROPERTIES);
-static Q_MIN: TypeInfo = TypeInfo::new("q-min-machine", &base::MACHINE).properties(PROPERTIES);
+static X86: TypeInfo = TypeInfo::new("x86-machine", &base::MACHINE)
+    .abstract_type()
+    .properties(PROPERTIES);
+/// The kind of board that clients ask for the properties of PCs.
+static PC: TypeInfo = TypeInfo::new("generic-pc-machine", &X86).abstract_type();
+static Q_MIN: TypeInfo = TypeInfo::new("q-min-machine", &PC);
 
 static X86_CPU: TypeInfo = TypeInfo::new("x86_64-cpu", &base::CPU)
     .abstract_type()
-    .properties(&[
-        Property::new("socket-id", Kind::INT32).default_int(-1),
-        Property::new("die-id", Kind::INT32).default_int(-1),
-        Property::new("core-id", Kind::INT32).default_int(-1),
-        Property::new("thread-id", Kind::INT32).default_int(-1),
-    ]);
+    .properties(&CPU_PROPERTIES);
+
+const CPU_BASICS: [Property; 5] = [
+    read("unavailable-features", Kind::other("strList"))
+        .described("Features that were asked for and are not there"),
+    Property::new("socket-id", Kind::INT32).default_int(-1),
+    Property::new("die-id", Kind::INT32).default_int(-1),
+    Property::new("core-id", Kind::INT32).default_int(-1),
+    Property::new("thread-id", Kind::INT32).default_int(-1),
+];
+
+/// What all CPUs have: a place, and features or none.
+static CPU_PROPERTIES: [Property; CPU_BASICS.len() + FEATURE_COUNT] = with_features(&CPU_BASICS);
+
+/// What CPUs have that stand for the host's.
+const HOST_PROPERTIES: &[Property] = &[read("migratable", Kind::BOOL)
+    .default_bool(true)
+    .described("Whether features that other hosts cannot go on with are left out")];
 
 /// A type for the CPUs of a model.
 macro_rules! cpu_type {
-    ($name:ident, $type_name:literal, $text:literal) => {
+    ($name:ident, $type_name:literal, $text:literal, $properties:expr) => {
         static $name: TypeInfo = TypeInfo::new($type_name, &X86_CPU)
             .described($text)
+            .properties($properties)
             .hotpluggable()
             .created_by(Cpu::create);
     };
 }
 
-cpu_type!(HOST_CPU, "host-x86_64-cpu", "The host's CPU");
-cpu_type!(MAX_CPU, "max-x86_64-cpu", "All features that the host has");
+cpu_type!(
+    HOST_CPU,
+    "host-x86_64-cpu",
+    "The host's CPU",
+    HOST_PROPERTIES
+);
+cpu_type!(
+    MAX_CPU,
+    "max-x86_64-cpu",
+    "All features that the host has",
+    HOST_PROPERTIES
+);
 cpu_type!(
     BASE_CPU,
     "base-x86_64-cpu",
-    "No feature but those that are asked for"
+    "No feature but those that are asked for",
+    &[]
 );
-cpu_type!(QEMU64_CPU, "qemu64-x86_64-cpu", "QEMU's plain 64-bit CPU");
-cpu_type!(KVM64_CPU, "kvm64-x86_64-cpu", "KVM's plain 64-bit CPU");
-cpu_type!(QEMU32_CPU, "qemu32-x86_64-cpu", "QEMU's plain 32-bit CPU");
+cpu_type!(
+    QEMU64_CPU,
+    "qemu64-x86_64-cpu",
+    "QEMU's plain 64-bit CPU",
+    &[]
+);
+cpu_type!(KVM64_CPU, "kvm64-x86_64-cpu", "KVM's plain 64-bit CPU", &[]);
+cpu_type!(
+    QEMU32_CPU,
+    "qemu32-x86_64-cpu",
+    "QEMU's plain 32-bit CPU",
+    &[]
+);
 
 static CPUS: &[&TypeInfo] = &[
     &HOST_CPU,
@@ -85,6 +126,8 @@ fn cpu_type(config: &MachineConfig) -> &'static TypeInfo {
 /// The types of this module.
 pub(crate) const TYPES: &[&TypeInfo] = &[
     &NONE,
+    &X86,
+    &PC,
     &Q_MIN,
     &X86_CPU,
     &HOST_CPU,
@@ -175,13 +218,38 @@ fn numbers(members: &[(&str, u64)]) -> Value {
 pub(super) struct Cpu {
     index: u32,
     place: CpuPlace,
+    /// What its model comes to; unknown where nothing runs it.
+    model: Option<Arc<Outcome>>,
+    migratable: Option<bool>,
+}
+
+/// What the CPUs' model comes to here.
+#[derive(Debug)]
+struct Outcome {
+    features: Vec<(&'static str, bool)>,
+    missing: Vec<&'static str>,
+}
+
+impl Outcome {
+    fn of(config: &MachineConfig) -> Option<Arc<Self>> {
+        if config.accel != AccelKind::Kvm {
+            return None;
+        }
+        let host = kvm::host_leaves().ok()?;
+        Some(Arc::new(Self {
+            features: config.cpu_model.expand(&host).features,
+            missing: config.cpu_model.missing(&host),
+        }))
+    }
 }
 
 impl Cpu {
-    fn new(config: &MachineConfig, index: u32) -> Self {
+    fn new(config: &MachineConfig, index: u32, model: Option<Arc<Outcome>>) -> Self {
         Self {
             index,
             place: config.cpu_topology().place(index),
+            model,
+            migratable: config.cpu_model.migratable(),
         }
     }
 
@@ -201,7 +269,8 @@ impl Cpu {
         machine
             .plug_cpu(running.state, index)
             .map_err(|error| QomError::Refused(error.to_string()))?;
-        Ok(Arc::new(Self::new(&machine.config, index)))
+        let model = Outcome::of(&machine.config);
+        Ok(Arc::new(Self::new(&machine.config, index, model)))
     }
 }
 
@@ -212,7 +281,16 @@ impl Object for Cpu {
             "die-id" => Some(self.place.die.into()),
             "core-id" => Some(self.place.core.into()),
             "thread-id" => Some(self.place.thread.into()),
-            _ => None,
+            "unavailable-features" => {
+                let missing = &self.model.as_ref()?.missing;
+                Some(missing.iter().map(|&name| Value::from(name)).collect())
+            }
+            "migratable" => self.migratable.map(Into::into),
+            feature => {
+                let mut features = self.model.as_ref()?.features.iter();
+                let (_, on) = features.find(|(name, _)| *name == feature)?;
+                Some((*on).into())
+            }
         }
     }
 
@@ -248,8 +326,10 @@ pub(super) fn tree(config: &MachineConfig, chardevs: &Registry) -> Result<Tree, 
         Tree::container_type(),
         Arc::new(chardevs.clone()),
     )?;
+    let model = Outcome::of(config);
     for index in 0..config.cpus {
-        tree.add_unattached(cpu_type(config), Arc::new(Cpu::new(config, index)))?;
+        let cpu = Cpu::new(config, index, model.clone());
+        tree.add_unattached(cpu_type(config), Arc::new(cpu))?;
     }
     Ok(tree)
 }

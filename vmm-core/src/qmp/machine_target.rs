@@ -9,7 +9,7 @@ use qmp_types::qmp::{MachineTargetCommands, commands};
 
 use super::Vmm;
 use crate::accel::kvm;
-use crate::cpu::{CpuConfig, CpuConfigError, Expansion, Leaf, MODELS, Model};
+use crate::cpu::{CpuConfig, Expansion, Leaf, MODELS, Model, PropertyKind};
 
 #[handlers]
 impl MachineTargetCommands for Vmm {
@@ -65,25 +65,41 @@ fn config(model: &CpuModelInfo) -> Result<CpuConfig, QmpError> {
     let known = Model::find(&model.name)
         .map_err(|_| QmpError::generic(format!("CPU model '{}' not found", model.name)))?;
     let mut config = CpuConfig::new(known);
-    let expected = |place: &str, kind: &str| {
-        QmpError::generic(format!(
-            "Invalid parameter type for 'model.props{place}', expected: {kind}"
-        ))
-    };
     let props = match &model.props {
         None => return Ok(config),
         Some(Value::Object(props)) => props,
         Some(_) => return Err(expected("", "object")),
     };
     for (name, value) in props.iter() {
-        match value {
-            Value::Bool(on) => config
-                .set(name, *on)
-                .map_err(|error: CpuConfigError| QmpError::generic(error.to_string()))?,
-            _ => return Err(expected(&format!(".{name}"), "boolean")),
-        }
+        give(&mut config, name, value)?;
     }
     Ok(config)
+}
+
+fn expected(place: &str, kind: &str) -> QmpError {
+    QmpError::generic(format!(
+        "Invalid parameter type for 'model.props{place}', expected: {kind}"
+    ))
+}
+
+/// Changes a property of a model.
+fn give(config: &mut CpuConfig, name: &str, value: &Value) -> Result<(), QmpError> {
+    let place = format!(".{name}");
+    let done = match (CpuConfig::kind(name), value) {
+        (PropertyKind::Switch, Value::Bool(on)) => config.set(name, *on),
+        (PropertyKind::Switch, _) => return Err(expected(&place, "boolean")),
+        (PropertyKind::Number, number) => {
+            // A negative one is a large one.
+            let signed = || number.as_i64().map(i64::cast_unsigned);
+            let number = number.as_u64().or_else(signed).ok_or_else(|| {
+                QmpError::generic(format!("Parameter 'model.props{place}' expects uint64"))
+            })?;
+            config.set_number(name, number)
+        }
+        (PropertyKind::Text, Value::String(text)) => config.set_text(name, text),
+        (PropertyKind::Text, _) => return Err(expected(&place, "string")),
+    };
+    done.map_err(|error| QmpError::generic(error.to_string()))
 }
 
 fn props(expansion: &Expansion) -> Value {

@@ -1,6 +1,7 @@
 //! The machine over QMP: one file per schema module, translation only.
 
 mod acpi;
+mod audio;
 mod block;
 mod block_core;
 mod char;
@@ -27,10 +28,11 @@ use std::sync::Arc;
 
 use qmp_runtime::server::{Server, ServerBuilder};
 use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
+use qmp_types::qmp::types::Audiodev;
 use qmp_types::qmp::{
-    AcpiCommands, BlockCoreCommands, CharCommands, ControlCommands, INTROSPECTION, JobCommands,
-    MachineCommands, MachineTargetCommands, MigrationCommands, MiscCommands, MiscTargetCommands,
-    QdevCommands, QomCommands, RunStateCommands, TpmCommands, UiCommands,
+    AcpiCommands, AudioCommands, BlockCoreCommands, CharCommands, ControlCommands, INTROSPECTION,
+    JobCommands, MachineCommands, MachineTargetCommands, MigrationCommands, MiscCommands,
+    MiscTargetCommands, QdevCommands, QomCommands, RunStateCommands, TpmCommands, UiCommands,
 };
 
 pub(crate) use block::node_config;
@@ -58,6 +60,7 @@ pub struct Vmm {
     current_cpu: u32,
     /// Whether clients want to hear of the stages of a migration.
     migration_events: bool,
+    audiodevs: Vec<Audiodev>,
 }
 
 impl Vmm {
@@ -71,6 +74,7 @@ impl Vmm {
             compat: CompatPolicy::default(),
             current_cpu: 0,
             migration_events: false,
+            audiodevs: Vec::new(),
         }
     }
 
@@ -84,6 +88,13 @@ impl Vmm {
     #[must_use]
     pub fn descriptors(mut self, given: Vec<GivenFd>) -> Self {
         self.fds.give(given);
+        self
+    }
+
+    /// Says where sound goes to, in the order of the command line.
+    #[must_use]
+    pub fn audiodevs(mut self, audiodevs: Vec<Audiodev>) -> Self {
+        self.audiodevs = audiodevs;
         self
     }
 
@@ -111,6 +122,7 @@ impl Vmm {
                 self,
                 &[
                     <Vmm as AcpiCommands>::COMMANDS,
+                    <Vmm as AudioCommands>::COMMANDS,
                     <Vmm as BlockCoreCommands>::COMMANDS,
                     <Vmm as CharCommands>::COMMANDS,
                     <Vmm as ControlCommands>::COMMANDS,

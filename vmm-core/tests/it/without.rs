@@ -10,7 +10,7 @@ use crate::fixture::kvm_works;
 const QEMU: &str = "qemu-system-x86_64";
 
 /// What a program without a board answers to these commands, where `'` stands for `"`.
-fn answers(program: &str, commands: &[&str]) -> Vec<Value> {
+fn answers(program: &str, options: &[&str], commands: &[&str]) -> Vec<Value> {
     let mut process = Command::new(program)
         .args([
             "-M",
@@ -22,6 +22,7 @@ fn answers(program: &str, commands: &[&str]) -> Vec<Value> {
             "none",
         ])
         .args(["-qmp", "stdio"])
+        .args(options)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -50,7 +51,7 @@ fn answers(program: &str, commands: &[&str]) -> Vec<Value> {
     answers.drain(1..=commands.len()).collect()
 }
 
-fn compare(commands: &[&str]) {
+fn compare(options: &[&str], commands: &[&str]) {
     let version = Command::new(QEMU).arg("--version").output();
     let version = version.map(|version| String::from_utf8_lossy(&version.stdout).into_owned());
     if !version.is_ok_and(|version| version.contains("version 10.0.2")) {
@@ -60,8 +61,8 @@ fn compare(commands: &[&str]) {
     if !kvm_works() {
         return;
     }
-    let theirs = answers(QEMU, commands);
-    let ours = answers(env!("CARGO_BIN_EXE_vmm"), commands);
+    let theirs = answers(QEMU, options, commands);
+    let ours = answers(env!("CARGO_BIN_EXE_vmm"), options, commands);
     for ((command, ours), theirs) in commands.iter().zip(ours).zip(theirs) {
         assert_eq!(ours, theirs, "{command}");
     }
@@ -70,28 +71,67 @@ fn compare(commands: &[&str]) {
 // as QEMU: query-block, query-blockstats, query-named-block-nodes, query-tpm, query-jobs
 #[test]
 fn machine_without_disks_and_jobs_lists_none() {
-    compare(&[
-        "{'execute': 'query-block'}",
-        "{'execute': 'query-blockstats'}",
-        "{'execute': 'query-blockstats', 'arguments': {'query-nodes': true}}",
-        "{'execute': 'query-named-block-nodes'}",
-        "{'execute': 'query-named-block-nodes', 'arguments': {'flat': true}}",
-        "{'execute': 'query-block-jobs'}",
-        "{'execute': 'query-jobs'}",
-        "{'execute': 'query-tpm'}",
-        "{'execute': 'query-migrate'}",
-    ]);
+    compare(
+        &[],
+        &[
+            "{'execute': 'query-block'}",
+            "{'execute': 'query-blockstats'}",
+            "{'execute': 'query-blockstats', 'arguments': {'query-nodes': true}}",
+            "{'execute': 'query-named-block-nodes'}",
+            "{'execute': 'query-named-block-nodes', 'arguments': {'flat': true}}",
+            "{'execute': 'query-block-jobs'}",
+            "{'execute': 'query-jobs'}",
+            "{'execute': 'query-tpm'}",
+            "{'execute': 'query-migrate'}",
+        ],
+    );
 }
 
 #[test]
 fn hardware_for_confidential_guests_is_missed_alike() {
-    compare(&[
-        "{'execute': 'query-sev'}",
-        "{'execute': 'query-sev-capabilities'}",
-        "{'execute': 'query-sev-launch-measure'}",
-        "{'execute': 'query-sev-attestation-report', 'arguments': {'mnonce': 'aaaa'}}",
-        "{'execute': 'sev-inject-launch-secret', 'arguments': {'packet-header': 'a', 'secret': 'b'}}",
-        "{'execute': 'query-sgx'}",
-        "{'execute': 'query-sgx-capabilities'}",
-    ]);
+    compare(
+        &[],
+        &[
+            "{'execute': 'query-sev'}",
+            "{'execute': 'query-sev-capabilities'}",
+            "{'execute': 'query-sev-launch-measure'}",
+            "{'execute': 'query-sev-attestation-report', 'arguments': {'mnonce': 'aaaa'}}",
+            "{'execute': 'sev-inject-launch-secret', 'arguments': {'packet-header': 'a', 'secret': 'b'}}",
+            "{'execute': 'query-sgx'}",
+            "{'execute': 'query-sgx-capabilities'}",
+        ],
+    );
+}
+
+#[test]
+fn silence_is_described_alike() {
+    let json = r#"{"id": "a", "driver": "none", "timer-period": 5, "in": {"frequency": 8000}}"#;
+    let options = ["-audiodev", json, "-audiodev", "none,id=b,out.voices=3"];
+    compare(&options, &["{'execute': 'query-audiodevs'}"]);
+    compare(&[], &["{'execute': 'query-audiodevs'}"]);
+}
+
+#[test]
+fn cpu_models_take_the_same_properties() {
+    let expand = |props: &str| {
+        format!(
+            "{{'execute': 'query-cpu-model-expansion', 'arguments': {{'type': 'full', 'model': {{'name': 'base', 'props': {{{props}}}}}}}}}"
+        )
+    };
+    let wrong = [
+        "'family': 'x'",
+        "'family': 271",
+        "'model': -1",
+        "'model': 1.5",
+        "'stepping': 16",
+        "'min-level': 4294967296",
+        "'min-level': '5'",
+        "'vendor': 'me'",
+        "'model-id': 5",
+        "'fpu': 5",
+        "'migratable': false",
+        "'nope': true",
+    ]
+    .map(expand);
+    compare(&[], &wrong.each_ref().map(String::as_str));
 }

@@ -115,3 +115,28 @@ fn models_are_expanded_as_the_host_allows() {
         assert!(error.contains(text), "{error}");
     }
 }
+
+#[test]
+fn cpu_has_its_features_as_properties() {
+    if !kvm_works() {
+        return;
+    }
+    let options = ["-cpu", "host,-sse2,+3dnow", "-S"];
+    let mut vmm = Vmm::start(&options);
+    let mut client = vmm.connect();
+    let mut get = |name: &str| {
+        let path = "/machine/unattached/device[0]".to_owned();
+        let get = commands::QomGet::new(path, name);
+        client.execute(&get).unwrap()
+    };
+    assert_eq!(get("sse2"), Value::from(false));
+    assert_eq!(get("fpu"), Value::from(true));
+    assert_eq!(get("migratable"), Value::from(true));
+    let missing = get("unavailable-features");
+    let missing = missing.as_array().unwrap();
+    // Whoever has it is an old AMD CPU.
+    assert_eq!(
+        missing.contains(&"3dnow".into()),
+        !get("3dnow").as_bool().unwrap()
+    );
+}
