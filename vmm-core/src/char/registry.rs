@@ -18,6 +18,8 @@ pub struct Chardev {
     outer: Mutex<Outer>,
     device: Mutex<DeviceEnd>,
     in_use: AtomicBool,
+    /// Whether the device that uses it is ready for it.
+    is_open: AtomicBool,
 }
 
 /// The outer end.
@@ -102,9 +104,13 @@ impl Chardev {
         self.backend().filename()
     }
 
-    /// Whether a device uses it.
+    /// Whether a device uses it, and is ready for it.
     #[must_use]
     pub fn frontend_open(&self) -> bool {
+        self.is_used() && self.is_open.load(Ordering::Acquire)
+    }
+
+    fn is_used(&self) -> bool {
         self.in_use.load(Ordering::Acquire)
     }
 }
@@ -118,6 +124,11 @@ impl Frontend {
     #[must_use]
     pub fn chardev(&self) -> Arc<Chardev> {
         Arc::clone(&self.0)
+    }
+
+    /// Says whether the device is ready for it, as it is at first.
+    pub fn set_open(&self, is_open: bool) {
+        self.0.is_open.store(is_open, Ordering::Release);
     }
 
     /// Where its input goes from now on.
@@ -139,6 +150,7 @@ impl Drop for Frontend {
         *device = DeviceEnd::default();
         self.0.backend().connect(None);
         drop(device);
+        self.set_open(true);
         self.0.in_use.store(false, Ordering::Release);
     }
 }
@@ -232,6 +244,7 @@ impl Registry {
             outer: Mutex::new(outer),
             device: Mutex::default(),
             in_use,
+            is_open: AtomicBool::new(true),
         });
         all.insert(label.to_owned(), Arc::clone(&chardev));
         Ok(chardev)
@@ -267,7 +280,7 @@ impl Registry {
         let chardev = all
             .get(label)
             .ok_or_else(|| CharError::NotFound(label.to_owned()))?;
-        if chardev.frontend_open() {
+        if chardev.is_used() {
             return Err(CharError::Busy(label.to_owned()));
         }
         let removed = all.remove(label);

@@ -86,6 +86,13 @@ pub enum GuestRequest {
         /// Bytes that it has.
         actual: u64,
     },
+    /// The guest has opened or closed a port.
+    PortOpened {
+        /// The ID of the port.
+        id: String,
+        /// Whether it is open.
+        is_open: bool,
+    },
     /// The host refused a request of a disk.
     DiskError(DiskError),
     /// Take out what is at a place.

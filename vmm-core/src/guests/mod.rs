@@ -21,6 +21,7 @@
 mod balloon;
 mod blk;
 mod clock;
+mod console;
 mod elf;
 mod heartbeat;
 mod kbd;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 pub use balloon::{BALLOON_PAGES, BALLOON_TOTAL, balloon};
 pub use blk::{BlkRequest, blk};
 pub use clock::{clock_ticks, set_clock};
+pub use console::console;
 pub use heartbeat::{heartbeat, spin};
 pub use kbd::kbd;
 pub use linux::{ABOUT_64_BIT, bzimage, linux_parameters, pvh_parameters, vmlinux};

@@ -195,6 +195,11 @@ impl Program {
     /// Prints the text at an address, up to a zero byte.
     pub(super) fn print_at(&mut self, address: u32) -> Result {
         self.asm.mov(x::esi, address)?;
+        self.print_at_esi()
+    }
+
+    /// Prints the text at `esi`, up to a zero byte.
+    pub(super) fn print_at_esi(&mut self) -> Result {
         self.asm.call(self.print)
     }
 

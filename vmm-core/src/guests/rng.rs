@@ -34,8 +34,13 @@ pub fn rng(wait: Wait) -> Result<Guest, AssembleError> {
 impl super::program::Program {
     /// Prints `ecx` bytes from `address` on.
     pub(super) fn print_bytes(&mut self, address: u32) -> super::program::Result {
-        let (mut next, mut done) = (self.label(), self.label());
         self.asm.mov(x::edi, address)?;
+        self.print_bytes_at_edi()
+    }
+
+    /// Prints `ecx` bytes from `edi` on.
+    pub(super) fn print_bytes_at_edi(&mut self) -> super::program::Result {
+        let (mut next, mut done) = (self.label(), self.label());
         self.asm.set_label(&mut next)?;
         self.asm.test(x::ecx, x::ecx)?;
         self.asm.jz(done)?;

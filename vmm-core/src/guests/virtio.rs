@@ -23,6 +23,8 @@ const FIRST_INPUT: u32 = 16;
 const VECTOR: u32 = 0x30;
 
 const QUEUE_SIZE: u32 = 8;
+/// Bytes of a buffer for what comes in.
+const POSTED: u32 = 256;
 /// Registers of a transport.
 const DEVICE_ID: u32 = 0x08;
 const DRIVER_FEATURES: u32 = 0x20;
@@ -199,6 +201,70 @@ impl Program {
     pub(super) fn virtio_length(&mut self, queue: u32) -> Step {
         let [descriptors, ..] = rings(queue);
         self.asm.mov(x::dword_ptr(descriptors + 8), x::ecx)
+    }
+
+    /// Puts the first buffer of a request at `r9d`.
+    pub(super) fn virtio_address(&mut self, queue: u32) -> Step {
+        let [descriptors, ..] = rings(queue);
+        self.asm.mov(x::dword_ptr(descriptors), x::r9d)
+    }
+
+    /// Makes all entries of a queue available for what comes in, with
+    /// [`POSTED`] bytes each from `buffers` on.
+    pub(super) fn virtio_post(&mut self, queue: u32, buffers: u32) -> Step {
+        let [descriptors, available, _] = rings(queue);
+        for index in 0..QUEUE_SIZE {
+            let at = descriptors + 16 * index;
+            for (offset, value) in [(0, buffers + POSTED * index), (4, 0), (8, POSTED), (12, 2)] {
+                self.asm.mov(x::dword_ptr(at + offset), value)?;
+            }
+            let slot = available + 4 + 2 * index;
+            self.asm.mov(x::word_ptr(slot), index)?;
+        }
+        self.asm.mov(x::word_ptr(available + 2), QUEUE_SIZE)?;
+        self.virtio_set(NOTIFY, queue)
+    }
+
+    /// The next entry that came back from a queue, of which `seen` were seen:
+    /// its number in `r8d`, its buffer in `r9d`, the bytes in it in `r10d`. Goes
+    /// to `none` where there is none.
+    pub(super) fn virtio_taken(
+        &mut self,
+        queue: u32,
+        seen: x::AsmRegister32,
+        buffers: u32,
+        none: x::CodeLabel,
+    ) -> Step {
+        let [_, _, used] = rings(queue);
+        self.asm.mov(x::eax, x::dword_ptr(used))?;
+        self.asm.shr(x::eax, 16)?;
+        self.asm.cmp(x::eax, seen)?;
+        self.asm.je(none)?;
+        self.asm.mov(x::eax, seen)?;
+        self.asm.and(x::eax, QUEUE_SIZE - 1)?;
+        self.asm.inc(seen)?;
+        self.asm.and(seen, 0xffff)?;
+        self.asm.mov(x::edi, used + 4)?;
+        self.asm.mov(x::r8d, x::dword_ptr(x::rdi + x::rax * 8))?;
+        self.asm
+            .mov(x::r10d, x::dword_ptr(x::rdi + x::rax * 8 + 4))?;
+        self.asm.mov(x::r9d, x::r8d)?;
+        self.asm.shl(x::r9d, POSTED.ilog2())?;
+        self.asm.add(x::r9d, buffers)
+    }
+
+    /// Makes entry `r8d` available again.
+    pub(super) fn virtio_repost(&mut self, queue: u32) -> Step {
+        let [_, available, _] = rings(queue);
+        self.asm.mov(x::eax, x::dword_ptr(available))?;
+        self.asm.shr(x::eax, 16)?;
+        self.asm.mov(x::edx, x::eax)?;
+        self.asm.and(x::edx, QUEUE_SIZE - 1)?;
+        self.asm.mov(x::edi, available + 4)?;
+        self.asm.mov(x::word_ptr(x::rdi + x::rdx * 2), x::r8w)?;
+        self.asm.inc(x::eax)?;
+        self.asm.mov(x::word_ptr(available + 2), x::ax)?;
+        self.virtio_set(NOTIFY, queue)
     }
 
     /// Makes the request available that is described, and tells the device.

@@ -116,6 +116,10 @@ impl Lifecycle {
                 self.tell(&MachineEvent::BalloonChange { actual });
                 Ok(())
             }
+            GuestRequest::PortOpened { id, is_open } => {
+                self.tell(&MachineEvent::PortChange { id, is_open });
+                Ok(())
+            }
             GuestRequest::DiskError(error) => {
                 let stops = error.action == DiskErrorAction::Stop;
                 self.tell(&MachineEvent::BlockIoError(error));

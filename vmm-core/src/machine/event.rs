@@ -143,6 +143,13 @@ pub enum MachineEvent {
         /// Bytes that it has.
         actual: u64,
     },
+    /// The guest has opened or closed a port.
+    PortChange {
+        /// The ID of the port.
+        id: String,
+        /// Whether it is open.
+        is_open: bool,
+    },
     /// The host refused a request of a disk.
     BlockIoError(DiskError),
     /// The guest went to sleep.
@@ -183,6 +190,7 @@ impl MachineEvent {
             Self::Watchdog { .. } => "WATCHDOG",
             Self::RtcChange { .. } => "RTC_CHANGE",
             Self::BalloonChange { .. } => "BALLOON_CHANGE",
+            Self::PortChange { .. } => "VSERPORT_CHANGE",
             Self::BlockIoError(_) => "BLOCK_IO_ERROR",
             Self::Suspend => "SUSPEND",
             Self::Wakeup => "WAKEUP",

@@ -26,6 +26,7 @@ pub(super) const EMITTED: &[&str] = &[
     events::Shutdown::INFO.name,
     events::Stop::INFO.name,
     events::Suspend::INFO.name,
+    events::VserportChange::INFO.name,
     events::Wakeup::INFO.name,
     events::Watchdog::INFO.name,
 ];
@@ -71,6 +72,10 @@ impl Observer for EventBridge {
             }),
             MachineEvent::BalloonChange { actual } => sink.emit(&events::BalloonChange {
                 actual: i64::try_from(*actual).unwrap_or(i64::MAX),
+            }),
+            MachineEvent::PortChange { id, is_open } => sink.emit(&events::VserportChange {
+                id: id.clone(),
+                open: *is_open,
             }),
             MachineEvent::BlockIoError(error) => sink.emit(&disk_error(error)),
             MachineEvent::Suspend => sink.emit(&events::Suspend {}),

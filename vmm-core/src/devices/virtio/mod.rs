@@ -17,6 +17,7 @@ mod bus;
 mod mmio;
 mod queue;
 mod rng;
+mod serial;
 mod worker;
 
 #[cfg(test)]
@@ -33,4 +34,9 @@ pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[
     &balloon::VIRTIO_BALLOON,
     &blk::VIRTIO_BLK,
     &rng::VIRTIO_RNG,
+    &serial::VIRTIO_SERIAL,
+    &serial::VIRTIO_SERIAL_BUS,
+    &serial::SERIAL_PORT,
+    &serial::VIRTSERIALPORT,
+    &serial::VIRTCONSOLE,
 ];

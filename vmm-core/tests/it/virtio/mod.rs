@@ -4,6 +4,7 @@ mod balloon;
 mod blk;
 mod operations;
 mod rng;
+mod serial;
 
 use vmm_core::qom::{Given, Spec};
 

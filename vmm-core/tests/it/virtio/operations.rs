@@ -7,11 +7,11 @@
 #![allow(missing_docs, reason = "fields say what they are")]
 
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use vmm_core::block::{DriveConfig, NodeConfig, NodeSource};
-use vmm_core::char::{BackendConfig, Registry};
+use vmm_core::char::{Backend, BackendConfig, InputSink, Registry};
 use vmm_core::machine::{Machine, MachineConfig, MachineEvent, MachineKind, Observer};
 use vmm_core::qom::{Given, Spec};
 
@@ -21,9 +21,10 @@ const DISK: u64 = 64 << 10;
 const TRANSPORTS: u64 = 0xfeb0_0000;
 const STRIDE: u64 = 0x200;
 /// The devices, from the last transport on.
-pub const DEVICES: u64 = 4;
+pub const DEVICES: u64 = 5;
 const LAST: u64 = 7;
 const QUEUE_SIZE: u16 = 16;
+const QUEUES: u8 = 6;
 /// Offsets of the rings in a queue's page.
 const AVAILABLE: u64 = 0x400;
 const USED: u64 = 0x800;
@@ -68,6 +69,8 @@ pub enum Operation {
     Reset { device: u8 },
     /// The user stops the guest and lets it run on.
     Pause,
+    /// Somebody types.
+    Input { bytes: Vec<u8> },
     /// The user asks for memory.
     Balloon { bytes: u32 },
 }
@@ -108,9 +111,34 @@ fn spec(type_name: &str, id: &str, properties: &[(&str, &str)]) -> Spec {
     }
 }
 
+/// The other end of a console.
+#[derive(Default)]
+struct FarEnd(Mutex<Option<InputSink>>);
+
+impl std::fmt::Debug for FarEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FarEnd")
+    }
+}
+
+impl Backend for FarEnd {
+    fn kind(&self) -> &'static str {
+        "far"
+    }
+
+    fn write(&self, _: &[u8]) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn connect(&self, input: Option<InputSink>) {
+        *self.0.lock().unwrap() = input;
+    }
+}
+
 struct Guest {
     machine: Machine,
     watcher: Arc<Watcher>,
+    far: Arc<FarEnd>,
     _image: tempfile::NamedTempFile,
 }
 
@@ -125,6 +153,8 @@ impl Guest {
         };
         let chardevs = Registry::new();
         chardevs.add("serial0", &BackendConfig::Null).unwrap();
+        let far = Arc::new(FarEnd::default());
+        chardevs.insert("far", far.clone()).unwrap();
         let config = MachineConfig {
             kind: MachineKind::QMin,
             ram_size: RAM,
@@ -143,6 +173,9 @@ impl Guest {
                     &[("free-page-reporting", "on")],
                 ),
                 spec("virtio-blk-device", "v", &[("drive", "d")]),
+                spec("virtio-serial-device", "s", &[("max_ports", "2")]),
+                spec("virtconsole", "c", &[("chardev", "far")]),
+                spec("virtserialport", "p", &[("name", "name")]),
                 spec("isa-vga", "g", &[("vgamem_mb", "1")]),
                 spec("ib700", "w", &[]),
             ],
@@ -154,6 +187,7 @@ impl Guest {
         Self {
             machine,
             watcher,
+            far,
             _image: image,
         }
     }
@@ -171,7 +205,7 @@ impl Guest {
     /// Where a queue's rings are.
     fn rings(device: u8, queue: u8) -> u64 {
         let device = u64::from(device) % DEVICES;
-        (1 + device * 4 + u64::from(queue) % 4) * 0x1000
+        (1 + device * u64::from(QUEUES) + u64::from(queue % QUEUES)) * 0x1000
     }
 
     fn put(&self, address: u64, bytes: &[u8]) {
@@ -195,7 +229,7 @@ impl Guest {
             self.set(device, 0x20, word & u32::from_le_bytes(offered) | half);
         }
         self.set(device, 0x70, 0xb);
-        for queue in 0..4 {
+        for queue in 0..QUEUES {
             let at = Self::rings(device, queue);
             self.set(device, 0x30, u32::from(queue));
             self.set(device, 0x38, u32::from(QUEUE_SIZE));
@@ -203,6 +237,7 @@ impl Guest {
                 self.set(device, register, u32::try_from(address).unwrap());
             }
             self.put(at + AVAILABLE, &[0; 4]);
+            self.put(at + USED, &[0; 4]);
             self.set(device, 0x44, 1);
         }
         self.set(device, 0x70, 0xf);
@@ -234,7 +269,7 @@ impl Guest {
         let mut header = u32::from(kind % 16).to_le_bytes().to_vec();
         header.extend([0; 4]);
         header.extend(u64::from(sector).to_le_bytes());
-        self.put(0x2_0000, &header);
+        self.put(0x4_0000, &header);
         let piece = |address, length, flags, next| Descriptor {
             address,
             high: 0,
@@ -243,9 +278,9 @@ impl Guest {
             next,
         };
         let chain = [
-            piece(0x2_0000, 16, 1, 1),
-            piece(0x3_0000, u32::from(length), 1 | u8::from(writable) << 1, 2),
-            piece(0x2_1000, 1, 2, 0),
+            piece(0x4_0000, 16, 1, 1),
+            piece(0x5_0000, u32::from(length), 1 | u8::from(writable) << 1, 2),
+            piece(0x4_1000, 1, 2, 0),
         ];
         self.chain(DISK_DEVICE, 0, 0, &chain, true);
     }
@@ -308,6 +343,10 @@ impl Guest {
                 self.machine.stop().unwrap();
                 self.machine.cont().unwrap();
             }
+            Operation::Input { bytes } => {
+                let sink = self.far.0.lock().unwrap().clone();
+                sink.unwrap()(&bytes);
+            }
             Operation::Balloon { bytes } => {
                 self.machine.set_balloon(u64::from(bytes)).unwrap();
             }
@@ -330,7 +369,7 @@ impl Guest {
             assert!(std::time::Instant::now() < deadline, "the disk is dead");
             std::thread::yield_now();
         }
-        let status = self.machine.read_physical(0x2_1000, 1).unwrap();
+        let status = self.machine.read_physical(0x4_1000, 1).unwrap();
         assert_eq!(status, [0], "the disk cannot be read");
     }
 }
@@ -383,13 +422,13 @@ mod tests {
             2 => (any::<u16>(), any::<u32>(), 0..3u8).prop_map(
                 |(port, value, width)| Operation::Port { port, value, width }
             ),
-            1 => (0..0x2_2000u32, vec(any::<u8>(), 0..32)).prop_map(
+            1 => (0..0x4_2000u32, vec(any::<u8>(), 0..32)).prop_map(
                 |(address, bytes)| Operation::Memory { address, bytes }
             ),
             3 => (device.clone(), any::<u64>()).prop_map(
                 |(device, features)| Operation::Start { device, features }
             ),
-            4 => (device.clone(), 0..4u8, 0..18u16, vec(descriptor(), 0..6), any::<bool>()).prop_map(
+            4 => (device.clone(), 0..QUEUES, 0..18u16, vec(descriptor(), 0..6), any::<bool>()).prop_map(
                 |(device, queue, head, descriptors, notify)| Operation::Chain {
                     device, queue, head, descriptors, notify
                 }
@@ -399,6 +438,7 @@ mod tests {
             ),
             1 => device.prop_map(|device| Operation::Reset { device }),
             1 => Just(Operation::Pause),
+            1 => vec(any::<u8>(), 0..99).prop_map(|bytes| Operation::Input { bytes }),
             1 => any::<u32>().prop_map(|bytes| Operation::Balloon { bytes }),
         ]
     }
