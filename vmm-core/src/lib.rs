@@ -16,6 +16,7 @@ pub mod clock;
 pub mod cpu;
 mod daemon;
 pub mod devices;
+mod fdset;
 #[cfg(feature = "guests")]
 pub mod guests;
 pub mod machine;
@@ -27,5 +28,6 @@ pub mod sandbox;
 
 mod sync;
 
+pub use fdset::FdSets;
 pub use report::{MessageFormat, report};
 pub use run::{RunError, run};

@@ -16,6 +16,7 @@ use signal_hook::iterator::Signals;
 use crate::char::{CharError, Registry};
 use crate::cli::{MemoryLock, Options};
 use crate::daemon::{self, Half};
+use crate::fdset::FdSets;
 use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
 use crate::qmp::{EventBridge, Vmm};
 use crate::report::set_format;
@@ -72,7 +73,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// It cannot be made or started.
-pub fn run(options: Options) -> Result<i32, RunError> {
+pub fn run(mut options: Options) -> Result<i32, RunError> {
     set_format(options.messages.clone());
     let daemon = match options.daemonize.then(daemon::split).transpose()? {
         None => None,
@@ -83,13 +84,12 @@ pub fn run(options: Options) -> Result<i32, RunError> {
         confine_process(sandbox)?; // threads that start from here on inherit it
     }
     let events = EventSink::new();
-    let machine = Arc::new(make_machine(&options, &events)?);
+    let machine = Arc::new(make_machine(&mut options, &events)?);
     lock_memory(options.memory_lock)?;
     let _pidfile = options.pidfile.map(PidFile::write).transpose()?;
     end_on_signals(&machine)?;
     let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid)
         .compat(options.compat)
-        .descriptors(options.fds)
         .audiodevs(options.audiodevs);
     let server = vmm
         .serve(Server::builder().events(&events).held(true))
@@ -107,8 +107,9 @@ pub fn run(options: Options) -> Result<i32, RunError> {
     Ok(finish.exit_code)
 }
 
-fn make_machine(options: &Options, events: &EventSink) -> Result<Machine, RunError> {
-    let chardevs = Registry::new();
+fn make_machine(options: &mut Options, events: &EventSink) -> Result<Machine, RunError> {
+    let fds = std::mem::take(&mut options.fds);
+    let chardevs = Registry::with_descriptors(FdSets::new(fds));
     for (label, backend, log) in &options.chardevs {
         chardevs
             .add_logged(label, backend, log.as_ref())

@@ -2,10 +2,12 @@
 //! `-object` or `object-add`.
 
 mod iothread;
+mod memory;
 mod rng;
 mod secret;
 
 pub use iothread::{IoThread, IoThreadInfo};
+pub use memory::MemoryBackend;
 pub use rng::Entropy;
 pub(crate) use rng::RNG_BUILTIN;
 pub use secret::Secret;
@@ -14,6 +16,10 @@ pub use secret::Secret;
 pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[
     &iothread::EVENT_LOOP_BASE,
     &iothread::IO_THREAD,
+    &memory::MEMORY_BACKEND,
+    &memory::RAM,
+    &memory::FILE,
+    &memory::MEMFD,
     &rng::RNG_BACKEND,
     &rng::RNG_BUILTIN,
     &rng::RNG_RANDOM,

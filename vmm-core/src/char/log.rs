@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use super::CharError;
+use crate::fdset::{FdSets, Purpose};
 
 /// A log to be kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +16,10 @@ pub struct LogConfig {
 }
 
 impl LogConfig {
-    pub(super) fn open(&self) -> Result<File, CharError> {
-        let mut options = File::options();
-        options
-            .create(true)
-            .write(true)
-            .append(self.append)
-            .truncate(!self.append);
-        options.open(&self.path).map_err(|error| CharError::Log {
+    pub(super) fn open(&self, sets: &FdSets) -> Result<File, CharError> {
+        let append = self.append;
+        let opened = sets.open(&self.path, Purpose::Write { append });
+        opened.map_err(|error| CharError::Log {
             path: self.path.clone(),
             error,
         })

@@ -20,6 +20,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::fdset::FdSets;
+
 pub use log::LogConfig;
 pub use null::Null;
 pub(crate) use object::TYPES;
@@ -161,6 +163,11 @@ impl BackendConfig {
     /// # Errors
     /// A file cannot be opened, a size is wrong, or the host has no thread left.
     pub fn build(&self) -> Result<Arc<dyn Backend>, CharError> {
+        self.build_with(&FdSets::default())
+    }
+
+    /// The same, where files may be descriptors of these sets.
+    pub(crate) fn build_with(&self, sets: &FdSets) -> Result<Arc<dyn Backend>, CharError> {
         Ok(match self {
             Self::Null => Arc::new(Null),
             Self::Stdio => Arc::new(Stream::stdio()?),
@@ -168,7 +175,7 @@ impl BackendConfig {
                 path,
                 input,
                 append,
-            } => Arc::new(Stream::file(path, input.as_deref(), *append)?),
+            } => Arc::new(Stream::file(path, input.as_deref(), *append, sets)?),
             Self::Pipe { path } => Arc::new(Pipe::new(path)?),
             Self::Socket(config) => Arc::new(Socket::new(config)?),
             Self::Udp { remote, local } => Arc::new(Udp::new(remote, local.as_ref())?),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Backend, BackendConfig, CharError, InputSink, LogConfig};
+use crate::fdset::FdSets;
 use crate::sync::lock;
 
 /// What a device does when the line is held in the break state.
@@ -46,9 +47,13 @@ impl std::fmt::Debug for Chardev {
 }
 
 impl Outer {
-    fn new(config: &BackendConfig, log: Option<&LogConfig>) -> Result<Self, CharError> {
-        let log = log.map(LogConfig::open).transpose()?;
-        let backend = config.build()?;
+    fn new(
+        config: &BackendConfig,
+        log: Option<&LogConfig>,
+        sets: &FdSets,
+    ) -> Result<Self, CharError> {
+        let log = log.map(|log| log.open(sets)).transpose()?;
+        let backend = config.build_with(sets)?;
         Ok(Self { backend, log })
     }
 }
@@ -157,13 +162,31 @@ impl Drop for Frontend {
 
 /// The labelled character devices; clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Registry(Arc<Mutex<BTreeMap<String, Arc<Chardev>>>>);
+pub struct Registry {
+    chardevs: Arc<Mutex<BTreeMap<String, Arc<Chardev>>>>,
+    descriptors: FdSets,
+}
 
 impl Registry {
     /// An empty one.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty one whose files may be descriptors of these sets.
+    #[must_use]
+    pub fn with_descriptors(descriptors: FdSets) -> Self {
+        Self {
+            chardevs: Arc::default(),
+            descriptors,
+        }
+    }
+
+    /// The sets of descriptors that files may be.
+    #[must_use]
+    pub fn descriptors(&self) -> &FdSets {
+        &self.descriptors
     }
 
     /// Makes a back end and adds it as `label`.
@@ -188,7 +211,7 @@ impl Registry {
             return Err(CharError::Duplicate(label.to_owned())); // before a file is truncated
         }
         self.check_stdio(config)?;
-        self.insert_outer(label, Outer::new(config, log)?)
+        self.insert_outer(label, Outer::new(config, log, &self.descriptors)?)
     }
 
     /// Puts another back end behind `label`; a device that uses it goes on.
@@ -205,7 +228,7 @@ impl Registry {
             .get(label)
             .ok_or_else(|| CharError::NotFound(label.to_owned()))?;
         self.check_stdio(config)?;
-        chardev.change(Outer::new(config, log)?);
+        chardev.change(Outer::new(config, log, &self.descriptors)?);
         Ok(chardev)
     }
 
@@ -234,7 +257,7 @@ impl Registry {
     }
 
     fn insert_outer(&self, label: &str, outer: Outer) -> Result<Arc<Chardev>, CharError> {
-        let mut all = lock(&self.0);
+        let mut all = lock(&self.chardevs);
         if all.contains_key(label) {
             return Err(CharError::Duplicate(label.to_owned()));
         }
@@ -253,7 +276,7 @@ impl Registry {
     /// The device `label`.
     #[must_use]
     pub fn get(&self, label: &str) -> Option<Arc<Chardev>> {
-        lock(&self.0).get(label).cloned()
+        lock(&self.chardevs).get(label).cloned()
     }
 
     /// Takes hold of the device `label`.
@@ -261,7 +284,7 @@ impl Registry {
     /// # Errors
     /// There is none, or another device holds it.
     pub fn open(&self, label: &str) -> Result<Frontend, CharError> {
-        let all = lock(&self.0);
+        let all = lock(&self.chardevs);
         let chardev = all
             .get(label)
             .ok_or_else(|| CharError::NotFound(label.to_owned()))?;
@@ -276,7 +299,7 @@ impl Registry {
     /// # Errors
     /// There is none, or a device holds it.
     pub fn remove(&self, label: &str) -> Result<(), CharError> {
-        let mut all = lock(&self.0);
+        let mut all = lock(&self.chardevs);
         let chardev = all
             .get(label)
             .ok_or_else(|| CharError::NotFound(label.to_owned()))?;
@@ -292,7 +315,7 @@ impl Registry {
     /// All devices, by label.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Chardev>> {
-        lock(&self.0).values().cloned().collect()
+        lock(&self.chardevs).values().cloned().collect()
     }
 
     /// Waits until all output is out, or is not going to be soon.

@@ -4,7 +4,6 @@
 //! nobody but that thread; what does not fit into its queue is lost.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, Weak};
@@ -12,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Backend, CharError, InputSink};
+use crate::fdset::{FdSets, Purpose};
 use crate::sync::lock;
 
 /// Output that may wait for a slow reader.
@@ -67,16 +67,16 @@ impl Stream {
     ///
     /// # Errors
     /// A file cannot be opened, or the host has no thread left.
-    pub fn file(path: &Path, input: Option<&Path>, append: bool) -> Result<Self, CharError> {
-        let mut options = File::options();
-        options
-            .create(true)
-            .write(true)
-            .append(append)
-            .truncate(!append);
-        let output = options.open(path).map_err(open_error(path))?;
+    pub(crate) fn file(
+        path: &Path,
+        input: Option<&Path>,
+        append: bool,
+        sets: &FdSets,
+    ) -> Result<Self, CharError> {
+        let output = sets.open(path, Purpose::Write { append });
+        let output = output.map_err(open_error(path))?;
         let input = input
-            .map(|path| File::open(path).map_err(open_error(path)))
+            .map(|path| sets.open(path, Purpose::Read).map_err(open_error(path)))
             .transpose()?;
         Self::new("file", output, input)
     }

@@ -59,6 +59,15 @@ impl Bus {
         Ok(())
     }
 
+    /// Whether nothing is in a range.
+    #[must_use]
+    pub fn is_free(&self, base: u64, length: u64) -> bool {
+        let last = base.saturating_add(length.saturating_sub(1));
+        let slots = self.read_slots();
+        let below = slots.range(..=last).next_back();
+        below.is_none_or(|(_, slot)| slot.last < base)
+    }
+
     /// Takes away the device that was placed at `base`, if there is one.
     pub fn remove(&self, base: u64) -> Option<Arc<dyn Device>> {
         self.write_slots().remove(&base).map(|slot| slot.device)

@@ -39,6 +39,7 @@ pub use memory_hotplug::MemoryHotplug;
 pub use pvpanic::{PVPANIC, PvPanic};
 pub use reset_control::ResetControl;
 pub use rtc::{BadBase, Cmos, MC146818, Rtc, RtcBase, RtcConfig};
+pub(crate) use serial::PLACES as SERIAL_PLACES;
 pub use serial::{ISA_SERIAL, SerialPort};
 pub use vga::{ISA_VGA, Vga};
 pub use virtio::Gate;

@@ -11,17 +11,26 @@ use qmp_runtime::json::Value;
 
 use super::{Device, GuestRequest};
 use crate::accel::IrqLine;
-use crate::char::{Chardev, Frontend, InputSink};
-use crate::qom::{Kind, Object, Property, TypeInfo, base};
+use crate::char::{CharError, Chardev, Frontend, InputSink};
+use crate::qom::{Creation, Kind, Object, Property, QomError, TypeInfo, base};
 use crate::sync::lock;
 
-/// The type of the board's serial ports.
+/// The type of serial ports, the board's or a user's.
 pub static ISA_SERIAL: TypeInfo = TypeInfo::new("isa-serial", &base::ISA_DEVICE)
     .described("A serial port")
     .properties(&[
         Property::new("chardev", Kind::STR).described("ID of a chardev to use as a backend"),
-        Property::new("irq", Kind::UINT32),
-    ]);
+        Property::new("index", Kind::UINT32).default_uint(UNSAID),
+        Property::new("iobase", Kind::UINT32).default_uint(UNSAID),
+        Property::new("irq", Kind::UINT32).default_uint(UNSAID),
+    ])
+    .created_by(SerialPort::create);
+
+/// A number that is found out: the first port that is free, its place and its interrupt.
+const UNSAID: u64 = u32::MAX as u64;
+
+/// Base port and interrupt of each serial port that a PC can have.
+pub(crate) const PLACES: [(u64, u32); 4] = [(0x3f8, 4), (0x2f8, 3), (0x3e8, 4), (0x2e8, 3)];
 
 type Uart = Serial<IrqLine, NoEvents, Output>;
 
@@ -36,6 +45,8 @@ const BREAK: u8 = 0x10;
 #[derive(Debug)]
 pub struct SerialPort {
     state: Arc<Mutex<State>>,
+    index: usize,
+    base: u64,
     _frontend: Option<Frontend>,
 }
 
@@ -78,9 +89,9 @@ impl SerialPort {
     /// Number of ports that the chip takes.
     pub const PORTS: u64 = 8;
 
-    /// A port that interrupts through `irq` and talks to `frontend`'s device.
+    /// Port number `index` at `base`, which interrupts through `irq` and talks to `frontend`'s device.
     #[must_use]
-    pub fn new(irq: IrqLine, frontend: Option<Frontend>) -> Self {
+    pub fn new(index: usize, base: u64, irq: IrqLine, frontend: Option<Frontend>) -> Self {
         let chardev = frontend.as_ref().map(Frontend::chardev);
         let state = Arc::new(Mutex::new(State {
             uart: Serial::new(irq.clone(), Output(chardev.clone())),
@@ -100,8 +111,50 @@ impl SerialPort {
         }
         Self {
             state,
+            index,
+            base,
             _frontend: frontend,
         }
+    }
+
+    /// Makes a user's port; the words of errors are QEMU's.
+    fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
+        let refuse = |text: String| Err(QomError::Refused(text));
+        let said = |name: &str| Some(cx.properties.u64(name)).filter(|&value| value != UNSAID);
+        let label = cx.properties.str("chardev");
+        let pio = &cx.services.buses.pio;
+        let free = |&(base, _): &(u64, u32)| pio.is_free(base, Self::PORTS);
+        let index = said("index")
+            .map(|index| usize::try_from(index).unwrap_or(usize::MAX))
+            .or_else(|| PLACES.iter().position(|place| free(place)))
+            .unwrap_or(usize::MAX);
+        let Some(&(base, irq)) = PLACES.get(index) else {
+            let count = PLACES.len();
+            return refuse(format!(
+                "Max. supported number of ISA serial ports is {count}."
+            ));
+        };
+        let base = said("iobase").unwrap_or(base);
+        let irq = said("irq")
+            .and_then(|irq| u32::try_from(irq).ok())
+            .unwrap_or(irq);
+        let property = "serial.chardev";
+        let open = |label: &str| {
+            cx.services.chardevs.open(label).map_err(|error| {
+                QomError::Refused(match error {
+                    CharError::Busy(_) => format!(
+                        "Property '{property}' can't take value '{label}': chardev '{label}' is already in use"
+                    ),
+                    _ => format!("Property '{property}' can't find value '{label}'"),
+                })
+            })
+        };
+        let frontend = label.map(open).transpose()?;
+        let line = cx.services.lines.add(irq);
+        let line = line.map_err(|error| QomError::Refused(error.to_string()))?;
+        let port = Arc::new(Self::new(index, base, line, frontend));
+        pio.insert(base, Self::PORTS, Arc::clone(&port) as _)?;
+        Ok(port)
     }
 }
 
@@ -144,6 +197,8 @@ impl Object for SerialPort {
         match property {
             "chardev" => Some(state.chardev.as_ref()?.label().into()),
             "irq" => Some(state.irq.number().into()),
+            "index" => u32::try_from(self.index).ok().map(Into::into),
+            "iobase" => Some(self.base.into()),
             _ => None,
         }
     }
@@ -194,7 +249,7 @@ mod tests {
             .unwrap();
         let frontend = registry.open("serial0").unwrap();
         (
-            SerialPort::new(IrqLine::new(4).unwrap(), Some(frontend)),
+            SerialPort::new(0, 0x3f8, IrqLine::new(4).unwrap(), Some(frontend)),
             chardev,
         )
     }

@@ -24,12 +24,12 @@ use std::sync::Arc;
 use super::{MachineConfig, MachineError, MachineKind, Services};
 use crate::devices::{
     AcpiPm, Cmos, DebugExit, I8042, ISA_SERIAL, KeyboardController, MC146818, PVPANIC, PvPanic,
-    ResetControl, Rtc, SerialPort, isa, virtio,
+    ResetControl, Rtc, SERIAL_PLACES, SerialPort, isa, virtio,
 };
 use crate::qom::{Node, TypeInfo};
 
-/// Base port and interrupt of each serial port.
-const SERIAL: [(u64, u32); 2] = [(0x3f8, 4), (0x2f8, 3)];
+/// How many serial ports the board has.
+const SERIAL: usize = 2;
 pub(super) const SCI: u32 = 9;
 
 /// What the machine itself needs of its devices.
@@ -68,13 +68,14 @@ impl Board {
             devices.any(|device| device.type_name == wanted.name)
         };
         isa::add_bus(&services.tree)?;
-        for (index, (base, irq)) in SERIAL.into_iter().enumerate() {
+        for index in own_serial_ports(config) {
+            let (base, irq) = SERIAL_PLACES[index];
             let frontend = config
                 .serial
                 .get(index)
                 .map(|label| services.chardevs.open(label))
                 .transpose()?;
-            let port = Arc::new(SerialPort::new(line(irq)?, frontend));
+            let port = Arc::new(SerialPort::new(index, base, line(irq)?, frontend));
             pio.insert(base, SerialPort::PORTS, Arc::clone(&port) as _)?;
             services.tree.add_unattached(&ISA_SERIAL, port)?;
         }
@@ -112,7 +113,7 @@ impl Board {
     pub(super) fn serial_ports(kind: MachineKind) -> usize {
         match kind {
             MachineKind::None => 0,
-            MachineKind::QMin => SERIAL.len(),
+            MachineKind::QMin => SERIAL,
         }
     }
 
@@ -139,4 +140,24 @@ impl Board {
             power.press_power_button();
         }
     }
+}
+
+/// The numbers of the serial ports that are not made by the user: those with a character device of
+/// the board's, and of the others what is left.
+fn own_serial_ports(config: &MachineConfig) -> Vec<usize> {
+    let devices = config.devices.iter();
+    let mut theirs: Vec<Option<usize>> = devices
+        .filter(|device| device.type_name == ISA_SERIAL.name)
+        .map(|device| device.number("index").and_then(|at| at.try_into().ok()))
+        .collect();
+    theirs.sort_unstable_by_key(Option::is_none); // who says a number gets it
+    let mut free: Vec<usize> = (config.serial.len()..SERIAL).collect();
+    for index in theirs {
+        match index {
+            Some(index) => free.retain(|&port| port != index),
+            None if !free.is_empty() => drop(free.remove(0)),
+            None => {}
+        }
+    }
+    (0..config.serial.len().min(SERIAL)).chain(free).collect()
 }

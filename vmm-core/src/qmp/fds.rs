@@ -1,32 +1,19 @@
 //! File descriptors that clients have sent: named ones, which belong to a monitor, and sets, which
 //! belong to all.
 
-use std::collections::{BTreeMap, HashMap};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
 
 use qmp_runtime::{Context, MonitorId, QmpError};
 use qmp_types::qmp::types::{AddfdInfo, FdsetFdInfo, FdsetInfo};
 
-use crate::cli::GivenFd;
+use crate::fdset::FdSets;
 
 /// All descriptors that clients have sent.
 #[derive(Debug, Default)]
 pub(super) struct Fds {
     named: HashMap<(MonitorId, String), OwnedFd>,
-    sets: BTreeMap<i64, Vec<Member>>,
-}
-
-/// A descriptor in a set.
-#[derive(Debug)]
-struct Member {
-    fd: OwnedFd,
-    opaque: Option<String>,
-}
-
-impl Member {
-    fn number(&self) -> i64 {
-        self.fd.as_raw_fd().into()
-    }
+    sets: FdSets,
 }
 
 fn receive(cx: &Context<'_>) -> Result<OwnedFd, QmpError> {
@@ -39,11 +26,11 @@ fn not_found(name: &str) -> QmpError {
 }
 
 impl Fds {
-    /// Takes in the descriptors that came with the process.
-    pub(super) fn give(&mut self, all: Vec<GivenFd>) {
-        for GivenFd { set, fd, opaque } in all {
-            let members = self.sets.entry(set).or_default();
-            members.push(Member { fd, opaque });
+    /// Named descriptors, and these sets.
+    pub(super) fn new(sets: FdSets) -> Self {
+        Self {
+            named: HashMap::new(),
+            sets,
         }
     }
 
@@ -93,13 +80,9 @@ impl Fds {
                 ));
             }
             Some(number) => number,
-            None => (0..)
-                .find(|number| !self.sets.contains_key(number))
-                .unwrap_or(i64::MAX),
+            None => self.sets.free_number(),
         };
-        let member = Member { fd, opaque };
-        let fd = member.number();
-        self.sets.entry(fdset_id).or_default().push(member);
+        let fd = self.sets.insert(fdset_id, fd, opaque);
         Ok(AddfdInfo { fdset_id, fd })
     }
 
@@ -108,29 +91,20 @@ impl Fds {
         let name = fd.map_or(format!("fdset-id:{set}"), |fd| {
             format!("fdset-id:{set}, fd:{fd}")
         });
-        let members = self.sets.get_mut(&set).ok_or_else(|| not_found(&name))?;
-        let before = members.len();
-        members.retain(|member| fd.is_some_and(|fd| member.number() != fd));
-        if members.len() == before {
-            return Err(not_found(&name));
+        match self.sets.remove(set, fd) {
+            true => Ok(()),
+            false => Err(not_found(&name)),
         }
-        if members.is_empty() {
-            self.sets.remove(&set);
-        }
-        Ok(())
     }
 
     /// All sets, the highest number first; in each the oldest descriptor first.
     pub(super) fn sets(&self) -> Vec<FdsetInfo> {
-        let sets = self.sets.iter().rev();
-        sets.map(|(&fdset_id, members)| FdsetInfo {
+        let sets = self.sets.list().into_iter();
+        sets.map(|(fdset_id, members)| FdsetInfo {
             fdset_id,
             fds: members
-                .iter()
-                .map(|member| FdsetFdInfo {
-                    fd: member.number(),
-                    opaque: member.opaque.clone(),
-                })
+                .into_iter()
+                .map(|(fd, opaque)| FdsetFdInfo { fd, opaque })
                 .collect(),
         })
         .collect()

@@ -6,12 +6,13 @@ use std::fs::File;
 
 use qmp_runtime::{Context, QmpError, handlers};
 use qmp_types::qmp::types::{
-    BalloonInfo, CpuInfo, CpuInfoFast, CurrentMachineParams, HotpluggableCpu, KvmInfo, MachineInfo,
-    Memdev, MemoryInfo, SysEmuTarget, TargetInfo, UuidInfo,
+    BalloonInfo, CpuInfo, CpuInfoFast, CurrentMachineParams, HostMemPolicy, HotpluggableCpu,
+    KvmInfo, MachineInfo, Memdev, MemoryInfo, SysEmuTarget, TargetInfo, UuidInfo,
 };
 use qmp_types::qmp::{MachineCommands, commands};
 
 use super::{Vmm, cpus};
+use crate::backends::MemoryBackend;
 use crate::machine::{Cause, MachineError, MachineKind};
 
 #[handlers]
@@ -173,7 +174,25 @@ impl MachineCommands for Vmm {
         _: &mut Context<'_>,
         _: commands::QueryMemdev,
     ) -> Result<Vec<Memdev>, QmpError> {
-        Ok(Vec::new())
+        let backends = self.machine.tree().all_of("memory-backend").into_iter();
+        Ok(backends
+            .filter_map(|node| {
+                let backend = node.downcast::<MemoryBackend>()?;
+                Some(Memdev {
+                    id: Some(node.name().to_owned()),
+                    reserve: Some(true),
+                    ..Memdev::new(
+                        backend.size(),
+                        false,
+                        true,
+                        false,
+                        backend.is_shared(),
+                        Vec::new(),
+                        HostMemPolicy::Default,
+                    )
+                })
+            })
+            .collect())
     }
 
     fn query_memory_size_summary(

@@ -38,7 +38,6 @@ use qmp_types::qmp::{
 pub(crate) use block::node_config;
 pub use events::EventBridge;
 
-use crate::cli::GivenFd;
 use crate::machine::Machine;
 use fds::Fds;
 
@@ -66,11 +65,12 @@ pub struct Vmm {
 impl Vmm {
     /// Handlers for a machine.
     pub fn new(machine: Arc<Machine>, name: Option<String>, uuid: Option<String>) -> Self {
+        let fds = Fds::new(machine.chardevs().descriptors().clone());
         Vmm {
             machine,
             name,
             uuid,
-            fds: Fds::default(),
+            fds,
             compat: CompatPolicy::default(),
             current_cpu: 0,
             migration_events: false,
@@ -82,13 +82,6 @@ impl Vmm {
     #[must_use]
     pub fn compat(self, compat: CompatPolicy) -> Self {
         Vmm { compat, ..self }
-    }
-
-    /// Puts descriptors that came with the process into sets.
-    #[must_use]
-    pub fn descriptors(mut self, given: Vec<GivenFd>) -> Self {
-        self.fds.give(given);
-        self
     }
 
     /// Says where sound goes to, in the order of the command line.

@@ -25,6 +25,15 @@ impl Spec {
         Ok(properties)
     }
 
+    /// A number that was given; none where it was not, or is none.
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        let (_, given) = self.properties.iter().find(|(known, _)| known == name)?;
+        match given {
+            Given::Text(text) => text.parse().ok(),
+            Given::Json(value) => value.as_u64(),
+        }
+    }
+
     /// Takes a property out that is not one of the object's own.
     pub(crate) fn take_text(&mut self, name: &str) -> Result<Option<String>, QomError> {
         let Some(at) = self.properties.iter().position(|(known, _)| known == name) else {

@@ -32,7 +32,7 @@ fn devices() -> Vec<Arc<dyn Device>> {
             line(),
             &clocks,
         ),
-        Arc::new(SerialPort::new(line(), None)),
+        Arc::new(SerialPort::new(0, 0x3f8, line(), None)),
     ]
 }
 

@@ -18,6 +18,7 @@ mod fixture;
 mod guests;
 mod hostile;
 mod input;
+mod libvirt;
 mod lifecycle;
 mod memory;
 mod no_accel;

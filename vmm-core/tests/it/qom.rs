@@ -72,8 +72,12 @@ fn device_that_cannot_be_made_is_refused_by_name() {
         "Parameter 'driver' expects a non-abstract device type"
     );
     assert_eq!(
-        refused(spec("isa-serial", None, &[])),
+        refused(spec("mc146818rtc", None, &[])),
         "Parameter 'driver' expects a pluggable device type"
+    );
+    assert_eq!(
+        refused(spec("isa-serial", None, &[])),
+        "Bus 'isa.0' does not support hotplugging"
     );
     let refused = |id: &str| fixture.machine.device_del(id).unwrap_err().to_string();
     assert_eq!(refused("nope"), "Device 'nope' not found");
@@ -187,4 +191,58 @@ fn objects_of_the_command_line_are_made_as_text_or_json() {
     assert!(std::fs::exists(task).unwrap());
     let get = commands::QomGet::new("/objects/key", "data");
     assert_eq!(client.execute(&get).unwrap(), "xyz");
+}
+
+#[test]
+fn memory_is_set_up_and_given_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("memory");
+    let fixture = Fixture::new(|_| {});
+    let add = |kind: &str, id: &str, properties: &[(&str, &str)]| {
+        let added = fixture
+            .machine
+            .object_add(&spec(kind, Some(id), properties));
+        added.map_err(|error| error.to_string())
+    };
+    let size = |bytes| ("size", bytes);
+    let file = ("mem-path", path.to_str().unwrap());
+    add("memory-backend-ram", "r", &[size("8192")]).unwrap();
+    add("memory-backend-memfd", "m", &[size("4096")]).unwrap();
+    add(
+        "memory-backend-file",
+        "f",
+        &[size("8192"), file, ("share", "on")],
+    )
+    .unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 8192);
+    let maps = || std::fs::read_to_string("/proc/self/maps").unwrap();
+    let is_mapped = || maps().contains(path.to_str().unwrap());
+    assert!(is_mapped());
+    fixture.machine.object_del("f").unwrap();
+    assert!(!is_mapped());
+    for (kind, properties, expected) in [
+        ("memory-backend-ram", &[][..], "Parameter 'size' is missing"),
+        (
+            "memory-backend-ram",
+            &[size("0")],
+            "property 'size' of memory-backend-ram doesn't take value '0'",
+        ),
+        (
+            "memory-backend-ram",
+            &[size("1152921504606846976")],
+            "cannot set up guest memory 'x': Cannot allocate memory",
+        ),
+        (
+            "memory-backend-file",
+            &[size("4096")],
+            "Parameter 'mem-path' is missing",
+        ),
+        (
+            "memory-backend-file",
+            &[size("4096"), ("mem-path", "/nonexistent/x")],
+            "can't open backing store /nonexistent/x for guest RAM: No such file or directory",
+        ),
+    ] {
+        assert_eq!(add(kind, "x", properties).unwrap_err(), expected);
+    }
 }

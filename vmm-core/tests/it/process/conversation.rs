@@ -437,3 +437,26 @@ fn events_are_all_that_a_migration_could_have() {
     assert!(error.contains("'multifd' is not supported"), "{error}");
     assert_eq!(set(MigrationCapability::Events, false).unwrap(), [false]);
 }
+
+// proves: query-memdev
+#[test]
+fn memory_of_the_host_is_listed_while_it_is_set_up() {
+    let ram = r#"{"qom-type": "memory-backend-ram", "id": "pc.ram", "size": 8192}"#;
+    let options = ["-M", "none", "-object", ram];
+    let memfd = ["-object", "memory-backend-memfd,id=other,size=4k"];
+    let mut vmm = Vmm::start(&[&options[..], &memfd].concat());
+    let mut client = vmm.connect();
+    let list = |client: &mut qmp_runtime::client::Client| {
+        let all = client.execute(&commands::QueryMemdev {}).unwrap();
+        let mut all: Vec<_> = all
+            .into_iter()
+            .map(|one| (one.id.unwrap(), one.size, one.share))
+            .collect();
+        all.sort();
+        all
+    };
+    let (ram, other) = (("pc.ram".into(), 8192, false), ("other".into(), 4096, true));
+    assert_eq!(list(&mut client), [other, ram.clone()]);
+    client.execute(&commands::ObjectDel::new("other")).unwrap();
+    assert_eq!(list(&mut client), [ram]);
+}
