@@ -231,7 +231,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         for (append, expected) in [(false, "one"), (true, "oneone"), (false, "one")] {
-            let stream = Stream::file(&path, None, append).unwrap();
+            let stream = Stream::file(&path, None, append, &FdSets::default()).unwrap();
             stream.write(b"on").unwrap();
             stream.write(b"e").unwrap();
             stream.flush();
@@ -263,7 +263,8 @@ mod tests {
 
     #[test]
     fn missing_file_is_named_in_the_error() {
-        let error = Stream::file(Path::new("/nonexistent/x"), None, false).unwrap_err();
+        let error =
+            Stream::file(Path::new("/nonexistent/x"), None, false, &FdSets::default()).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/x"), "{error}");
     }
 }

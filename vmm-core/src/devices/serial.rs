@@ -126,7 +126,7 @@ impl SerialPort {
         let free = |&(base, _): &(u64, u32)| pio.is_free(base, Self::PORTS);
         let index = said("index")
             .map(|index| usize::try_from(index).unwrap_or(usize::MAX))
-            .or_else(|| PLACES.iter().position(|place| free(place)))
+            .or_else(|| PLACES.iter().position(free))
             .unwrap_or(usize::MAX);
         let Some(&(base, irq)) = PLACES.get(index) else {
             let count = PLACES.len();
