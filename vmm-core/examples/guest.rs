@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use vmm_core::accel::AccelKind;
 use vmm_core::char::{BackendConfig, Registry};
-use vmm_core::guests::{self, Guest, ResetBy};
+use vmm_core::guests::{self, BlkRequest, Guest, ResetBy, Wait};
 use vmm_core::machine::{Machine, MachineConfig, MachineEvent, MachineKind};
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -40,7 +40,16 @@ fn guest(name: Option<&str>) -> Result<Guest, Box<dyn Error>> {
         Some("suspend") => guests::suspend()?,
         Some("spin") => guests::spin()?,
         Some("reset") => guests::reset(ResetBy::KeyboardController)?,
-        _ => return Err("name a guest: hello heartbeat echo smp panic suspend spin reset".into()),
+        // those need devices: write them to a file, for `vmm -kernel FILE -device …`
+        Some("rng") => guests::rng(Wait::Interrupt)?,
+        Some("balloon") => guests::balloon()?,
+        Some("console") => guests::console()?,
+        Some("disk") => guests::blk(Wait::Interrupt, &[BlkRequest::Again(4096, 20_000)])?,
+        Some("disk-poll") => guests::blk(Wait::Poll, &[BlkRequest::Again(4096, 20_000)])?,
+        _ => {
+            let names = "hello heartbeat echo smp panic suspend spin reset rng balloon console disk disk-poll";
+            return Err(format!("name a guest: {names}").into());
+        }
     })
 }
 

@@ -205,6 +205,16 @@ impl IrqLine {
     }
 }
 
+/// A register that a guest writes a value to in order to have something done,
+/// and what hears of it: with KVM, no vCPU waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Doorbell {
+    pub(crate) event: Arc<vmm_sys_util::eventfd::EventFd>,
+    /// The address of the register, which has 32 bits.
+    pub(crate) address: u64,
+    pub(crate) value: u32,
+}
+
 impl vm_superio::Trigger for IrqLine {
     type E = std::convert::Infallible;
 

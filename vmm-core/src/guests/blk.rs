@@ -36,6 +36,8 @@ pub enum BlkRequest {
     Zero(u32, u32, bool),
     /// A request of a kind that there is not.
     Unknown,
+    /// So many bytes from the beginning, so often; nothing is printed.
+    Again(u32, u32),
     /// Whether writes go through a cache; no request, there is no answer.
     WriteCache(bool),
 }
@@ -71,6 +73,7 @@ fn make(p: &mut Program, wait: Wait, request: BlkRequest) -> Step {
         BlkRequest::WriteCache(on) => {
             return p.asm.mov(x::byte_ptr(x::r12 + WRITE_CACHE), u32::from(on));
         }
+        BlkRequest::Again(bytes, times) => return again(p, wait, bytes, times),
         BlkRequest::Id => (8, 0, &[Buffer::In(DATA, 20)]),
         BlkRequest::Read(sector, bytes) => {
             let half = bytes / 2; // in two pieces
@@ -101,6 +104,26 @@ fn make(p: &mut Program, wait: Wait, request: BlkRequest) -> Step {
         BlkRequest::Unknown => (0x4711, 0, &[]),
     };
     exchange(p, wait, (kind, sector), data, request)
+}
+
+/// Reads the same bytes again and again.
+fn again(p: &mut Program, wait: Wait, bytes: u32, times: u32) -> Step {
+    let mut next = p.label();
+    for offset in [0, 4, 8, 12] {
+        p.asm.mov(x::dword_ptr(HEADER + offset), 0)?;
+    }
+    let buffers = [
+        Buffer::Out(HEADER, 16),
+        Buffer::In(DATA, bytes),
+        Buffer::In(STATUS, 1),
+    ];
+    p.virtio_describe(QUEUE, &buffers)?;
+    p.asm.mov(x::r13d, times)?;
+    p.asm.set_label(&mut next)?;
+    p.virtio_submit(QUEUE)?;
+    p.virtio_wait(QUEUE, wait)?;
+    p.asm.dec(x::r13d)?;
+    p.asm.jnz(next)
 }
 
 /// Makes a request, and prints what comes of it.

@@ -13,9 +13,9 @@ use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
 use super::vcpus::Vcpus;
 use super::{
-    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, GuestRam, Lines,
-    MachineConfig, MachineError, MachineKind, Observer, OspmStatus, RunState, Services, objects,
-    types,
+    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, Doorbells, GuestRam,
+    Lines, MachineConfig, MachineError, MachineKind, Observer, OspmStatus, RunState, Services,
+    objects, types,
 };
 use crate::accel::{AccelKind, kvm};
 use crate::block::Graph;
@@ -104,6 +104,7 @@ impl Machine {
             device_memory: DeviceMemories::default(),
             displays: Displays::default(),
             inputs: Inputs::default(),
+            doorbells: Doorbells::default(),
             block: Graph::default(),
             balloon: Balloons::default(),
             gate: Gate::default(),

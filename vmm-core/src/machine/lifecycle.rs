@@ -92,6 +92,7 @@ pub(super) fn power_on(
     let (vm, cores) = KvmVm::new(&VmParts {
         memory: &memory,
         lines: &services.lines.all(),
+        doorbells: &services.doorbells.all(),
         cpus,
         topology: config.cpu_topology(),
         model: config.cpu_model.clone(),

@@ -42,6 +42,7 @@ pub use hotplug::{CpuSlot, OspmStatus};
 pub use inspect::{AccelInfo, CpuInfo};
 pub use ram::{GuestRam, RamError};
 pub use run_state::RunState;
+pub(crate) use services::Doorbells;
 pub use services::{Lines, Running, Services};
 pub use topology::{ApicIdBits, CpuPlace, SmpConfig, Topology, TopologyError};
 pub(crate) use types::TYPES;

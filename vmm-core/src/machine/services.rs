@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::hotplug::Hotplug;
 use super::lifecycle::{Lifecycle, State};
 use super::{Balloons, DeviceMemories, GuestRam, MachineEvent, Observer};
-use crate::accel::IrqLine;
+use crate::accel::{Doorbell, IrqLine};
 use crate::block::Graph;
 use crate::char::Registry;
 use crate::clock::Clocks;
@@ -26,6 +26,8 @@ pub struct Services {
     pub buses: Arc<Buses>,
     /// Interrupt lines.
     pub lines: Lines,
+    /// Registers that are written to in order to have something done.
+    pub(crate) doorbells: Doorbells,
     /// The controllers that CPUs and memory are plugged through.
     pub(crate) hotplug: Option<Arc<Hotplug>>,
     /// Character devices by label.
@@ -97,6 +99,22 @@ impl Lines {
     /// All lines so far.
     #[must_use]
     pub fn all(&self) -> Vec<IrqLine> {
+        lock(&self.0).clone()
+    }
+}
+
+/// The doorbells of devices. They are connected when the machine is powered on,
+/// as lines are; without KVM devices are called instead.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Doorbells(Arc<Mutex<Vec<Doorbell>>>);
+
+impl Doorbells {
+    pub(crate) fn add(&self, bell: Doorbell) {
+        lock(&self.0).push(bell);
+    }
+
+    /// All so far.
+    pub(crate) fn all(&self) -> Vec<Doorbell> {
         lock(&self.0).clone()
     }
 }

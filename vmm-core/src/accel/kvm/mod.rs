@@ -22,11 +22,11 @@ use kvm_bindings::{
     CpuId, KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KVM_MAX_CPUID_ENTRIES,
     KVM_PIT_SPEAKER_DUMMY, kvm_irqchip, kvm_pit_config,
 };
-use kvm_ioctls::{Cap, Kvm, VmFd};
+use kvm_ioctls::{Cap, IoEventAddress, Kvm, VmFd};
 
 use vm_memory::GuestRegionMmap;
 
-use super::{AccelError, IrqLine};
+use super::{AccelError, Doorbell, IrqLine};
 use crate::cpu::{CpuConfig, Leaf};
 use crate::machine::Topology;
 pub(crate) use sys::{accept_kicks, kick};
@@ -86,6 +86,7 @@ fn open() -> Result<Kvm, AccelError> {
 pub(crate) struct VmParts<'a> {
     pub(crate) memory: &'a [Arc<GuestRegionMmap<()>>],
     pub(crate) lines: &'a [IrqLine],
+    pub(crate) doorbells: &'a [Doorbell],
     /// The CPUs that are there, by index.
     pub(crate) cpus: &'a [u32],
     pub(crate) topology: Topology,
@@ -154,6 +155,12 @@ impl KvmVm {
                 .register_irqfd(line.event(), line.number())
                 .map_err(AccelError::call("connect an interrupt line"))?;
             vm.lines.push(line.clone());
+        }
+        for bell in parts.doorbells {
+            let address = IoEventAddress::Mmio(bell.address);
+            vm.vm
+                .register_ioevent(&bell.event, &address, bell.value)
+                .map_err(AccelError::call("connect a doorbell"))?;
         }
         Ok((vm, cores))
     }

@@ -14,6 +14,8 @@ use virtio_bindings::virtio_blk::{
     VIRTIO_BLK_S_UNSUPP,
 };
 
+use vmm_sys_util::eventfd::EventFd;
+
 use super::bus::{Place, VIRTIO_DEVICE};
 use super::mmio::{Backend, Transport};
 use super::queue::{Chain, Malformed};
@@ -540,6 +542,10 @@ impl Backend for Device {
 
     fn notify(&self, _queue: u16) {
         self.kick.kick();
+    }
+
+    fn doorbell(&self) -> Option<Arc<EventFd>> {
+        self.kick.event()
     }
 
     fn reset(&self) {

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::mmio::{Backend, REGISTERS, RingFeatures, Transport};
-use crate::accel::IrqLine;
-use crate::machine::{MachineError, Services};
+use super::mmio::{Backend, NOTIFY, REGISTERS, RingFeatures, Transport};
+use crate::accel::{Doorbell, IrqLine};
+use crate::machine::{Doorbells, MachineError, Services};
 use crate::qom::{BusState, Creation, Kind, NewNode, Object, Property, QomError, TypeInfo, base};
 
 /// How many transports there are.
@@ -23,6 +23,7 @@ pub(super) static VIRTIO_MMIO_BUS: TypeInfo = TypeInfo::new("virtio-mmio-bus", &
 pub(super) static VIRTIO_MMIO: TypeInfo = TypeInfo::new("virtio-mmio", &base::SYS_BUS_DEVICE)
     .properties(&[
         Property::new("force-legacy", Kind::BOOL).default_bool(false),
+        Property::new("ioeventfd", Kind::BOOL).default_bool(true),
         Property::new("format_transport_address", Kind::BOOL).default_bool(true),
     ]);
 
@@ -142,6 +143,7 @@ pub(super) struct Place {
     line: IrqLine,
     ring: RingFeatures,
     name: &'static str,
+    doorbells: Doorbells,
 }
 
 impl Place {
@@ -167,6 +169,7 @@ impl Place {
                 event_idx: properties.bool("event_idx"),
             },
             name: cx.type_info.name,
+            doorbells: cx.services.doorbells.clone(),
         })
     }
 
@@ -179,6 +182,15 @@ impl Place {
     pub(super) fn plug(self, backend: &Arc<dyn Backend>) -> Result<(), QomError> {
         let transport = &self.slot.transport;
         if transport.plug(self.name, backend, self.ring, self.line) {
+            for queue in 0..backend.queues() {
+                if let Some(event) = backend.doorbell() {
+                    self.doorbells.add(Doorbell {
+                        event,
+                        address: self.slot.address() + NOTIFY,
+                        value: queue.into(),
+                    });
+                }
+            }
             return Ok(());
         }
         let bus = format!("Bus 'virtio-mmio-bus.{}' is full", self.slot.index);

@@ -9,6 +9,7 @@ use virtio_bindings::virtio_config::{
 };
 use virtio_bindings::virtio_ring::{VIRTIO_RING_F_EVENT_IDX, VIRTIO_RING_F_INDIRECT_DESC};
 use virtio_queue::{Queue, QueueT};
+use vmm_sys_util::eventfd::EventFd;
 
 use super::queue::{self, Chain, MAX_SIZE, Malformed};
 use crate::accel::IrqLine;
@@ -18,6 +19,8 @@ use crate::sync::lock;
 
 /// Bytes that the registers of a transport take.
 pub(super) const REGISTERS: u64 = 0x200;
+/// The register that a queue's number is written to.
+pub(super) const NOTIFY: u64 = 0x50;
 const CONFIG: u64 = 0x100;
 
 const MAGIC: u32 = u32::from_le_bytes(*b"virt");
@@ -57,6 +60,12 @@ pub(crate) trait Backend: Send + Sync + std::fmt::Debug {
 
     /// The guest says that something is available in a queue.
     fn notify(&self, queue: u16);
+
+    /// What can be rung instead of calling [`notify`](Self::notify), for those who
+    /// have much to do.
+    fn doorbell(&self) -> Option<Arc<EventFd>> {
+        None
+    }
 
     /// Returns to power-on state; what has begun is over on return.
     fn reset(&self) {}
@@ -351,7 +360,7 @@ impl Transport {
 
     fn write_register(&self, plugged: &Plugged, backend: &dyn Backend, offset: u64, value: u32) {
         match offset {
-            0x50 => return self.notified(backend, value),
+            NOTIFY => return self.notified(backend, value),
             0x70 => return self.set_status(plugged, backend, value),
             _ => {}
         }

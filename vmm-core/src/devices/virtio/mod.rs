@@ -18,6 +18,8 @@ mod mmio;
 mod queue;
 mod rng;
 mod serial;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ impl std::fmt::Debug for Shared {
 /// How a worker learns that there may be work.
 enum Signal {
     /// On a thread of its own.
-    Event(EventFd),
+    Event(Arc<EventFd>),
     /// On a thread that others use, too.
     Job {
         thread: Arc<IoThread>,
@@ -144,6 +144,14 @@ impl Kick {
         }
     }
 
+    /// What kicks when it is written to, on a thread of its own.
+    pub(super) fn event(&self) -> Option<Arc<EventFd>> {
+        match &self.0.signal {
+            Signal::Event(event) => Some(Arc::clone(event)),
+            Signal::Job { .. } => None,
+        }
+    }
+
     /// Kicks as soon as the guest runs, if it does not.
     pub(super) fn kick_when_running(&self) {
         let waiting = Arc::downgrade(&self.0);
@@ -163,7 +171,7 @@ impl Worker {
         services: &Services,
         serve: impl FnOnce(Kick) -> Serve,
     ) -> io::Result<Self> {
-        let event = EventFd::new(EFD_NONBLOCK)?;
+        let event = Arc::new(EventFd::new(EFD_NONBLOCK)?);
         let epoll = Epoll::new()?;
         let kicks = EpollEvent::new(EventSet::IN, KICK);
         epoll.ctl(ControlOperation::Add, event.as_raw_fd(), kicks)?;
