@@ -16,7 +16,7 @@ use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::clock::ClockKind;
 use crate::cpu::CpuConfig;
-use crate::machine::{BootConfig, Image, MachineKind, SmpConfig};
+use crate::machine::{BootConfig, Global, Image, MachineKind, SmpConfig};
 use crate::qom::{Given, Spec};
 use crate::sandbox::Sandbox;
 
@@ -90,7 +90,6 @@ impl Builder {
                 let drive = block::drive(value, count)?;
                 self.options.machine.drives.push(drive);
             }
-            "global" => global(value)?,
             "name" => {
                 let mut params = Params::parse(value, Some("guest"));
                 self.options.name = params.first().map(str::to_owned);
@@ -114,6 +113,7 @@ impl Builder {
                 self.names_guest = name;
             }
             "audiodev" => self.options.audiodevs.push(audio::parse(value)?),
+            "global" => self.options.machine.globals.extend(global(value)?),
             "boot" => process::boot(value)?,
             "add-fd" => self.options.fds.push(process::add_fd(value)?),
             "sandbox" => self.sandbox = Some(sandbox::parse(value)?),
@@ -375,6 +375,10 @@ impl Builder {
         }
         self.connect_monitors()?;
         self.connect_serial()?;
+        for global in &self.options.machine.globals {
+            let checked = global.check(&self.options.machine.devices);
+            checked.map_err(|error| UsageError::new(format!("-global: {error}")))?;
+        }
         self.options.sandbox = self.sandbox.unwrap_or(Some(Sandbox::default()));
         let machine = &mut self.options.machine;
         machine.confined = self.options.sandbox.is_some();
@@ -554,18 +558,45 @@ fn parse_uuid(text: &str) -> Result<String, UsageError> {
     Ok(text.to_ascii_lowercase())
 }
 
-/// Another default for a property; none can be had but the one that this machine
-/// has anyhow.
-fn global(value: &str) -> Result<(), UsageError> {
-    let wanted = value
-        .strip_prefix("virtio-mmio.force-legacy=")
-        .or_else(|| value.strip_prefix("driver=virtio-mmio,property=force-legacy,value="));
-    match wanted {
-        Some("off" | "no" | "false" | "n") => Ok(()),
-        _ => Err(UsageError::new(format!(
-            "'{value}' is not there; only virtio-mmio.force-legacy=off is"
-        ))),
+/// `DRIVER.PROPERTY=VALUE`, or each of them by name; nothing where the board is like that anyhow.
+fn global(value: &str) -> Result<Option<Global>, UsageError> {
+    let global = match short_global(value) {
+        Some(global) => global,
+        None => {
+            let mut params = Params::parse(value, None);
+            let mut required = |key: &str| {
+                let value = params.take(key);
+                value.ok_or_else(|| UsageError::new(format!("needs {key}=…")))
+            };
+            let global = Global {
+                driver: required("driver")?,
+                property: required("property")?,
+                value: required("value")?,
+            };
+            params.finish()?;
+            global
+        }
+    };
+    if (&*global.driver, &*global.property) == ("virtio-mmio", "force-legacy") {
+        return match &*global.value {
+            "off" | "no" | "false" | "n" => Ok(None),
+            _ => Err(UsageError::new(
+                "virtio-mmio.force-legacy: there are modern devices alone; say off",
+            )),
+        };
     }
+    Ok(Some(global))
+}
+
+fn short_global(value: &str) -> Option<Global> {
+    let (driver, rest) = value.split_once('.')?;
+    let (property, value) = rest.split_once('=')?;
+    let is_short = !driver.contains(['=', ',']);
+    is_short.then(|| Global {
+        driver: driver.to_owned(),
+        property: property.to_owned(),
+        value: value.to_owned(),
+    })
 }
 
 /// A device or an object, as `TYPE,key=value` or as JSON.

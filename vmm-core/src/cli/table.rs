@@ -269,19 +269,6 @@ pub const OPTIONS: &[OptionSpec] = &[
         ],
     ),
     option(
-        "global",
-        "DRIVER.PROPERTY=VALUE",
-        "accepted for virtio-mmio.force-legacy=off: there is no other kind here",
-    )
-    .group(
-        "global",
-        &[
-            param("driver", Text),
-            param("property", Text),
-            param("value", Text),
-        ],
-    ),
-    option(
         "rtc",
         "base=utc|localtime|DATE",
         "the guest's clock: its time at first, clock=host|rt|vm, driftfix=none|slew",
@@ -312,6 +299,19 @@ pub const OPTIONS: &[OptionSpec] = &[
             param("elevateprivileges", Text),
             param("spawn", Text),
             param("resourcecontrol", Text),
+        ],
+    ),
+    option(
+        "global",
+        "DRIVER.PROPERTY=VALUE",
+        "what all devices of a type are to have unless -device says otherwise",
+    )
+    .group(
+        "global",
+        &[
+            param("driver", Text),
+            param("property", Text),
+            param("value", Text),
         ],
     ),
     option(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::Topology;
+use super::{Global, Topology};
 use crate::accel::AccelKind;
 use crate::block::{DriveConfig, NodeConfig};
 use crate::cpu::CpuConfig;
@@ -245,6 +245,8 @@ pub struct MachineConfig {
     pub drives: Vec<DriveConfig>,
     /// Devices beside those that the board has, made in this order.
     pub devices: Vec<Spec>,
+    /// What devices are to have unless they are told otherwise.
+    pub globals: Vec<Global>,
     /// Whether the threads that run the guest give up what they do not need
     /// (see [`sandbox`](crate::sandbox)).
     pub confined: bool,

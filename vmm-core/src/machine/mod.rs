@@ -15,6 +15,7 @@ mod device_memory;
 mod discard;
 mod error;
 mod event;
+mod global;
 mod handle;
 mod hotplug;
 mod input;
@@ -37,6 +38,7 @@ pub use config::{
 pub use device_memory::{DeviceMemories, DeviceMemory};
 pub use error::MachineError;
 pub use event::{Cause, GuestPanicAction, MachineEvent, Observer};
+pub use global::{Global, GlobalError};
 pub use handle::{Finish, Machine};
 pub use hotplug::{CpuSlot, OspmStatus};
 pub use inspect::{AccelInfo, CpuInfo};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::lifecycle::Lifecycle;
-use super::{MachineConfig, MachineError, MachineEvent, RunState, Running, Services};
+use super::{Global, MachineConfig, MachineError, MachineEvent, RunState, Running, Services};
 use crate::block::BlockError;
 use crate::qom::{
     Creation, Given, Link, NewNode, Node, QomError, Spec, TypeInfo, Unplug, is_id, registry,
@@ -89,10 +89,12 @@ fn find_bus(
 /// Makes the device that `spec` asks for.
 pub(super) fn add_device(
     mut spec: Spec,
+    globals: &[Global],
     services: &Services,
     running: Option<Running<'_>>,
 ) -> Result<Arc<Node>, QomError> {
     let type_info = device_type(&spec.type_name)?;
+    spec.complete(type_info, globals);
     let hotplugged = running.is_some();
     let wanted = spec.take_text("bus")?;
     let bus = find_bus(type_info, wanted.as_deref(), services)?;
@@ -239,7 +241,7 @@ pub(super) fn add_configured_devices(
     services: &Services,
 ) -> Result<(), MachineError> {
     for spec in &config.devices {
-        let made = add_device(spec.clone(), services, None);
+        let made = add_device(spec.clone(), &config.globals, services, None);
         made.map_err(|error| failed("-device", spec, error))?;
     }
     Ok(())
@@ -261,7 +263,7 @@ impl Lifecycle {
             machine: self,
             state: &mut state,
         };
-        add_device(spec, &self.services, Some(running))?;
+        add_device(spec, &self.config.globals, &self.services, Some(running))?;
         Ok(())
     }
 

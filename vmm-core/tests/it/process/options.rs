@@ -217,3 +217,90 @@ fn inherited_socket_carries_a_monitor() {
         Some(2)
     );
 }
+
+#[test]
+fn global_holds_for_devices_that_are_not_told_otherwise() {
+    let options = [
+        "-accel",
+        "none",
+        "-S",
+        "-chardev",
+        "null,id=a",
+        "-chardev",
+        "null,id=b",
+    ];
+    let globals = ["-global", "isa-serial.iobase=0x3e8"];
+    let last = ["-global", "driver=isa-device,property=nope,value=1"];
+    let devices = ["-device", "isa-serial,id=s,chardev=a"];
+    let other = ["-device", "isa-serial,id=t,chardev=b,iobase=0x2e8"];
+    let both = [&options[..], &globals, &devices, &other].concat();
+    let mut vmm = super::Vmm::start(&both);
+    let mut client = vmm.connect();
+    let mut get = |path: &str, property: &str| {
+        let get = qmp_types::qmp::commands::QomGet::new(path, property);
+        client.execute(&get).unwrap()
+    };
+    assert_eq!(get("s", "iobase"), 0x3e8);
+    assert_eq!(get("t", "iobase"), 0x2e8);
+    for (options, expected) in [
+        (
+            &["-global", "nope.x=1"][..],
+            "-global: 'nope' is not a valid device model name",
+        ),
+        (&last, "-global: Property 'isa-device.nope' not found"),
+        (
+            &globals,
+            "-global: the board's own isa-serial stays as it is",
+        ),
+        (&["-global", "foo"], "-global: needs driver="),
+        (
+            &["-global", "host-x86_64-cpu.avx=off"],
+            "-global: Property 'host-x86_64-cpu.avx' is not writable",
+        ),
+    ] {
+        let text = complaint(options, 2);
+        assert!(text.contains(expected), "{options:?}: {text}");
+    }
+}
+
+#[test]
+fn serial_port_of_a_users_writes_to_an_inherited_file() {
+    use std::os::fd::AsRawFd;
+
+    if !kvm_works() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let kernel = dir.path().join("hello.elf");
+    write_guest(&kernel, &guests::hello().unwrap());
+    let path = dir.path().join("out");
+    let file = fs::File::options()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .unwrap();
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
+    let add = format!("fd={},set=2", file.as_raw_fd());
+    let output = run(&[
+        "-nodefaults",
+        "-m",
+        "16",
+        "-kernel",
+        kernel.to_str().unwrap(),
+        "-add-fd",
+        &add,
+        "-chardev",
+        "file,id=c,path=/dev/fdset/2,append=on",
+        "-device",
+        r#"{"driver": "isa-serial", "chardev": "c", "id": "serial0", "index": 0}"#,
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("hello"), "{text:?}");
+    let missing = ["-chardev", "file,id=c,path=/dev/fdset/9", "-accel", "none"];
+    let text = complaint(&missing, 1);
+    assert!(
+        text.contains("Could not open '/dev/fdset/9': No such file or directory"),
+        "{text}"
+    );
+}
