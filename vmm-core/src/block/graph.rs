@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{BlockError, Disk, Statistics};
+use super::{BlockError, Disk, SECTOR, Statistics};
 use crate::char::reason;
 use crate::qom::is_id;
 use crate::sync::lock;
@@ -203,6 +203,16 @@ pub struct Drive {
     statistics: Statistics,
     device: Mutex<Option<String>>,
     path: Mutex<Option<String>>,
+    resized: Mutex<Option<Resized>>,
+}
+
+/// What a device does when its disk is of another size.
+pub(crate) struct Resized(Box<dyn Fn(u64) + Send + Sync>);
+
+impl std::fmt::Debug for Resized {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Resized")
+    }
 }
 
 impl Drive {
@@ -256,6 +266,11 @@ impl Drive {
     #[must_use]
     pub fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+
+    /// What the device does when its disk is of another size.
+    pub(crate) fn on_resize(&self, act: impl Fn(u64) + Send + Sync + 'static) {
+        *lock(&self.resized) = Some(Resized(Box::new(act)));
     }
 
     /// The ID or path of the device that uses it.
@@ -341,6 +356,49 @@ impl Graph {
         Ok(())
     }
 
+    /// Makes the image behind a drive or a node `size` bytes long, and lets the
+    /// device know that uses it.
+    ///
+    /// # Errors
+    /// There is none, it cannot be written to, or the host refuses.
+    pub fn resize(&self, drive: &str, node: &str, size: u64) -> Result<(), BlockError> {
+        let refused = BlockError::Refused;
+        let state = self.state();
+        let named = state.drives.iter().find(|one| one.name == drive);
+        let found = match named.filter(|_| !drive.is_empty()) {
+            Some(one) => one
+                .node
+                .clone()
+                .ok_or_else(|| refused(format!("Device '{drive}' has no medium")))?,
+            None => state.node(node).ok_or_else(|| {
+                refused(format!(
+                    "Cannot find device='{drive}' nor node-name='{node}'"
+                ))
+            })?,
+        };
+        if !found.disk.is_file() {
+            let text = "Image format driver does not support resize";
+            return Err(refused(text.to_owned()));
+        }
+        if found.read_only {
+            return Err(refused("Image is read-only".to_owned()));
+        }
+        let size = size.next_multiple_of(SECTOR);
+        found
+            .disk
+            .resize(size)
+            .map_err(|error| refused(format!("Could not resize file: {}", reason(&error))))?;
+        for drive in &state.drives {
+            let uses = |node: &Arc<Node>| Arc::ptr_eq(&node.disk, &found.disk);
+            if drive.node.as_ref().is_some_and(uses)
+                && let Some(resized) = &*lock(&drive.resized)
+            {
+                resized.0(size);
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a drive with its nodes.
     ///
     /// # Errors
@@ -362,6 +420,7 @@ impl Graph {
             statistics: Statistics::default(),
             device: Mutex::default(),
             path: Mutex::default(),
+            resized: Mutex::default(),
         }));
         Ok(())
     }
@@ -413,6 +472,7 @@ impl Graph {
             statistics: Statistics::default(),
             device: Mutex::new(Some(device.to_owned())),
             path: Mutex::new(Some(path.to_owned())),
+            resized: Mutex::default(),
         });
         state.drives.push(Arc::clone(&drive));
         Ok(drive)
@@ -423,6 +483,7 @@ impl Graph {
         let mut state = self.state();
         *lock(&drive.device) = None;
         *lock(&drive.path) = None;
+        *lock(&drive.resized) = None;
         if drive.name.is_empty() {
             state.drives.retain(|other| !Arc::ptr_eq(other, drive));
         }

@@ -112,8 +112,19 @@ impl Loader {
     /// # Errors
     /// The image is broken or does not fit; `ram` may hold part of it then.
     pub fn load(&self, ram: &GuestRam, rsdp: u64) -> Result<Entry, BootError> {
+        self.load_with(ram, rsdp, "")
+    }
+
+    /// The same, with `more` behind the command line.
+    pub(crate) fn load_with(
+        &self,
+        ram: &GuestRam,
+        rsdp: u64,
+        more: &str,
+    ) -> Result<Entry, BootError> {
         let kernel = kernel::load(&self.kernel.bytes, ram).map_err(in_file(&self.kernel.what))?;
-        params::write_cmdline(ram, &self.cmdline, kernel.cmdline_max)
+        let cmdline = format!("{}{more}", self.cmdline);
+        params::write_cmdline(ram, &cmdline, kernel.cmdline_max)
             .map_err(in_file("kernel command line"))?;
         let initrd = self.initrd.as_ref();
         let initrd = initrd

@@ -151,6 +151,7 @@ impl Builder {
             let known = accel.split(':').find_map(|name| name.parse().ok());
             self.accel = Some(known.map_or_else(|| parse_accel(&accel), Ok)?);
         }
+        self.options.machine.virtio_on_cmdline |= announces(&mut params)?;
         microvm_options(&mut params)?;
         params.finish()?;
         Ok(None)
@@ -503,6 +504,22 @@ impl Builder {
     }
 }
 
+/// Whether virtio devices are announced on the command line. As with QEMU, that
+/// is so without ACPI, unless it is not wanted.
+fn announces(params: &mut Params) -> Result<bool, UsageError> {
+    let acpi = match params.take("acpi").as_deref() {
+        Some("auto") | None => true,
+        Some("on" | "yes" | "true") => true,
+        Some("off" | "no" | "false") => false,
+        Some(other) => {
+            return Err(UsageError::new(format!(
+                "Parameter 'acpi' does not accept value '{other}'"
+            )));
+        }
+    };
+    Ok(params.take_switch("auto-kernel-cmdline", true)? && !acpi)
+}
+
 /// The switches of QEMU's board of that name. Devices that this board always
 /// has, or never has, are asked for or left out in vain: a guest that does
 /// without a device does not mind that it is there.
@@ -511,7 +528,6 @@ fn microvm_options(params: &mut Params) -> Result<(), UsageError> {
         ("pit", true),
         ("pic", true),
         ("rtc", true),
-        ("acpi", true),
         ("isa-serial", true),
         ("graphics", true),
         ("dump-guest-core", true),
@@ -520,7 +536,6 @@ fn microvm_options(params: &mut Params) -> Result<(), UsageError> {
         ("pcie", false),
         ("ioapic2", false),
         ("x-option-roms", false),
-        ("auto-kernel-cmdline", false),
     ] {
         let wanted = params.take(key);
         if !has && matches!(wanted.as_deref(), Some("on" | "yes" | "true")) {

@@ -225,6 +225,9 @@ pub struct MachineConfig {
     pub memory_slots: u32,
     /// Memory in bytes that the machine may have, with what is plugged in later.
     pub max_ram_size: u64,
+    /// Whether the guest is told of virtio devices on its command line, not by
+    /// ACPI tables.
+    pub virtio_on_cmdline: bool,
     /// What the board starts; without it CPUs stay idle, as there is no firmware.
     pub boot: Option<BootConfig>,
     /// Labels of the character devices behind the serial ports (at most two).

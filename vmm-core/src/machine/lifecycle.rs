@@ -77,8 +77,18 @@ pub(super) fn power_on(
 ) -> Result<Cores, MachineError> {
     let entry = loader
         .map(|loader| {
-            let entry = loader.load(&services.ram, acpi::ADDRESS)?;
-            acpi::write(&services.ram, config, cpus, &virtio_places(services))?;
+            let mut places = virtio_places(services);
+            let mut announced = String::new();
+            if config.virtio_on_cmdline {
+                // to be found once, not twice
+                announced = places
+                    .drain(..)
+                    .rev()
+                    .map(|slot| slot.announcement())
+                    .collect();
+            }
+            let entry = loader.load_with(&services.ram, acpi::ADDRESS, &announced)?;
+            acpi::write(&services.ram, config, cpus, &places)?;
             Ok::<_, MachineError>(entry)
         })
         .transpose()?;

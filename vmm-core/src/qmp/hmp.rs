@@ -17,6 +17,11 @@ struct HumanCommand {
 /// What `info` knows.
 const INFO: &[HumanCommand] = &[
     HumanCommand {
+        name: "balloon",
+        help: "how much memory the guest has",
+        run: |vmm, _| Ok(vmm.info_balloon()),
+    },
+    HumanCommand {
         name: "cpus",
         help: "the CPUs and their threads",
         run: |vmm, _| vmm.info_cpus(),
@@ -99,6 +104,13 @@ fn quiet(result: Result<(), crate::machine::MachineError>) -> Result<String, Qmp
 }
 
 impl Vmm {
+    fn info_balloon(&self) -> String {
+        match self.machine.balloon() {
+            Ok(bytes) => format!("balloon: actual={}\r\n", bytes >> 20),
+            Err(error) => format!("Error: {error}\r\n"),
+        }
+    }
+
     /// Runs a line; what it prints, with the line ends of a terminal.
     pub(super) fn run_hmp(&mut self, cx: &mut Context<'_>, line: &str) -> Result<String, QmpError> {
         let line = line.trim();

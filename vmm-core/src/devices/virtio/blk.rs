@@ -138,6 +138,13 @@ fn start(cx: &Creation<'_>, blk: Blk, services: &Services) -> Result<Arc<Device>
             .map_err(|error| QomError::Refused(format!("cannot start a thread: {error}")))?,
     };
     lock(&blk.kick).replace(worker.kick());
+    let resized = Arc::downgrade(&blk);
+    blk.drive.on_resize(move |size| {
+        if let Some(blk) = resized.upgrade() {
+            blk.size.store(size, Ordering::Release);
+            blk.transport.config_changed();
+        }
+    });
     Ok(Arc::new(Device {
         kick: worker.kick(),
         blk,

@@ -68,6 +68,12 @@ impl Slot {
         FIRST_IRQ + self.index
     }
 
+    /// What tells Linux of it on the command line, with a space before it.
+    pub(crate) fn announcement(&self) -> String {
+        let (size, address, irq) = (self.size(), self.address(), self.irq());
+        format!(" virtio_mmio.device={size}@{address:#x}:{irq}")
+    }
+
     pub(crate) fn index(&self) -> u32 {
         self.index
     }

@@ -23,8 +23,12 @@ pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
 struct GateState {
     /// Whether the guest runs.
     open: bool,
-    /// Workers that are at work.
+    /// Workers that are at work, and those that were let in and are about to be.
     busy: usize,
+    /// Workers that wait for the gate to open.
+    outside: usize,
+    /// How often it has opened.
+    openings: u64,
     /// Those that have something left to do when the guest runs again.
     waiting: Vec<Weak<Shared>>,
 }
@@ -35,6 +39,10 @@ impl Gate {
         let mut waiting = Vec::new();
         self.change(|state| {
             state.open = true;
+            state.openings += 1;
+            // They are in from now on: who closes the gate at once waits for them,
+            // so that they get their turn however often that happens.
+            state.busy += std::mem::take(&mut state.outside);
             waiting = std::mem::take(&mut state.waiting);
         });
         for worker in waiting.iter().filter_map(Weak::upgrade) {
@@ -58,15 +66,24 @@ impl Gate {
     /// Waits until work may be done; nothing when there will be none.
     fn enter(&self, ended: &AtomicBool) -> Option<Pass<'_>> {
         let (state, changed) = &*self.0;
-        let waited = changed.wait_while(lock(state), |state| {
-            !state.open && !ended.load(Ordering::Acquire)
-        });
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        if ended.load(Ordering::Acquire) {
-            return None;
+        let mut state = lock(state);
+        if state.open {
+            state.busy += 1;
+        } else {
+            state.outside += 1;
+            let before = state.openings;
+            let waited = changed.wait_while(state, |state| {
+                state.openings == before && !ended.load(Ordering::Acquire)
+            });
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            if state.openings == before {
+                state.outside -= 1;
+                return None;
+            }
         }
-        state.busy += 1;
-        Some(Pass(self))
+        drop(state);
+        let pass = Pass(self);
+        (!ended.load(Ordering::Acquire)).then_some(pass)
     }
 }
 
@@ -298,5 +315,51 @@ impl Drop for Worker {
         {
             let _ = thread.join(); // its panic was reported when it happened
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worker_gets_its_turn_at_a_gate_that_closes_at_once() {
+        let gate = Gate::default();
+        let ended = Arc::new(AtomicBool::new(false));
+        let done = Arc::new(AtomicBool::new(false));
+        let worker = {
+            let (gate, ended, done) = (gate.clone(), Arc::clone(&ended), Arc::clone(&done));
+            thread::spawn(move || {
+                let pass = gate.enter(&ended);
+                assert!(pass.is_some());
+                done.store(true, Ordering::Release);
+            })
+        };
+        while lock(&gate.0.0).outside == 0 {
+            thread::yield_now();
+        }
+        gate.open();
+        gate.close();
+        assert!(done.load(Ordering::Acquire)); // it was waited for
+        worker.join().unwrap();
+        assert_eq!(lock(&gate.0.0).busy, 0);
+    }
+
+    #[test]
+    fn worker_that_waits_can_be_ended() {
+        let gate = Gate::default();
+        let ended = Arc::new(AtomicBool::new(false));
+        let worker = {
+            let (gate, ended) = (gate.clone(), Arc::clone(&ended));
+            thread::spawn(move || gate.enter(&ended).is_none())
+        };
+        while lock(&gate.0.0).outside == 0 {
+            thread::yield_now();
+        }
+        ended.store(true, Ordering::Release);
+        gate.change(|_| ());
+        assert!(worker.join().unwrap());
+        gate.open();
+        gate.close(); // nobody is waited for
     }
 }

@@ -16,7 +16,7 @@ use vmm_core::machine::MachineConfig;
 
 use super::{MODERN, spec};
 use crate::fixture::{Fixture, LIMIT};
-use crate::same_as_qemu::{QEMU, both_work, peers, peers_with};
+use crate::same_as_qemu::{QEMU, Step, both_work, peers, peers_with, play};
 
 const SECTOR: usize = 512;
 const SECTORS: usize = 64;
@@ -315,6 +315,57 @@ fn nodes_come_go_and_are_refused_alike() {
         replies.collect::<Vec<_>>()
     });
     assert_eq!(ours, theirs);
+}
+
+// proves: block_resize
+#[test]
+fn guest_finds_a_disk_of_another_size() {
+    let image = image();
+    let requests = [Read(64, 512), Put(127, 512, 5)];
+    let boot = guests::blk(Wait::Poll, &requests).unwrap().boot();
+    let Some(fixture) = Fixture::guest(boot, |config| {
+        with_drive(config, &image, |_| ());
+        let device = spec("virtio-blk-device", "disk", &[("drive", "d")]);
+        config.devices.push(device);
+        config.paused = true;
+    }) else {
+        return;
+    };
+    let size = 128 * SECTOR as u64;
+    fixture.machine.block().resize("d", "", size).unwrap();
+    fixture.machine.cont().unwrap();
+    fixture.machine.wait();
+    let said = "blk: 00000080\n00 0000000000000000\n00\nblk: done\n";
+    assert_eq!(fixture.console(), said);
+    assert_eq!(fs::metadata(image.path()).unwrap().len(), size);
+}
+
+#[test]
+fn resizing_is_refused_alike() {
+    if !both_work() {
+        return;
+    }
+    let image = image();
+    let path = image.path().display();
+    let node = format!("driver=file,node-name=f,filename={path},read-only=on");
+    let options = [
+        "-blockdev",
+        &node,
+        "-blockdev",
+        "driver=null-co,node-name=n",
+        "-drive",
+        "if=none,id=e",
+    ];
+    let script = [
+        "{'execute': 'block_resize', 'arguments': {'device': 'e', 'size': 1}}",
+        "{'execute': 'block_resize', 'arguments': {'device': 'f', 'size': 1}}",
+        "{'execute': 'block_resize', 'arguments': {'node-name': 'f', 'size': 1}}",
+        "{'execute': 'block_resize', 'arguments': {'node-name': 'n', 'size': 1}}",
+        "{'execute': 'block_resize', 'arguments': {'node-name': 'f', 'size': -1}}",
+        "{'execute': 'block_resize', 'arguments': {'size': 1}}",
+    ];
+    let script = script.map(Step::Do);
+    play(&guests::spin().unwrap(), &options, &script);
 }
 
 /// What a program says of options that make no machine.

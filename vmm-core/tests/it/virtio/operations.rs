@@ -374,6 +374,22 @@ impl Guest {
     }
 }
 
+/// The same, all of it done to one device.
+#[allow(dead_code, reason = "for fuzz targets of one device each")]
+pub fn focus(mut operations: Vec<Operation>, number: u8) -> Vec<Operation> {
+    for operation in &mut operations {
+        match operation {
+            Operation::Write { device, .. }
+            | Operation::Read { device, .. }
+            | Operation::Start { device, .. }
+            | Operation::Chain { device, .. }
+            | Operation::Reset { device } => *device = number,
+            _ => {}
+        }
+    }
+    operations
+}
+
 /// Does all of it to a new machine.
 pub fn run(operations: Vec<Operation>) {
     let guest = Guest::new();
