@@ -27,6 +27,16 @@ pub struct OstReport {
     pub status: u32,
 }
 
+impl OstReport {
+    /// Whether it says that the guest keeps what it was asked to let go of:
+    /// a failure of a request for ejection, by a user here (3) or on a button
+    /// of the guest's own (0x103). Ejection under way (0x84) is none.
+    #[must_use]
+    pub fn refuses_removal(self) -> bool {
+        matches!(self.event, 3 | 0x103) && !matches!(self.status, 0 | 0x84)
+    }
+}
+
 /// The state of one place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Slot {

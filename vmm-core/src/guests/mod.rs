@@ -10,7 +10,7 @@
 //! | 0x8000   | code that further CPUs start at |
 //! | 0x8800   | [`AP_COUNT`] |
 //! | 0x10000  | descriptor tables |
-//! | 0x12000  | [`TICKS`], [`NMIS`], [`SPINS`], [`BACKLOG`] |
+//! | 0x12000  | [`TICKS`], [`NMIS`], [`SPINS`], [`BACKLOG`], [`PLUG_KEEPS`] |
 //! | 0x13000  | page tables: the first 16 MiB and the local APIC |
 //! | 0x90000  | stack, downwards |
 //! | 0x100000 | the program |
@@ -45,7 +45,7 @@ pub use console::console;
 pub use heartbeat::{heartbeat, spin};
 pub use kbd::kbd;
 pub use linux::{ABOUT_64_BIT, bzimage, linux_parameters, pvh_parameters, vmlinux};
-pub use plug::{PLUG_REPORT, plug};
+pub use plug::{PLUG_KEEPS, PLUG_REFUSAL, PLUG_REPORT, plug};
 pub use power::{
     ResetBy, crash_load, debug_exit, panic, poke, pv_shutdown, reset, suspend,
     suspend_with_keyboard, wild_jump,

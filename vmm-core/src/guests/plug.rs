@@ -26,10 +26,17 @@ const START: u32 = 0x4600;
 /// What the guest reports when it is asked to let a CPU go: event and status.
 pub const PLUG_REPORT: (u32, u32) = (3, 0x84);
 
+/// The same as long as [`PLUG_KEEPS`] is not zero: it is busy.
+pub const PLUG_REFUSAL: (u32, u32) = (3, 0x82);
+
+/// u32: how many requests to let a CPU go the guest refuses, with
+/// [`PLUG_REFUSAL`]; it counts down.
+pub const PLUG_KEEPS: u64 = 0x1_2014;
+
 /// Prints `plug: ready` and takes part in CPU hot-plug from then on: starts
 /// each CPU that comes, which adds 1 to [`AP_COUNT`], and prints
 /// `plug: a CPU has come`; when a CPU is to go, reports [`PLUG_REPORT`], ejects
-/// it and prints `plug: a CPU has gone`.
+/// it and prints `plug: a CPU has gone`, or `plug: a CPU stays`.
 ///
 /// # Errors
 /// None in practice; see [`AssembleError`].
@@ -63,10 +70,15 @@ pub fn plug() -> Result<Guest, AssembleError> {
             p.asm.test(x::al, REMOVING)?;
             p.asm.jz(done)?;
             p.out8(CPU_STATUS, REMOVING)?;
-            p.out8(CPU_COMMAND, 1)?;
-            p.out32(CPU_DATA, PLUG_REPORT.0)?;
-            p.out8(CPU_COMMAND, 2)?;
-            p.out32(CPU_DATA, PLUG_REPORT.1)?;
+            let mut goes = p.label();
+            p.asm.cmp(x::dword_ptr(PLUG_KEEPS), 0)?;
+            p.asm.je(goes)?;
+            p.asm.dec(x::dword_ptr(PLUG_KEEPS))?;
+            report(p, PLUG_REFUSAL)?;
+            p.print("plug: a CPU stays\n")?;
+            p.asm.jmp(done)?;
+            p.asm.set_label(&mut goes)?;
+            report(p, PLUG_REPORT)?;
             p.out8(CPU_STATUS, EJECT)?;
             p.print("plug: a CPU has gone\n")?;
             p.asm.set_label(&mut done)?;
@@ -74,6 +86,14 @@ pub fn plug() -> Result<Guest, AssembleError> {
             p.end_of_interrupt()
         })
     })
+}
+
+/// Reports on the selected CPU.
+fn report(p: &mut Program, (event, status): (u32, u32)) -> Step {
+    p.out8(CPU_COMMAND, 1)?;
+    p.out32(CPU_DATA, event)?;
+    p.out8(CPU_COMMAND, 2)?;
+    p.out32(CPU_DATA, status)
 }
 
 /// Starts the selected CPU, and waits until it runs.

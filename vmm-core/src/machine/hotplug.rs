@@ -222,11 +222,15 @@ impl Lifecycle {
     }
 
     fn device_at(&self, place: Place) -> Option<String> {
-        let node = match place {
+        let node = self.node_at(place);
+        node.and_then(|node| node.id().map(str::to_owned))
+    }
+
+    fn node_at(&self, place: Place) -> Option<Arc<Node>> {
+        match place {
             Place::Cpu(index) => self.cpu_node(index),
             Place::Memory(_) => None,
-        };
-        node.and_then(|node| node.id().map(str::to_owned))
+        }
     }
 
     /// The guest lets go of what is at `place`.
@@ -256,11 +260,21 @@ impl Lifecycle {
 
     /// The guest reports on what is at `place`.
     pub(super) fn ost_report(&self, place: Place, report: OstReport) {
+        let node = self.node_at(place);
         self.tell(&MachineEvent::AcpiDeviceOst(OspmStatus {
             device: self.device_at(place),
             place,
             report,
         }));
+        // It stays then, until a user asks once more.
+        if let Some(node) = node.filter(|_| report.refuses_removal())
+            && node.set_leaving(false)
+        {
+            self.tell(&MachineEvent::DeviceUnplugGuestError {
+                device: node.id().map(str::to_owned),
+                path: node.path(),
+            });
+        }
     }
 }
 

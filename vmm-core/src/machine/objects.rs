@@ -306,7 +306,9 @@ impl Lifecycle {
         if !node.type_info().is_a("device") {
             return Ok(refuse(format!("{id} is not a device"))?);
         }
-        if node.set_leaving(true) {
+        // The guest may have lost such a request: it can be made again.
+        let repeats = node.type_info().is_a("cpu") || node.type_info().is_a("pc-dimm");
+        if node.set_leaving(true) && !repeats {
             let text = format!("Device {id} is already in the process of unplug");
             return Ok(refuse(text)?);
         }

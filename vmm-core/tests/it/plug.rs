@@ -2,7 +2,7 @@
 
 use qmp_runtime::json::Value;
 use vmm_core::devices::{OstReport, Place};
-use vmm_core::guests::{self, AP_COUNT, PLUG_REPORT};
+use vmm_core::guests::{self, AP_COUNT, PLUG_KEEPS, PLUG_REFUSAL, PLUG_REPORT};
 use vmm_core::machine::{MachineEvent, OspmStatus, Topology};
 use vmm_core::qom::{Given, Spec};
 
@@ -88,6 +88,31 @@ fn cpu_comes_is_started_goes_and_comes_again() {
         ]
     );
     assert_eq!(machine.ospm_status()[3].report, report);
+}
+
+// proves: device_del
+#[test]
+fn cpu_that_the_guest_keeps_can_be_asked_for_again() {
+    let Some(fixture) = guest() else { return };
+    let machine = &fixture.machine;
+    machine.device_add(cpu("one", 1, 1)).unwrap();
+    fixture.expect("plug: a CPU has come\n");
+    machine
+        .write_physical(PLUG_KEEPS, &1u32.to_le_bytes())
+        .unwrap();
+    let refusal = MachineEvent::DeviceUnplugGuestError {
+        device: Some("one".to_owned()),
+        path: "/machine/peripheral/one".to_owned(),
+    };
+    machine.device_del("one").unwrap();
+    fixture.expect("plug: a CPU stays\n");
+    fixture.await_event(refusal);
+    assert_eq!(indexes(&fixture), [0, 3]);
+    let (event, status) = PLUG_REFUSAL;
+    assert_eq!(machine.ospm_status()[3].report, OstReport { event, status });
+    machine.device_del("one").unwrap();
+    fixture.expect("plug: a CPU has gone\n");
+    assert_eq!(indexes(&fixture), [0]);
 }
 
 // proves: cpu-add, query-cpus, query-hotpluggable-cpus
