@@ -45,4 +45,12 @@ impl MigrationCommands for Vmm {
         self.migration_events = events;
         Ok(())
     }
+
+    fn x_colo_lost_heartbeat(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::XColoLostHeartbeat,
+    ) -> Result<(), QmpError> {
+        Err(QmpError::generic("VM is not in COLO mode"))
+    }
 }

@@ -20,6 +20,7 @@ mod misc;
 mod misc_target;
 mod qdev;
 mod qom;
+mod rocker;
 mod run_state;
 mod tpm;
 mod ui;
@@ -32,7 +33,8 @@ use qmp_types::qmp::types::Audiodev;
 use qmp_types::qmp::{
     AcpiCommands, AudioCommands, BlockCoreCommands, CharCommands, ControlCommands, INTROSPECTION,
     JobCommands, MachineCommands, MachineTargetCommands, MigrationCommands, MiscCommands,
-    MiscTargetCommands, QdevCommands, QomCommands, RunStateCommands, TpmCommands, UiCommands,
+    MiscTargetCommands, QdevCommands, QomCommands, RockerCommands, RunStateCommands, TpmCommands,
+    UiCommands,
 };
 
 pub(crate) use block::node_config;
@@ -127,6 +129,7 @@ impl Vmm {
                     <Vmm as MiscTargetCommands>::COMMANDS,
                     <Vmm as QdevCommands>::COMMANDS,
                     <Vmm as QomCommands>::COMMANDS,
+                    <Vmm as RockerCommands>::COMMANDS,
                     <Vmm as RunStateCommands>::COMMANDS,
                     <Vmm as TpmCommands>::COMMANDS,
                     <Vmm as UiCommands>::COMMANDS,

@@ -135,3 +135,30 @@ fn cpu_models_take_the_same_properties() {
     .map(expand);
     compare(&[], &wrong.each_ref().map(String::as_str));
 }
+
+// as QEMU: query-rocker, query-rocker-ports, query-rocker-of-dpa-flows, query-rocker-of-dpa-groups
+#[test]
+fn switches_are_not_found_alike() {
+    compare(
+        &[],
+        &[
+            "{'execute': 'query-rocker', 'arguments': {'name': 'sw1'}}",
+            "{'execute': 'query-rocker-ports', 'arguments': {'name': 'sw1'}}",
+            "{'execute': 'query-rocker-of-dpa-flows', 'arguments': {'name': 'sw1', 'tbl-id': 1}}",
+            "{'execute': 'query-rocker-of-dpa-groups', 'arguments': {'name': 'sw1', 'type': 1}}",
+        ],
+    );
+}
+
+// as QEMU: x-colo-lost-heartbeat, dump-skeys, query-gic-capabilities
+#[test]
+fn what_others_replicate_or_other_targets_have_is_refused_alike() {
+    compare(
+        &[],
+        &[
+            "{'execute': 'x-colo-lost-heartbeat'}",
+            "{'execute': 'dump-skeys', 'arguments': {'filename': '/nonexistent'}}",
+            "{'execute': 'query-gic-capabilities'}",
+        ],
+    );
+}
