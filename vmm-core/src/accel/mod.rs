@@ -5,11 +5,14 @@
 //! what a board without a kernel gets, too.
 
 pub mod kvm;
+mod registers;
 
 use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::devices::{Buses, GuestRequest};
+
+pub use registers::{Registers, Segment};
 
 /// The accelerator of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -118,6 +121,10 @@ pub(crate) trait Core: Send + std::fmt::Debug {
     /// The address of the next instruction.
     fn program_counter(&self) -> Result<u64, AccelError> {
         Ok(0)
+    }
+    /// What the registers hold.
+    fn registers(&self) -> Result<Registers, AccelError> {
+        Ok(Registers::at_reset())
     }
     /// Whether [`run`](Self::run) does anything.
     fn executes(&self) -> bool;

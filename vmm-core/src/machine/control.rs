@@ -181,7 +181,7 @@ impl Lifecycle {
     }
 
     fn suspend(&self, state: &mut State) -> Result<(), MachineError> {
-        if state.run == RunState::Paused {
+        if matches!(state.run, RunState::Paused | RunState::SaveVm) {
             // stopped between the guest's write and now: it sleeps once continued
             state.asleep = true;
         } else {

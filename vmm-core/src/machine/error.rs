@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{RamError, RunState};
+use super::{DumpError, RamError, RunState};
 use crate::accel::AccelError;
 use crate::boot::BootError;
 use crate::char::CharError;
@@ -24,6 +24,9 @@ pub enum MachineError {
     /// Guest memory.
     #[error(transparent)]
     Ram(#[from] RamError),
+    /// A dump.
+    #[error(transparent)]
+    Dump(#[from] DumpError),
     /// A character device.
     #[error(transparent)]
     Char(#[from] CharError),

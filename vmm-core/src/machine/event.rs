@@ -1,6 +1,6 @@
 //! What a machine tells those who watch it.
 
-use super::{OspmStatus, WatchdogAction};
+use super::{DumpProgress, OspmStatus, WatchdogAction};
 use crate::devices::DiskError;
 
 /// Why a machine was reset or shut down; the names are those of QMP.
@@ -152,6 +152,13 @@ pub enum MachineEvent {
     },
     /// The host refused a request of a disk.
     BlockIoError(DiskError),
+    /// A dump has ended.
+    DumpCompleted {
+        /// How far it got.
+        progress: DumpProgress,
+        /// Why it got no further.
+        error: Option<String>,
+    },
     /// The guest went to sleep.
     Suspend,
     /// The guest was woken.
@@ -192,6 +199,7 @@ impl MachineEvent {
             Self::BalloonChange { .. } => "BALLOON_CHANGE",
             Self::PortChange { .. } => "VSERPORT_CHANGE",
             Self::BlockIoError(_) => "BLOCK_IO_ERROR",
+            Self::DumpCompleted { .. } => "DUMP_COMPLETED",
             Self::Suspend => "SUSPEND",
             Self::Wakeup => "WAKEUP",
             Self::AcpiDeviceOst(_) => "ACPI_DEVICE_OST",

@@ -7,15 +7,16 @@ use std::thread::JoinHandle;
 
 use super::board::{Board, SCI};
 use super::control::{self, Message};
+use super::dump;
 use super::hotplug;
 use super::input::Typing;
 use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
 use super::vcpus::Vcpus;
 use super::{
-    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, Doorbells, GuestRam,
-    Lines, MachineConfig, MachineError, MachineKind, Observer, OspmStatus, RunState, Services,
-    objects, types,
+    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, Doorbells, DumpProgress,
+    DumpRequest, GuestRam, Lines, MachineConfig, MachineError, MachineKind, Observer, OspmStatus,
+    RunState, Services, objects, types,
 };
 use crate::accel::{AccelKind, kvm};
 use crate::block::Graph;
@@ -44,7 +45,8 @@ pub struct Finish {
 /// A machine. Every method may be called from any thread and is synchronous:
 /// when it returns, its effect is complete and its events have been told.
 ///
-/// Dropping it ends the guest and joins all threads.
+/// Dropping it ends the guest and joins all threads, but for a dump in the
+/// background whose file takes nothing: that one ends with the next write.
 pub struct Machine {
     inner: Arc<Lifecycle>,
     chardevs: Registry,
@@ -392,6 +394,36 @@ impl Machine {
         inspect::save_physical(&self.inner, address, size, out)
     }
 
+    /// Writes the guest's memory and registers as a core file; the guest stands still meanwhile.
+    ///
+    /// # Errors
+    /// Another dump is under way, nothing of what was asked for is there, or the file cannot be written.
+    pub fn dump(&self, request: DumpRequest) -> Result<(), MachineError> {
+        dump::write(&self.inner, request)
+    }
+
+    /// The same on a thread of its own, as soon as it is known that there is something to write.
+    ///
+    /// # Errors
+    /// As [`dump`](Self::dump); what happens later is told by an event only.
+    pub fn dump_in_background(&self, request: DumpRequest) -> Result<(), MachineError> {
+        dump::write_in_background(&self.inner, request)
+    }
+
+    /// How far the last dump has got.
+    #[must_use]
+    pub fn dump_progress(&self) -> DumpProgress {
+        self.inner.dumps.progress()
+    }
+
+    /// Checks that no dump is under way.
+    ///
+    /// # Errors
+    /// One is.
+    pub fn check_no_dump(&self) -> Result<(), MachineError> {
+        Ok(self.inner.dumps.check_idle()?)
+    }
+
     /// Bytes of guest memory.
     #[must_use]
     pub fn ram_size(&self) -> u64 {
@@ -501,6 +533,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        self.inner.dumps.cancel();
         let _ = self.messages.send(Message::End);
         if let Some(control) = self.control.take() {
             let _ = control.join(); // its panic was reported when it happened

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::acpi;
 use super::board::Board;
+use super::dump::Dumps;
 use super::input::Typing;
 use super::ram::regions_of;
 use super::vcpus::Vcpus;
@@ -30,6 +31,7 @@ pub(super) struct Lifecycle {
     pub(super) board: Board,
     pub(super) services: Services,
     pub(super) typing: Typing,
+    pub(super) dumps: Dumps,
     loader: Option<Loader>,
     pub(super) observer: Arc<dyn Observer>,
     state: Mutex<State>,
@@ -149,6 +151,7 @@ impl Lifecycle {
             board: parts.board,
             services: parts.services,
             typing: parts.typing,
+            dumps: Dumps::default(),
             loader: parts.loader,
             observer: parts.observer,
             state: Mutex::new(state),
@@ -214,6 +217,7 @@ impl Lifecycle {
 
     pub(super) fn stop(&self) -> Result<bool, MachineError> {
         let mut state = self.operate()?;
+        self.dumps.check_idle()?;
         self.halt(&mut state, RunState::Paused, true)
     }
 
@@ -244,6 +248,7 @@ impl Lifecycle {
 
     pub(super) fn cont(&self) -> Result<bool, MachineError> {
         let mut state = self.operate()?;
+        self.dumps.check_idle()?;
         if state.run.needs_reset() {
             return Err(MachineError::NeedsReset);
         }
@@ -272,6 +277,15 @@ impl Lifecycle {
             self.vcpus.resume();
         }
         Ok(())
+    }
+
+    /// Lets a guest run on that was stopped for a dump; one that was reset meanwhile starts.
+    pub(super) fn go_on_after_dump(&self, state: &mut State, resume: bool) {
+        let stands = matches!(state.run, RunState::SaveVm | RunState::Prelaunch);
+        if resume && stands && state.finish.is_none() {
+            let result = self.resume(state);
+            self.report(result);
+        }
     }
 
     pub(super) fn reset(&self, cause: Cause) -> Result<(), MachineError> {

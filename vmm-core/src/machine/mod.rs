@@ -13,6 +13,7 @@ mod config;
 mod control;
 mod device_memory;
 mod discard;
+mod dump;
 mod error;
 mod event;
 mod global;
@@ -36,6 +37,7 @@ pub use config::{
     ShutdownAction, UnknownName, WatchdogAction,
 };
 pub use device_memory::{DeviceMemories, DeviceMemory};
+pub use dump::{DumpError, DumpProgress, DumpRequest, DumpStatus};
 pub use error::MachineError;
 pub use event::{Cause, GuestPanicAction, MachineEvent, Observer};
 pub use global::{Global, GlobalError};

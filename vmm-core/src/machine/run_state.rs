@@ -11,6 +11,8 @@ pub enum RunState {
     Running,
     /// Stopped on request.
     Paused,
+    /// Stopped while its state is written down.
+    SaveVm,
     /// Stopped for a debugger.
     Debug,
     /// A CPU cannot go on.
@@ -29,11 +31,12 @@ pub enum RunState {
 
 impl RunState {
     /// Every state.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Preconfig,
         Self::Prelaunch,
         Self::Running,
         Self::Paused,
+        Self::SaveVm,
         Self::Debug,
         Self::InternalError,
         Self::IoError,
@@ -50,6 +53,7 @@ impl RunState {
             Self::Preconfig | Self::Prelaunch => "prelaunch",
             Self::Running => "running",
             Self::Paused => "paused",
+            Self::SaveVm => "save-vm",
             Self::Debug => "debug",
             Self::InternalError => "internal-error",
             Self::IoError => "io-error",
@@ -90,6 +94,7 @@ impl RunState {
                 InternalError,
                 IoError,
                 Paused,
+                SaveVm,
                 Shutdown,
                 Suspended,
                 Watchdog,
@@ -97,7 +102,9 @@ impl RunState {
             ],
             // a stopped sleeper sleeps on when continued
             Paused => &[Running, Suspended, Prelaunch],
-            Suspended => &[Running, Paused, Shutdown, Prelaunch],
+            // QEMU cannot be reset meanwhile: it aborts
+            SaveVm => &[Running, Suspended, Prelaunch],
+            Suspended => &[Running, Paused, SaveVm, Shutdown, Prelaunch],
             InternalError | Shutdown => &[Paused, Prelaunch],
             Debug => &[Running, Suspended, Prelaunch],
             IoError | Watchdog | GuestPanicked => &[Running, Prelaunch],
@@ -153,14 +160,15 @@ mod tests {
             ("prelaunch", "running suspended"),
             (
                 "running",
-                "debug internal-error io-error paused shutdown suspended watchdog guest-panicked",
+                "debug internal-error io-error paused save-vm shutdown suspended watchdog guest-panicked",
             ),
             ("paused", "running suspended prelaunch"),
+            ("save-vm", "running suspended prelaunch"),
             ("debug", "running suspended prelaunch"),
             ("internal-error", "paused prelaunch"),
             ("io-error", "running prelaunch"),
             ("shutdown", "paused prelaunch"),
-            ("suspended", "running paused shutdown prelaunch"),
+            ("suspended", "running paused save-vm shutdown prelaunch"),
             ("watchdog", "running prelaunch"),
             ("guest-panicked", "running prelaunch"),
         ];

@@ -16,6 +16,7 @@ pub(super) const EMITTED: &[&str] = &[
     events::BlockIoError::INFO.name,
     events::DeviceDeleted::INFO.name,
     events::DeviceUnplugGuestError::INFO.name,
+    events::DumpCompleted::INFO.name,
     events::GuestCrashloaded::INFO.name,
     events::GuestPanicked::INFO.name,
     events::GuestPvshutdown::INFO.name,
@@ -78,6 +79,12 @@ impl Observer for EventBridge {
                 open: *is_open,
             }),
             MachineEvent::BlockIoError(error) => sink.emit(&disk_error(error)),
+            MachineEvent::DumpCompleted { progress, error } => {
+                sink.emit(&events::DumpCompleted {
+                    result: super::dump::result(*progress),
+                    error: error.clone(),
+                });
+            }
             MachineEvent::Suspend => sink.emit(&events::Suspend {}),
             MachineEvent::Wakeup => sink.emit(&events::Wakeup {}),
             MachineEvent::AcpiDeviceOst(status) => sink.emit(&events::AcpiDeviceOst {

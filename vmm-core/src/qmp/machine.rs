@@ -232,7 +232,7 @@ fn create(path: &str) -> Result<File, QmpError> {
 }
 
 /// The system's text for an error, without Rust's number behind it.
-pub(super) fn os_text(error: &std::io::Error) -> String {
+pub(crate) fn os_text(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error")
         .next()

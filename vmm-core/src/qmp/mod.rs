@@ -7,6 +7,7 @@ mod block_core;
 mod char;
 mod control;
 mod cpus;
+mod dump;
 mod error;
 mod events;
 mod fds;
@@ -31,14 +32,15 @@ use qmp_runtime::server::{Server, ServerBuilder};
 use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
 use qmp_types::qmp::types::Audiodev;
 use qmp_types::qmp::{
-    AcpiCommands, AudioCommands, BlockCoreCommands, CharCommands, ControlCommands, INTROSPECTION,
-    JobCommands, MachineCommands, MachineTargetCommands, MigrationCommands, MiscCommands,
-    MiscTargetCommands, QdevCommands, QomCommands, RockerCommands, RunStateCommands, TpmCommands,
-    UiCommands,
+    AcpiCommands, AudioCommands, BlockCoreCommands, CharCommands, ControlCommands, DumpCommands,
+    INTROSPECTION, JobCommands, MachineCommands, MachineTargetCommands, MigrationCommands,
+    MiscCommands, MiscTargetCommands, QdevCommands, QomCommands, RockerCommands, RunStateCommands,
+    TpmCommands, UiCommands,
 };
 
 pub(crate) use block::node_config;
 pub use events::EventBridge;
+pub(crate) use machine::os_text;
 
 use crate::machine::Machine;
 use fds::Fds;
@@ -121,6 +123,7 @@ impl Vmm {
                     <Vmm as BlockCoreCommands>::COMMANDS,
                     <Vmm as CharCommands>::COMMANDS,
                     <Vmm as ControlCommands>::COMMANDS,
+                    <Vmm as DumpCommands>::COMMANDS,
                     <Vmm as JobCommands>::COMMANDS,
                     <Vmm as MachineCommands>::COMMANDS,
                     <Vmm as MachineTargetCommands>::COMMANDS,

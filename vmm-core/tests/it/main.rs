@@ -14,6 +14,7 @@ mod chardevs;
 mod clock;
 mod config;
 mod display;
+mod dump;
 mod fixture;
 mod guests;
 mod hostile;

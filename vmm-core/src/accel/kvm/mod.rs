@@ -32,6 +32,9 @@ use crate::machine::Topology;
 pub(crate) use sys::{accept_kicks, kick};
 pub(crate) use vcpu::KvmCore;
 
+pub(crate) type Regs = kvm_bindings::kvm_regs;
+pub(crate) type Sregs = kvm_bindings::kvm_sregs;
+
 /// KVM's task state segment (three pages below the BIOS area) and its identity
 /// page, which VMX needs somewhere that no guest RAM is.
 const TSS_ADDRESS: usize = 0xfffb_d000;

@@ -5,11 +5,11 @@ use std::fmt;
 use kvm_bindings::{
     KVM_INTERNAL_ERROR_EMULATION, KVM_MP_STATE_HALTED, KVM_MP_STATE_INIT_RECEIVED,
     KVM_MP_STATE_UNINITIALIZED, KVM_SYSTEM_EVENT_CRASH, KVM_SYSTEM_EVENT_RESET,
-    KVM_SYSTEM_EVENT_SHUTDOWN, kvm_mp_state, kvm_sregs,
+    KVM_SYSTEM_EVENT_SHUTDOWN, Msrs, kvm_mp_state, kvm_msr_entry, kvm_sregs,
 };
 use kvm_ioctls::{VcpuExit, VcpuFd};
 
-use super::super::{AccelError, Core, Exit};
+use super::super::{AccelError, Core, Exit, Registers};
 use super::sys::{self, KickGuard};
 use crate::devices::{Buses, GuestRequest};
 
@@ -204,6 +204,23 @@ impl Core for KvmCore {
         let regs = self.fd.get_regs();
         let regs = regs.map_err(AccelError::call("read a vCPU's registers"))?;
         Ok(regs.rip)
+    }
+
+    fn registers(&self) -> Result<Registers, AccelError> {
+        const KERNEL_GS_BASE: u32 = 0xc000_0102;
+        let failed = || AccelError::call("read a vCPU's registers");
+        let regs = self.fd.get_regs().map_err(failed())?;
+        let sregs = self.fd.get_sregs().map_err(failed())?;
+        let entry = kvm_msr_entry {
+            index: KERNEL_GS_BASE,
+            ..Default::default()
+        };
+        // a CPU without long mode has no such register
+        let base = Msrs::from_entries(&[entry]).ok().and_then(|mut msrs| {
+            let read = self.fd.get_msrs(&mut msrs).ok()?;
+            msrs.as_slice().get(..read)?.first().map(|msr| msr.data)
+        });
+        Ok((regs, sregs, base.unwrap_or_default()).into())
     }
 
     fn arm(&mut self) {

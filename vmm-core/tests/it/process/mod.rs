@@ -66,6 +66,16 @@ impl Vmm {
         }
     }
 
+    /// Waits until a file in the scratch folder has this text.
+    pub(crate) fn await_text(&self, name: &str, text: &str) {
+        let deadline = Instant::now() + LIMIT;
+        let read = || std::fs::read_to_string(self.path(name)).unwrap_or_default();
+        while !read().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?} in {:?}", read());
+            std::thread::yield_now();
+        }
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args(["-s", name, &self.process.id().to_string()])
@@ -99,6 +109,6 @@ fn run(options: &[&str]) -> Output {
 }
 
 /// Writes a built-in guest where `vmm` can load it.
-fn write_guest(path: &Path, guest: &vmm_core::guests::Guest) {
+pub(crate) fn write_guest(path: &Path, guest: &vmm_core::guests::Guest) {
     std::fs::write(path, guest.elf()).unwrap();
 }

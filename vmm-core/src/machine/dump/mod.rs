@@ -1,0 +1,313 @@
+//! A guest's memory and registers as a core file, for debuggers.
+//!
+//! The guest stands still for as long as it takes. In the background, other operations go on meanwhile, but for
+//! those that would let it run.
+
+mod elf;
+mod notes;
+mod paging;
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::lifecycle::Lifecycle;
+use super::{GuestRam, MachineError, MachineEvent, RunState};
+use crate::accel::Registers;
+use crate::sync::lock;
+use elf::Head;
+
+/// How much memory is copied at a time.
+const CHUNK: u64 = 1 << 20;
+
+/// Why a dump does not come to be; the words are QEMU's, but for the last.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DumpError {
+    /// Another is under way.
+    #[error("There is a dump in process, please wait.")]
+    Busy,
+    /// Nothing was asked for.
+    #[error("parameter 'length' expects a non-zero size")]
+    Length,
+    /// What was asked for is not there.
+    #[error("dump: no guest memory to dump")]
+    NoMemory,
+    /// The file cannot be written.
+    #[error("dump: failed to {what}: {}", crate::qmp::os_text(error))]
+    Write {
+        /// What was tried.
+        what: &'static str,
+        /// The cause.
+        error: io::Error,
+    },
+    /// The machine ended first.
+    #[error("dump: the machine has been shut down")]
+    Cancelled,
+    /// The guest's page tables are longer than any that are meant.
+    #[error("dump: the guest's page tables lead to too many others")]
+    Tables,
+}
+
+/// What is wanted.
+#[derive(Debug)]
+pub struct DumpRequest {
+    /// Where it goes.
+    pub file: File,
+    /// Whether virtual addresses are those that the guest's page tables give.
+    pub paging: bool,
+    /// The first physical address and the number of bytes; everything if absent.
+    pub range: Option<(u64, u64)>,
+}
+
+/// How far the last dump has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DumpProgress {
+    /// Its stage.
+    pub status: DumpStatus,
+    /// Bytes of memory that are written.
+    pub completed: u64,
+    /// Bytes of memory to write.
+    pub total: u64,
+}
+
+/// The stages of a dump.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DumpStatus {
+    /// There was none.
+    #[default]
+    None,
+    /// It is under way.
+    Active,
+    /// It is done.
+    Completed,
+    /// It has ended early.
+    Failed,
+}
+
+/// The last dump of a machine, which may be under way.
+#[derive(Debug, Default)]
+pub(super) struct Dumps {
+    progress: Mutex<DumpProgress>,
+    cancelled: AtomicBool,
+}
+
+impl Dumps {
+    pub(super) fn progress(&self) -> DumpProgress {
+        *lock(&self.progress)
+    }
+
+    /// Refuses what a dump must not be disturbed by.
+    pub(super) fn check_idle(&self) -> Result<(), DumpError> {
+        match self.progress().status {
+            DumpStatus::Active => Err(DumpError::Busy),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the one that is under way end soon, and all that follow.
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    fn start(&self) -> Result<(), DumpError> {
+        let mut progress = lock(&self.progress);
+        if progress.status == DumpStatus::Active {
+            return Err(DumpError::Busy);
+        }
+        *progress = DumpProgress {
+            status: DumpStatus::Active,
+            ..DumpProgress::default()
+        };
+        Ok(())
+    }
+
+    fn end(&self, is_ok: bool) -> DumpProgress {
+        let mut progress = lock(&self.progress);
+        progress.status = match is_ok {
+            true => DumpStatus::Completed,
+            false => DumpStatus::Failed,
+        };
+        *progress
+    }
+}
+
+/// A dump that is ready to be written.
+#[derive(Debug)]
+struct Job {
+    file: File,
+    head: Head,
+    /// The memory that follows, by start and length.
+    regions: Vec<(u64, u64)>,
+    /// The guest ran before.
+    resume: bool,
+}
+
+/// A range of physical memory and where it is in virtual memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Piece {
+    virt: u64,
+    start: u64,
+    length: u64,
+}
+
+/// Writes a dump, while the caller waits.
+pub(super) fn write(machine: &Lifecycle, request: DumpRequest) -> Result<(), MachineError> {
+    let job = prepare(machine, request)?;
+    Ok(finish(machine, job)?)
+}
+
+/// Writes a dump on a thread of its own; an event tells the end.
+pub(super) fn write_in_background(
+    machine: &Arc<Lifecycle>,
+    request: DumpRequest,
+) -> Result<(), MachineError> {
+    let job = prepare(machine, request)?;
+    let resume = job.resume;
+    let writer = Arc::clone(machine);
+    let thread = thread::Builder::new().name("dump".to_owned());
+    let thread = thread.spawn(move || {
+        let _ = finish(&writer, job); // the event has the error
+    });
+    thread.map(drop).map_err(|error| {
+        let mut state = machine.lock();
+        machine.dumps.end(false);
+        machine.go_on_after_dump(&mut state, resume);
+        MachineError::Host {
+            what: "a thread for the dump",
+            error,
+        }
+    })
+}
+
+/// Stops the guest and finds out what is to be written.
+fn prepare(machine: &Lifecycle, request: DumpRequest) -> Result<Job, MachineError> {
+    let mut state = machine.operate()?;
+    machine.dumps.start()?;
+    let resume = state.run.is_live();
+    let prepared = match resume {
+        true => machine.halt(&mut state, RunState::SaveVm, true).map(drop),
+        false => Ok(()),
+    }
+    .and_then(|()| head(machine, &request));
+    match prepared {
+        Ok((head, regions)) => {
+            lock(&machine.dumps.progress).total = regions.iter().map(|(_, length)| length).sum();
+            Ok(Job {
+                file: request.file,
+                head,
+                regions,
+                resume,
+            })
+        }
+        Err(error) => {
+            machine.dumps.end(false);
+            machine.go_on_after_dump(&mut state, resume);
+            Err(error)
+        }
+    }
+}
+
+fn head(
+    machine: &Lifecycle,
+    request: &DumpRequest,
+) -> Result<(Head, Vec<(u64, u64)>), MachineError> {
+    let regions = regions(&machine.ram, request.range)?;
+    let cpus: Vec<(u32, Registers)> = (machine.vcpus.indexes().into_iter())
+        .map(|index| Ok((index, machine.cpu_job(index, |core| core.registers())?)))
+        .collect::<Result<_, MachineError>>()?;
+    let (indexes, registers): (Vec<_>, Vec<_>) = cpus.iter().cloned().unzip();
+    drop(indexes);
+    let pieces = match request.paging && registers.iter().any(Registers::has_paging) {
+        true => paging::mapped(&machine.ram, &registers)?,
+        false => regions
+            .iter()
+            .map(|&(start, length)| Piece {
+                virt: start,
+                start,
+                length,
+            })
+            .collect(),
+    };
+    let long_mode = registers.first().is_some_and(Registers::is_long_mode);
+    let notes = notes::of(&cpus, long_mode);
+    Ok((elf::head(&regions, &pieces, notes, long_mode), regions))
+}
+
+/// The memory that there is in a range.
+fn regions(ram: &GuestRam, range: Option<(u64, u64)>) -> Result<Vec<(u64, u64)>, DumpError> {
+    let (first, length) = range.unwrap_or((0, u64::MAX));
+    if length == 0 {
+        return Err(DumpError::Length);
+    }
+    let last = first.saturating_add(length);
+    let regions: Vec<_> = ram
+        .ranges()
+        .filter_map(|(start, length)| {
+            let (from, to) = (start.max(first), (start + length).min(last));
+            (from < to).then_some((from, to.saturating_sub(from)))
+        })
+        .collect();
+    match regions.is_empty() {
+        true => Err(DumpError::NoMemory),
+        false => Ok(regions),
+    }
+}
+
+/// Writes the file, tells so, and lets the guest run on.
+fn finish(machine: &Lifecycle, job: Job) -> Result<(), DumpError> {
+    let Job {
+        file,
+        head,
+        regions,
+        resume,
+    } = job;
+    let result = save(&machine.dumps, &machine.ram, file, &head, &regions);
+    let mut state = machine.lock();
+    machine.tell(&MachineEvent::DumpCompleted {
+        progress: machine.dumps.end(result.is_ok()),
+        error: result.as_ref().err().map(ToString::to_string),
+    });
+    machine.go_on_after_dump(&mut state, resume);
+    result
+}
+
+fn save(
+    dumps: &Dumps,
+    ram: &GuestRam,
+    mut file: File,
+    head: &Head,
+    regions: &[(u64, u64)],
+) -> Result<(), DumpError> {
+    for (what, bytes) in [
+        ("write elf header", &head.file),
+        ("write elf program headers", &head.programs),
+        ("write elf notes", &head.notes),
+    ] {
+        let written = file.write_all(bytes);
+        written.map_err(|error| DumpError::Write { what, error })?;
+    }
+    let failed = |error| DumpError::Write {
+        what: "save memory",
+        error,
+    };
+    let mut buffer = Vec::new();
+    for &(start, length) in regions {
+        let mut done = 0;
+        while done < length {
+            if dumps.cancelled.load(Ordering::Relaxed) {
+                return Err(DumpError::Cancelled);
+            }
+            let part = (length - done).min(CHUNK);
+            buffer.resize(usize::try_from(part).unwrap_or_default(), 0);
+            let read = ram.read(start + done, &mut buffer);
+            read.map_err(|error| failed(io::Error::other(error)))?;
+            file.write_all(&buffer).map_err(failed)?;
+            done += part;
+            lock(&dumps.progress).completed += part;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! `dump.json`: a guest's memory as a file for debuggers.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+
+use qmp_runtime::{Context, QmpError, handlers};
+use qmp_types::qmp::types::{
+    DumpGuestMemoryCapability, DumpGuestMemoryFormat, DumpQueryResult, DumpStatus,
+};
+use qmp_types::qmp::{DumpCommands, commands};
+
+use super::{Vmm, os_text};
+use crate::machine::{self, DumpProgress, DumpRequest};
+
+#[handlers]
+impl DumpCommands for Vmm {
+    fn dump_guest_memory(
+        &mut self,
+        cx: &mut Context<'_>,
+        args: commands::DumpGuestMemory,
+    ) -> Result<(), QmpError> {
+        self.machine.check_no_dump()?;
+        let format = args.format.unwrap_or(DumpGuestMemoryFormat::Elf);
+        let is_filtered = args.paging || args.begin.is_some() || args.length.is_some();
+        if format.as_str().starts_with("kdump-") && is_filtered {
+            let text = "kdump-compressed format doesn't support paging or filter";
+            return Err(QmpError::generic(text));
+        }
+        let range = match (args.begin, args.length) {
+            (None, None) => None,
+            // negative numbers are large ones, as with QEMU
+            (Some(begin), Some(length)) => Some((begin.cast_unsigned(), length.cast_unsigned())),
+            (Some(_), None) => return Err(missing("length")),
+            (None, Some(_)) => return Err(missing("begin")),
+        };
+        if !matches!(format, DumpGuestMemoryFormat::Elf) {
+            return Err(QmpError::generic(format!("{format} is not available now")));
+        }
+        let request = DumpRequest {
+            file: self.dump_file(cx, &args.protocol)?,
+            paging: args.paging,
+            range,
+        };
+        match args.detach {
+            Some(true) => self.machine.dump_in_background(request)?,
+            _ => self.machine.dump(request)?,
+        }
+        Ok(())
+    }
+
+    fn query_dump(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryDump,
+    ) -> Result<DumpQueryResult, QmpError> {
+        Ok(result(self.machine.dump_progress()))
+    }
+
+    fn query_dump_guest_memory_capability(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryDumpGuestMemoryCapability,
+    ) -> Result<DumpGuestMemoryCapability, QmpError> {
+        let formats = vec![DumpGuestMemoryFormat::Elf];
+        Ok(DumpGuestMemoryCapability::new(formats))
+    }
+}
+
+impl Vmm {
+    /// Where a dump goes; the words of errors are QEMU's.
+    fn dump_file(&mut self, cx: &Context<'_>, protocol: &str) -> Result<File, QmpError> {
+        if let Some(name) = protocol.strip_prefix("fd:") {
+            return Ok(self.fds.take(cx, name.to_owned())?.into());
+        }
+        let Some(path) = protocol.strip_prefix("file:") else {
+            return Err(QmpError::generic(
+                "parameter 'protocol' must start with 'file:' or 'fd:'",
+            ));
+        };
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(0o400);
+        options.open(path).map_err(|error| {
+            QmpError::generic(format!("Could not create '{path}': {}", os_text(&error)))
+        })
+    }
+}
+
+fn missing(name: &str) -> QmpError {
+    QmpError::generic(format!("Parameter '{name}' is missing"))
+}
+
+/// How far a dump is, as QMP says it.
+pub(super) fn result(progress: DumpProgress) -> DumpQueryResult {
+    let count = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
+    DumpQueryResult {
+        status: match progress.status {
+            machine::DumpStatus::None => DumpStatus::None,
+            machine::DumpStatus::Active => DumpStatus::Active,
+            machine::DumpStatus::Completed => DumpStatus::Completed,
+            machine::DumpStatus::Failed => DumpStatus::Failed,
+        },
+        completed: count(progress.completed),
+        total: count(progress.total),
+    }
+}
