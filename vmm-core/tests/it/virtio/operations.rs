@@ -12,7 +12,9 @@ use std::sync::{Arc, Mutex};
 
 use vmm_core::block::{DriveConfig, NodeConfig, NodeSource};
 use vmm_core::char::{Backend, BackendConfig, InputSink, Registry};
-use vmm_core::machine::{Machine, MachineConfig, MachineEvent, MachineKind, Observer};
+use vmm_core::machine::{
+    Actions, Machine, MachineConfig, MachineEvent, MachineKind, Observer, WatchdogAction,
+};
 use vmm_core::qom::{Given, Spec};
 
 const RAM: u64 = 2 << 20;
@@ -179,6 +181,11 @@ impl Guest {
                 spec("isa-vga", "g", &[("vgamem_mb", "1")]),
                 spec("ib700", "w", &[]),
             ],
+            actions: Actions {
+                // a reset in its own time would come in between
+                watchdog: WatchdogAction::None,
+                ..Actions::default()
+            },
             ..MachineConfig::default()
         };
         let watcher = Arc::new(Watcher::default());
