@@ -3,6 +3,7 @@
 
 mod iothread;
 mod memory;
+mod memory_advice;
 mod rng;
 mod secret;
 

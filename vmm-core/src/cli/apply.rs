@@ -64,6 +64,8 @@ impl Builder {
             "accel" => self.accel = Some(parse_accel(value.split(',').next().unwrap_or_default())?),
             "smp" => self.smp(value)?,
             "m" => self.memory(value)?,
+            "mem-path" => self.options.machine.mem_path = Some(value.into()),
+            "mem-prealloc" => self.options.machine.mem_prealloc = true,
             "cpu" => {
                 let cpu = CpuConfig::parse(value);
                 self.options.machine.cpu_model =
@@ -152,6 +154,9 @@ impl Builder {
             self.accel = Some(known.map_or_else(|| parse_accel(&accel), Ok)?);
         }
         self.options.machine.virtio_on_cmdline |= announces(&mut params)?;
+        if let Some(id) = params.take("memory-backend") {
+            self.options.machine.memory_backend = Some(id);
+        }
         microvm_options(&mut params)?;
         params.finish()?;
         Ok(None)
@@ -390,7 +395,19 @@ impl Builder {
         } else {
             AccelKind::None
         });
-        machine.ram_size = self.ram.unwrap_or(if has_board { DEFAULT_RAM } else { 0 });
+        let takes_default = has_board && machine.memory_backend.is_none();
+        let default = if takes_default { DEFAULT_RAM } else { 0 };
+        machine.ram_size = self.ram.unwrap_or(default);
+        if machine.mem_prealloc {
+            let objects = machine.objects.iter_mut();
+            for object in objects.filter(|object| object.type_name.starts_with("memory-backend-")) {
+                let known = object.properties.iter();
+                if !known.clone().any(|(name, _)| name == "prealloc") {
+                    let on = ("prealloc".to_owned(), Given::Json(true.into()));
+                    object.properties.push(on);
+                }
+            }
+        }
         let (topology, cpus) = self
             .smp
             .resolve()

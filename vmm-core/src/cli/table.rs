@@ -98,7 +98,14 @@ pub const OPTIONS: &[OptionSpec] = &[
     flag("version", "print the version and exit"),
     option("machine", "TYPE", "the board: q-min (default) or none")
         .or("M")
-        .group("machine", &[param("type", Text), param("accel", Text)]),
+        .group(
+            "machine",
+            &[
+                param("type", Text),
+                param("accel", Text),
+                param("memory-backend", Text),
+            ],
+        ),
     option(
         "accel",
         "kvm|none",
@@ -134,6 +141,12 @@ pub const OPTIONS: &[OptionSpec] = &[
             param("maxmem", Size),
         ],
     ),
+    option(
+        "mem-path",
+        "PATH",
+        "keep memory in this file, or in a file without a name in this directory",
+    ),
+    flag("mem-prealloc", "have the host provide all memory at once"),
     option(
         "kernel",
         "FILE",

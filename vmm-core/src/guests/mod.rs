@@ -26,6 +26,7 @@ mod elf;
 mod heartbeat;
 mod kbd;
 mod linux;
+mod mem;
 mod plug;
 mod power;
 mod program;
@@ -45,6 +46,7 @@ pub use console::console;
 pub use heartbeat::{heartbeat, spin};
 pub use kbd::kbd;
 pub use linux::{ABOUT_64_BIT, bzimage, linux_parameters, pvh_parameters, vmlinux};
+pub use mem::{MEM_MARK, MEM_MARK_OFFSET, mem};
 pub use plug::{PLUG_KEEPS, PLUG_REFUSAL, PLUG_REPORT, plug};
 pub use power::{
     ResetBy, crash_load, debug_exit, panic, poke, pv_shutdown, reset, suspend,

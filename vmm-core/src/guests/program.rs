@@ -18,13 +18,13 @@ const DATA_SELECTOR: u32 = 0x10;
 
 /// Page tables: four levels, the first 16 MiB and the local APIC.
 const PML4: u32 = 0x1_3000;
-const PDPT: u32 = 0x1_4000;
+pub(super) const PDPT: u32 = 0x1_4000;
 const PD_LOW: u32 = 0x1_5000;
 pub(super) const PD_HIGH: u32 = 0x1_6000;
 const LOW_PAGES: u32 = 8;
 const APIC_PAGE: u32 = 0xfee0_0000;
 const PAGE_SHIFT: u32 = 21;
-const TABLE: u32 = 0x3; // present, writable
+pub(super) const TABLE: u32 = 0x3; // present, writable
 pub(super) const PAGE: u32 = 0x83; // a large page
 pub(super) const UNCACHED: u32 = 0x18;
 

@@ -80,6 +80,15 @@ impl MachineKind {
         }
     }
 
+    /// The name of the object that is its memory, if the user names none.
+    #[must_use]
+    pub fn memory_id(self) -> &'static str {
+        match self {
+            Self::None => "ram",
+            Self::QMin => "microvm.ram",
+        }
+    }
+
     /// The most CPUs that it can have. On a board, each has an APIC ID of one
     /// byte, of which the last means all of them.
     #[must_use]
@@ -212,6 +221,13 @@ pub struct MachineConfig {
     pub accel: AccelKind,
     /// Memory in bytes; rounded up to whole pages.
     pub ram_size: u64,
+    /// The object that is the memory; without one it is made. Its size is
+    /// `ram_size`, which may be 0 for what the object says.
+    pub memory_backend: Option<String>,
+    /// The file, or the directory for a file, that memory is in which is made.
+    pub mem_path: Option<PathBuf>,
+    /// Whether the host provides all of such memory at once.
+    pub mem_prealloc: bool,
     /// CPUs at power-on.
     pub cpus: u32,
     /// CPUs that the machine may have; 0 for as many as at power-on.

@@ -21,7 +21,10 @@ impl GuestRam {
             let region = memory.find_region(GuestAddress(at)).ok_or_else(error)?;
             let start = at - region.start_addr().0;
             let length = (end - at).min(region.len() - start);
-            if let Some(file) = region.file_offset() {
+            let is_shared = region.flags() & libc::MAP_SHARED != 0;
+            if let Some(file) = region.file_offset()
+                && is_shared
+            {
                 punch(file.file(), file.start() + start, length).map_err(|_| error())?;
             }
             forget(region, start, length).map_err(|_| error())?;

@@ -14,9 +14,9 @@ use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
 use super::vcpus::Vcpus;
 use super::{
-    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, Doorbells, DumpProgress,
-    DumpRequest, GuestRam, Lines, MachineConfig, MachineError, MachineKind, Observer, OspmStatus,
-    RunState, Services, objects, types,
+    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, DimmInfo, Doorbells,
+    DumpProgress, DumpRequest, GuestRam, Lines, MachineConfig, MachineError, MachineKind, Observer,
+    OspmStatus, RunState, Services, objects, types,
 };
 use crate::accel::{AccelKind, kvm};
 use crate::block::Graph;
@@ -75,6 +75,9 @@ impl Machine {
         chardevs: Registry,
         observer: Arc<dyn Observer>,
     ) -> Result<Self, MachineError> {
+        if config.ram_size == 0 {
+            config.ram_size = objects::backend_size(&config).unwrap_or_default();
+        }
         check(&config)?;
         config.max_cpus = config.max_cpus.max(config.cpus);
         config.max_ram_size = config.max_ram_size.max(config.ram_size);
@@ -85,7 +88,7 @@ impl Machine {
         }
         let cpus: Vec<u32> = (0..config.cpus).collect();
         let loader = config.boot.as_ref().map(Loader::new).transpose()?;
-        let ram = GuestRam::new(config.ram_size)?;
+        let ram = GuestRam::without_memory(config.ram_size)?;
         config.ram_size = ram.size();
         let (messages, receiver) = mpsc::channel();
         let requests = messages.clone();
@@ -118,6 +121,7 @@ impl Machine {
             observer: Arc::clone(&observer),
         };
         objects::add_configured_objects(&config, &services)?;
+        objects::add_memory(&config, &services)?;
         let board = Board::new(&config, &services)?;
         objects::add_configured_disks(&config, &services)?;
         objects::add_configured_devices(&config, &services)?;
@@ -480,6 +484,12 @@ impl Machine {
     #[must_use]
     pub fn ospm_status(&self) -> Vec<OspmStatus> {
         self.inner.ospm_status()
+    }
+
+    /// The memory modules, the lowest address first.
+    #[must_use]
+    pub fn dimms(&self) -> Vec<DimmInfo> {
+        self.inner.dimms()
     }
 
     /// Bytes of memory that were plugged in.

@@ -15,6 +15,8 @@ pub(crate) struct Hotplug {
     pub(crate) events: Arc<GeneralEvents>,
     pub(crate) cpus: Arc<CpuHotplug>,
     pub(crate) memory: Arc<MemoryHotplug>,
+    /// Bytes of memory that can be plugged in.
+    pub(crate) memory_room: u64,
 }
 
 /// Where the controllers are, in ports.
@@ -37,6 +39,7 @@ impl Hotplug {
         let hotplug = Self {
             cpus: Arc::new(cpus),
             memory: Arc::new(memory),
+            memory_room: config.max_ram_size.saturating_sub(config.ram_size),
             events,
         };
         let pio = &buses.pio;
@@ -229,7 +232,7 @@ impl Lifecycle {
     fn node_at(&self, place: Place) -> Option<Arc<Node>> {
         match place {
             Place::Cpu(index) => self.cpu_node(index),
-            Place::Memory(_) => None,
+            Place::Memory(slot) => self.dimm_node(slot),
         }
     }
 
@@ -237,7 +240,10 @@ impl Lifecycle {
     pub(super) fn eject(&self, state: &mut State, place: Place) -> Result<(), MachineError> {
         match place {
             Place::Cpu(index) => self.eject_cpu(state, index),
-            Place::Memory(_) => Ok(()),
+            Place::Memory(slot) => {
+                self.eject_dimm(state, slot);
+                Ok(())
+            }
         }
     }
 

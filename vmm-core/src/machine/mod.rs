@@ -12,6 +12,7 @@ mod board;
 mod config;
 mod control;
 mod device_memory;
+mod dimm;
 mod discard;
 mod dump;
 mod error;
@@ -37,6 +38,8 @@ pub use config::{
     ShutdownAction, UnknownName, WatchdogAction,
 };
 pub use device_memory::{DeviceMemories, DeviceMemory};
+pub use dimm::DimmInfo;
+pub(crate) use dimm::PC_DIMM;
 pub use dump::{DumpError, DumpProgress, DumpRequest, DumpStatus};
 pub use error::MachineError;
 pub use event::{Cause, GuestPanicAction, MachineEvent, Observer};
@@ -44,6 +47,7 @@ pub use global::{Global, GlobalError};
 pub use handle::{Finish, Machine};
 pub use hotplug::{CpuSlot, OspmStatus};
 pub use inspect::{AccelInfo, CpuInfo};
+pub(crate) use ram::HOLE_START;
 pub use ram::{GuestRam, RamError};
 pub use run_state::RunState;
 pub(crate) use services::Doorbells;

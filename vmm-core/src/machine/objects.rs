@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use qmp_runtime::json::Value;
+
 use super::lifecycle::Lifecycle;
-use super::{Global, MachineConfig, MachineError, MachineEvent, RunState, Running, Services};
+use super::{
+    Global, GuestRam, MachineConfig, MachineError, MachineEvent, RunState, Running, Services, types,
+};
+use crate::backends::MemoryBackend;
 use crate::block::BlockError;
 use crate::qom::{
-    Creation, Given, Link, NewNode, Node, QomError, Spec, TypeInfo, Unplug, is_id, registry,
+    Creation, Given, Kind, Link, NewNode, Node, QomError, Spec, TypeInfo, Unplug, is_id, registry,
 };
 
 fn refuse<T>(text: impl Into<String>) -> Result<T, QomError> {
@@ -212,6 +217,78 @@ pub(super) fn add_configured_objects(
         made.map_err(|error| failed("-object", spec, error))?;
     }
     Ok(())
+}
+
+/// What the object says that is to be the memory of a machine.
+pub(super) fn backend_size(config: &MachineConfig) -> Option<u64> {
+    let id = config.memory_backend.as_deref()?;
+    let mut objects = config.objects.iter();
+    let spec = objects.find(|spec| spec.id.as_deref() == Some(id))?;
+    let (_, size) = spec.properties.iter().find(|(name, _)| name == "size")?;
+    match size {
+        Given::Text(text) => Kind::SIZE.parse("size", text).ok()?.as_u64(),
+        Given::Json(value) => value.as_u64(),
+    }
+}
+
+/// Gives a machine that is being built its memory; the words of errors are
+/// QEMU's.
+pub(super) fn add_memory(config: &MachineConfig, services: &Services) -> Result<(), MachineError> {
+    let refuse = |text: String| Err(MachineError::Config(text));
+    let tree = &services.tree;
+    let node = match &config.memory_backend {
+        Some(_) if config.mem_path.is_some() => {
+            let text = "'-mem-path' can't be used together with'-machine memory-backend'";
+            return refuse(text.to_owned());
+        }
+        Some(id) => {
+            let found = tree.object(id);
+            let Some(node) = found.filter(|node| node.type_info().is_a("memory-backend")) else {
+                return refuse(format!("Memory backend '{id}' not found"));
+            };
+            node
+        }
+        None if config.ram_size == 0 => return Ok(()),
+        None => make_memory(config, services)?,
+    };
+    let Some(backend) = node.downcast::<MemoryBackend>() else {
+        return Ok(());
+    };
+    if backend.size() != config.ram_size {
+        let text = "Machine memory size does not match the size of the memory backend";
+        return refuse(text.to_owned());
+    }
+    backend.set_in_use(true);
+    for region in backend.regions(GuestRam::boot_address) {
+        services.ram.plug(&region)?;
+    }
+    types::set_memory(tree, Link::new(node))?;
+    Ok(())
+}
+
+/// The memory of a machine whose user has not made an object for it.
+fn make_memory(config: &MachineConfig, services: &Services) -> Result<Arc<Node>, MachineError> {
+    let id = config.kind.memory_id();
+    if services.tree.object(id).is_some() {
+        return Err(MachineError::Config(format!(
+            "object's id '{id}' is reserved for the default RAM backend, it can't be used for any other purposes; use another id, or add memory-backend={id} to -machine"
+        )));
+    }
+    let given = |name: &str, value: Value| (name.to_owned(), Given::Json(value));
+    let mut spec = Spec {
+        type_name: "memory-backend-ram".to_owned(),
+        id: Some(id.to_owned()),
+        properties: vec![
+            given("size", config.ram_size.into()),
+            given("prealloc", config.mem_prealloc.into()),
+        ],
+    };
+    if let Some(path) = &config.mem_path {
+        spec.type_name = "memory-backend-file".to_owned();
+        let path = path.to_string_lossy().into_owned();
+        spec.properties.push(given("mem-path", path.into()));
+    }
+    Ok(add_object(&spec, services, None)?)
 }
 
 /// Opens the disk images of a machine that is being built.

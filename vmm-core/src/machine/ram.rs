@@ -8,7 +8,7 @@ use vm_memory::{
 };
 
 /// Where the hole for devices begins; RAM beyond this size goes above 4 GiB.
-const HOLE_START: u64 = 3 << 30;
+pub(crate) const HOLE_START: u64 = 3 << 30;
 const HOLE_END: u64 = 4 << 30;
 const PAGE: u64 = 4096;
 const PLUG_ALIGNMENT: u64 = 1 << 30;
@@ -64,10 +64,8 @@ impl GuestRam {
     /// # Errors
     /// The host cannot provide it.
     pub fn new(size: u64) -> Result<Self, RamError> {
-        let size = size
-            .checked_next_multiple_of(PAGE)
-            .filter(|size| *size <= 1 << 46)
-            .ok_or(RamError::TooLarge { size })?;
+        let ram = Self::without_memory(size)?;
+        let size = ram.size;
         let mut ranges = Vec::new();
         for (start, length) in Self::layout(size) {
             let length = usize::try_from(length).map_err(|_| RamError::TooLarge { size })?;
@@ -81,10 +79,30 @@ impl GuestRam {
                 cause: error.to_string(),
             })?
         };
+        *ram.memory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(memory);
+        Ok(ram)
+    }
+
+    /// The place for `size` bytes, rounded up to whole pages, without any
+    /// memory yet: [`plug`](Self::plug) brings it.
+    pub(crate) fn without_memory(size: u64) -> Result<Self, RamError> {
+        let size = size
+            .checked_next_multiple_of(PAGE)
+            .filter(|size| *size <= 1 << 46)
+            .ok_or(RamError::TooLarge { size })?;
         Ok(Self {
-            memory: Arc::new(RwLock::new(Arc::new(memory))),
+            memory: Arc::default(),
             size,
         })
+    }
+
+    /// Where the memory from `offset` on is that the machine is made with.
+    pub(crate) fn boot_address(offset: u64) -> u64 {
+        if offset < HOLE_START {
+            offset
+        } else {
+            offset - HOLE_START + HOLE_END
+        }
     }
 
     fn layout(size: u64) -> impl Iterator<Item = (u64, u64)> {
@@ -155,7 +173,6 @@ impl GuestRam {
     ///
     /// # Errors
     /// Other memory is there.
-    #[allow(dead_code, reason = "memory is plugged in by devices to come")]
     pub(crate) fn plug(&self, region: &Arc<GuestRegionMmap<()>>) -> Result<(), RamError> {
         let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
         let more = memory.insert_region(Arc::clone(region));
@@ -167,7 +184,6 @@ impl GuestRam {
     }
 
     /// Takes away what [`plug`](Self::plug) added.
-    #[allow(dead_code, reason = "memory is plugged in by devices to come")]
     pub(crate) fn unplug(&self, region: &GuestRegionMmap<()>) {
         let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
         if let Ok((less, _)) = memory.remove_region(region.start_addr(), region.len()) {

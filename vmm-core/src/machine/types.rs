@@ -1,7 +1,7 @@
 //! The machine and its CPUs as objects, and the tree that they are in.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use qmp_runtime::json::{Map, Value};
 
@@ -12,7 +12,7 @@ use crate::accel::{AccelKind, kvm};
 use crate::char::Registry;
 use crate::cpu::{FEATURE_COUNT, with_features};
 use crate::qom::{
-    Access, Creation, Kind, Object, Property, QomError, Tree, TypeInfo, Unplug, base,
+    Access, Creation, Kind, Link, Object, Property, QomError, Tree, TypeInfo, Unplug, base,
 };
 use crate::sync::lock;
 
@@ -21,6 +21,7 @@ const PROPERTIES: &[Property] = &[
     read("kernel", Kind::STRING).described("Linux kernel image file"),
     read("initrd", Kind::STRING).described("Linux initial ramdisk file"),
     read("append", Kind::STRING).described("Linux kernel command line"),
+    read("memory-backend", Kind::link("memory-backend")).described("The object that is the memory"),
     read("memory", Kind::other("MemorySizeConfiguration")).described("Memory size configuration"),
     read("smp", Kind::other("SMPConfiguration")).described("CPU topology"),
     Property::new("usb", Kind::BOOL)
@@ -136,6 +137,7 @@ pub(crate) const TYPES: &[&TypeInfo] = &[
     &QEMU64_CPU,
     &KVM64_CPU,
     &QEMU32_CPU,
+    &super::PC_DIMM,
 ];
 
 impl MachineKind {
@@ -159,6 +161,7 @@ struct Board {
     memory_slots: u32,
     max_ram_size: u64,
     boot: Option<BootConfig>,
+    memory: OnceLock<Link>,
     /// Wishes of the user that change nothing on boards without the thing.
     wishes: Mutex<BTreeMap<String, Value>>,
 }
@@ -182,6 +185,7 @@ impl Object for Board {
                 .map(|boot| boot.cmdline.as_str())
                 .unwrap_or_default()
                 .into(),
+            "memory-backend" => self.memory.get().map(Link::path).unwrap_or_default().into(),
             "memory" => numbers(&[
                 ("size", self.ram_size),
                 ("slots", self.memory_slots.into()),
@@ -307,6 +311,14 @@ impl Object for Cpu {
     }
 }
 
+/// Says which object is the machine's memory.
+pub(super) fn set_memory(tree: &Tree, memory: Link) -> Result<(), QomError> {
+    if let Some(board) = tree.at("/machine")?.downcast::<Board>() {
+        let _ = board.memory.set(memory); // once for each machine
+    }
+    Ok(())
+}
+
 /// A tree with the machine and its CPUs in it; those come before all devices, so
 /// that their numbers are the same.
 pub(super) fn tree(config: &MachineConfig, chardevs: &Registry) -> Result<Tree, MachineError> {
@@ -318,6 +330,7 @@ pub(super) fn tree(config: &MachineConfig, chardevs: &Registry) -> Result<Tree, 
         memory_slots: config.memory_slots,
         max_ram_size: config.max_ram_size,
         boot: config.boot.clone(),
+        memory: OnceLock::new(),
         wishes: Mutex::default(),
     };
     let tree = Tree::new(config.kind.type_info(), Arc::new(board));

@@ -7,7 +7,8 @@ use std::fs::File;
 use qmp_runtime::{Context, QmpError, handlers};
 use qmp_types::qmp::types::{
     BalloonInfo, CpuInfo, CpuInfoFast, CurrentMachineParams, HostMemPolicy, HotpluggableCpu,
-    KvmInfo, MachineInfo, Memdev, MemoryInfo, SysEmuTarget, TargetInfo, UuidInfo,
+    KvmInfo, MachineInfo, Memdev, MemoryDeviceInfo, MemoryDeviceInfoType, MemoryInfo,
+    PcdimmDeviceInfo, PcdimmDeviceInfoWrapper, SysEmuTarget, TargetInfo, UuidInfo,
 };
 use qmp_types::qmp::{MachineCommands, commands};
 
@@ -180,12 +181,12 @@ impl MachineCommands for Vmm {
                 let backend = node.downcast::<MemoryBackend>()?;
                 Some(Memdev {
                     id: Some(node.name().to_owned()),
-                    reserve: Some(true),
+                    reserve: Some(backend.is_reserved()),
                     ..Memdev::new(
                         backend.size(),
-                        false,
-                        true,
-                        false,
+                        backend.is_mergeable(),
+                        backend.is_dumped(),
+                        backend.is_preallocated(),
                         backend.is_shared(),
                         Vec::new(),
                         HostMemPolicy::Default,
@@ -193,6 +194,30 @@ impl MachineCommands for Vmm {
                 })
             })
             .collect())
+    }
+
+    fn query_memory_devices(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::QueryMemoryDevices,
+    ) -> Result<Vec<MemoryDeviceInfo>, QmpError> {
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let dimms = self.machine.dimms().into_iter();
+        let info = dimms.map(|dimm| PcdimmDeviceInfo {
+            id: dimm.id,
+            addr: signed(dimm.address),
+            size: signed(dimm.size),
+            slot: dimm.slot.into(),
+            node: 0,
+            memdev: dimm.memory,
+            hotplugged: dimm.hotplugged,
+            hotpluggable: true,
+        });
+        let wrapped = info.map(|info| {
+            let wrapper = Box::new(PcdimmDeviceInfoWrapper::new(info));
+            MemoryDeviceInfo::new(MemoryDeviceInfoType::Dimm(wrapper))
+        });
+        Ok(wrapped.collect())
     }
 
     fn query_memory_size_summary(

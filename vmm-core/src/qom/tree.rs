@@ -139,6 +139,12 @@ impl Node {
         named.then_some(self.name.as_str())
     }
 
+    /// Whether it came while the machine ran.
+    #[must_use]
+    pub fn is_hotplugged(&self) -> bool {
+        self.hotplugged
+    }
+
     /// How many objects use it.
     #[must_use]
     pub fn users(&self) -> usize {

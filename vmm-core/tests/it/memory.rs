@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use vmm_core::guests;
 use vmm_core::machine::{BootConfig, Image, MachineError};
+use vmm_core::qom::{Given, Spec};
 
 use crate::fixture::Fixture;
 
@@ -40,6 +41,52 @@ fn virtual_addresses_go_through_the_guests_page_tables() {
     // mapped, but no memory: the local APIC
     assert!(machine.read_virtual(0, 0xfee0_0000, 4).is_err());
     assert!(machine.read_virtual(0, u64::MAX - 1, 4).is_err());
+}
+
+fn file_backend(path: &std::path::Path, properties: &[(&str, &str)]) -> Spec {
+    let path = ("mem-path", path.to_str().unwrap());
+    let given = [path].into_iter().chain(properties.iter().copied());
+    let given = given.map(|(name, value)| (name.to_owned(), Given::Text(value.to_owned())));
+    Spec {
+        type_name: "memory-backend-file".to_owned(),
+        id: Some("mem".to_owned()),
+        properties: given.collect(),
+    }
+}
+
+// proves: object-add
+#[test]
+fn guest_memory_is_in_the_file_if_it_is_shared() {
+    let dir = tempfile::tempdir().unwrap();
+    let guest = guests::heartbeat().unwrap();
+    for share in ["on", "off"] {
+        let path = dir.path().join(share);
+        let offset = 8192;
+        let backend = file_backend(&path, &[("size", "4M"), ("share", share), ("offset", "8k")]);
+        let Some(fixture) = Fixture::guest(guest.boot(), |config| {
+            config.ram_size = 0;
+            config.memory_backend = Some("mem".to_owned());
+            config.objects = vec![backend];
+        }) else {
+            return;
+        };
+        fixture.expect("heartbeat: running\n");
+        assert_eq!(fixture.machine.ram_size(), 4 << 20);
+        let file = std::fs::read(&path).unwrap();
+        assert_eq!(file.len(), (4 << 20) + offset);
+        let start = offset + usize::try_from(guests::PATTERN_ADDRESS).unwrap();
+        let size = usize::try_from(guests::PATTERN_SIZE).unwrap();
+        let expected = match share {
+            "on" => (0..1024)
+                .flat_map(|index| guests::pattern(index).to_le_bytes())
+                .collect(),
+            _ => vec![0; size],
+        };
+        assert!(file[start..start + size] == expected, "share={share}");
+        let error = fixture.machine.object_del("mem").unwrap_err();
+        let text = "object 'mem' is in use, can not be deleted";
+        assert_eq!(error.to_string(), text);
+    }
 }
 
 #[test]

@@ -178,3 +178,141 @@ fn places_that_are_none_are_refused_by_name() {
     machine.device_add(cpu("a", 1, 0)).unwrap();
     assert_eq!(indexes(&fixture), [0, 1]);
 }
+
+fn memory(id: &str, size: &str) -> Spec {
+    Spec {
+        type_name: "memory-backend-ram".to_owned(),
+        id: Some(id.to_owned()),
+        properties: vec![("size".to_owned(), Given::Text(size.to_owned()))],
+    }
+}
+
+fn dimm(id: &str, properties: &[(&str, &str)]) -> Spec {
+    let given = properties.iter();
+    let given = given.map(|&(name, value)| (name.to_owned(), Given::Text(value.to_owned())));
+    Spec {
+        type_name: "pc-dimm".to_owned(),
+        id: Some(id.to_owned()),
+        properties: given.collect(),
+    }
+}
+
+// proves: device_add, device_del, query-memory-devices, query-memory-size-summary
+#[test]
+fn memory_module_comes_is_used_stays_once_goes_and_comes_again() {
+    let guest = guests::mem().unwrap();
+    let Some(fixture) = Fixture::guest(guest.boot(), |config| {
+        config.memory_slots = 2;
+        config.max_ram_size = 64 << 20;
+    }) else {
+        return;
+    };
+    fixture.expect("mem: ready\n");
+    fixture.console();
+    let machine = &fixture.machine;
+    machine.object_add(&memory("m", "8M")).unwrap();
+    let path = "/machine/peripheral/d".to_owned();
+    let device = Some("d".to_owned());
+    for _ in 0..2 {
+        assert_eq!(machine.plugged_memory(), 0);
+        machine.device_add(dimm("d", &[("memdev", "m")])).unwrap();
+        fixture.expect("mem: a module has come\n");
+        let info = machine.dimms().remove(0);
+        assert_eq!((info.address, info.size, info.slot), (4 << 30, 8 << 20, 0));
+        assert!(info.hotplugged);
+        assert_eq!(machine.plugged_memory(), 8 << 20);
+        for offset in [0, guests::MEM_MARK_OFFSET] {
+            assert_eq!(fixture.word(info.address + offset), guests::MEM_MARK);
+        }
+        machine
+            .write_physical(PLUG_KEEPS, &1u32.to_le_bytes())
+            .unwrap();
+        machine.device_del("d").unwrap();
+        fixture.expect("mem: a module stays\n");
+        fixture.await_event(MachineEvent::DeviceUnplugGuestError {
+            device: device.clone(),
+            path: path.clone(),
+        });
+        assert_eq!(machine.dimms().len(), 1);
+        let busy = machine.object_del("m").unwrap_err().to_string();
+        assert_eq!(busy, "object 'm' is in use, can not be deleted");
+        machine.device_del("d").unwrap();
+        fixture.expect("mem: a module has gone\n");
+        fixture.await_event(MachineEvent::DeviceDeleted {
+            device: device.clone(),
+            path: path.clone(),
+        });
+        fixture.console();
+        assert!(machine.dimms().is_empty());
+        assert!(machine.read_physical(4 << 30, 4).is_err());
+    }
+    machine.object_del("m").unwrap();
+}
+
+#[test]
+fn modules_that_do_not_fit_are_refused_in_qemus_words() {
+    let fixture = Fixture::new(|config| {
+        config.memory_slots = 2;
+        config.max_ram_size = config.ram_size + (384 << 20);
+    });
+    let machine = &fixture.machine;
+    for (id, size) in [("m", "128M"), ("n", "128M"), ("o", "1G"), ("p", "12k")] {
+        machine.object_add(&memory(id, size)).unwrap();
+    }
+    let refusal = |properties: &[(&str, &str)]| {
+        let added = machine.device_add(dimm("x", properties));
+        added.unwrap_err().to_string()
+    };
+    let text = "'memdev' property must be set";
+    assert_eq!(refusal(&[]), text);
+    machine.device_add(dimm("d", &[("memdev", "m")])).unwrap();
+    for (properties, text) in [
+        (&[("memdev", "m")][..], "can't use already busy memdev: m"),
+        (
+            &[("memdev", "n"), ("slot", "5")],
+            "invalid slot number 5, valid range is [0-1]",
+        ),
+        (
+            &[("memdev", "n"), ("slot", "-2")],
+            "invalid slot number -2, valid range is [0-1]",
+        ),
+        (&[("memdev", "n"), ("slot", "0")], "slot 0 is busy"),
+        (
+            &[("memdev", "n"), ("addr", "0x1000")],
+            "address must be aligned to 0x200000 bytes",
+        ),
+        (
+            &[("memdev", "n"), ("addr", "0x104000000")],
+            "address range conflicts with memory device id='d'",
+        ),
+        (
+            &[("memdev", "n"), ("addr", "0x8000000")],
+            "can't add memory device [0x8000000:0x8000000], usable range for memory devices [0x100000000:0x98000000]",
+        ),
+        (
+            &[("memdev", "n"), ("node", "3")],
+            "'DIMM property node has value 3' which exceeds the number of numa nodes: 1",
+        ),
+        (
+            &[("memdev", "o")],
+            "not enough space, currently 0x8000000 in use of total space for memory devices 0x18000000",
+        ),
+        (
+            &[("memdev", "p")],
+            "backend memory size must be multiple of 0x200000",
+        ),
+    ] {
+        assert_eq!(refusal(properties), text);
+    }
+    machine.device_add(dimm("e", &[("memdev", "n")])).unwrap();
+    let places: Vec<_> = machine.dimms().iter().map(|dimm| dimm.address).collect();
+    assert_eq!(places, [0x1_0000_0000, 0x1_0800_0000]);
+    assert_eq!(refusal(&[("memdev", "p")]), "no free slots available");
+    let none = Fixture::new(|_| {});
+    none.machine.object_add(&memory("m", "128M")).unwrap();
+    let error = none.machine.device_add(dimm("d", &[("memdev", "m")]));
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "no slots where allocated, please specify the 'slots' option"
+    );
+}

@@ -214,7 +214,6 @@ impl KvmVm {
     }
 
     /// Takes memory from the guest.
-    #[allow(dead_code, reason = "memory is plugged in by devices to come")]
     pub(crate) fn unmap(&mut self, region: &Arc<GuestRegionMmap<()>>) -> Result<(), AccelError> {
         let mapped = self.memory.iter();
         let slot = mapped

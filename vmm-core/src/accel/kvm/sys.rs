@@ -30,7 +30,6 @@ pub(super) fn map(vm: &VmFd, slot: u32, region: &GuestRegionMmap<()>) -> errno::
 }
 
 /// Takes what is at `slot` out of `vm`.
-#[allow(dead_code, reason = "memory is plugged in by devices to come")]
 pub(super) fn unmap(vm: &VmFd, slot: u32) -> errno::Result<()> {
     let nothing = kvm_userspace_memory_region {
         slot,
