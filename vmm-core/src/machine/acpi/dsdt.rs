@@ -13,24 +13,30 @@ use acpi_tables::aml::{
 
 use super::super::Topology;
 use super::super::hotplug::CPUS_PORT;
+use super::memory;
 use super::{ENABLED, bytes, local_apic};
 use crate::devices::CpuHotplug;
 use crate::devices::virtio::Slot;
 
 /// What the guest is told to do about a CPU.
-const DEVICE_CHECK: u8 = 1;
-const EJECT_REQUEST: u8 = 3;
+pub(super) const DEVICE_CHECK: u8 = 1;
+pub(super) const EJECT_REQUEST: u8 = 3;
 /// There, enabled, shown, working.
-const PRESENT: u8 = 0xf;
+pub(super) const PRESENT: u8 = 0xf;
 
-const FOR_EVER: u16 = 0xffff;
+pub(super) const FOR_EVER: u16 = 0xffff;
 
 fn path(name: &str) -> Path {
     Path::new(name)
 }
 
 /// The body of the DSDT.
-pub(super) fn code(topology: &Topology, max_cpus: u32, virtio: &[Arc<Slot>]) -> Vec<u8> {
+pub(super) fn code(
+    topology: &Topology,
+    max_cpus: u32,
+    memory_slots: u32,
+    virtio: &[Arc<Slot>],
+) -> Vec<u8> {
     let mut code = Vec::new();
     // What is written to the control register: power off, and sleep until woken.
     for (name, kind) in [("_S5_", 0u8), ("_S1_", 1)] {
@@ -40,7 +46,15 @@ pub(super) fn code(topology: &Topology, max_cpus: u32, virtio: &[Arc<Slot>]) -> 
     code.extend(Scope::raw(path("_SB_"), system(topology, max_cpus, virtio)));
     let scan = MethodCall::new(path("\\_SB_.CPUS.CSCN"), Vec::new());
     let event = Method::new(path("_E02"), 0, false, vec![&scan]);
-    code.extend(bytes(&Scope::new(path("_GPE"), vec![&event])));
+    let look = MethodCall::new(path(memory::SCAN), Vec::new());
+    let memory_event = Method::new(path("_E03"), 0, false, vec![&look]);
+    let mut events: Vec<&dyn Aml> = vec![&event];
+    if memory_slots > 0 {
+        let modules = memory::modules(memory_slots);
+        code.extend(Scope::raw(path("_SB_"), modules));
+        events.push(&memory_event);
+    }
+    code.extend(bytes(&Scope::new(path("_GPE"), events)));
     code
 }
 
@@ -128,7 +142,7 @@ fn cpus(topology: &Topology, max_cpus: u32) -> Vec<u8> {
 }
 
 /// Code that is made already.
-struct Raw(Vec<u8>);
+pub(super) struct Raw(pub(super) Vec<u8>);
 
 impl Aml for Raw {
     fn to_aml_bytes(&self, sink: &mut dyn acpi_tables::AmlSink) {

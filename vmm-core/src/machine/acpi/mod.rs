@@ -5,6 +5,7 @@
 //! hardware behind them is that of [`board`](super::board).
 
 mod dsdt;
+mod memory;
 
 use std::sync::Arc;
 
@@ -75,7 +76,7 @@ fn image(config: &MachineConfig, cpus: &[u32], virtio: &[Arc<Slot>]) -> Vec<u8> 
         ADDRESS + at
     };
     let facs = place(&bytes(&FACS::new()), FACS_ALIGNMENT);
-    let code = dsdt::code(&topology, config.max_cpus, virtio);
+    let code = dsdt::code(&topology, config.max_cpus, config.memory_slots, virtio);
     let dsdt = place(table(*b"DSDT", 2, &code).as_slice(), 8);
     let fadt = place(&fadt(facs, dsdt), 8);
     let madt = place(madt(&topology, config.max_cpus, cpus).as_slice(), 8);
@@ -206,7 +207,9 @@ mod tests {
 
     #[test]
     fn tables_of_the_largest_machine_fit_below_a_megabyte() {
-        let image = image(&config(255), &[0], &virtio::slots());
+        let mut config = config(255);
+        config.memory_slots = 256;
+        let image = image(&config, &[0], &virtio::slots());
         assert!(ADDRESS + image.len() as u64 <= 1 << 20, "{}", image.len());
     }
 
@@ -216,7 +219,9 @@ mod tests {
             println!("skipped: no iasl: install acpica-tools");
             return;
         }
-        let image = image(&config(3), &[0, 1], &virtio::slots());
+        let mut config = config(3);
+        config.memory_slots = 3;
+        let image = image(&config, &[0, 1], &virtio::slots());
         let xsdt = at(&image, word(&image, 24));
         let fadt = at(&image, word(xsdt, 36));
         let dir = tempfile::tempdir().unwrap();
@@ -238,6 +243,12 @@ mod tests {
             if name == "dsdt" {
                 for text in [
                     "Method (_E02",
+                    "Method (_E03",
+                    "Device (M002)",
+                    "PNP0C80",
+                    "_MIN, MINA)",
+                    "_MAX, MAXA)",
+                    "_LEN, LENA)",
                     "Device (C002)",
                     "ACPI0007",
                     "_S5",

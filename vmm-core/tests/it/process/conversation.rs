@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use qmp_runtime::{Command, Event};
 use qmp_types::qmp::types::{
-    MigrationCapability, MigrationCapabilityStatus, RunState, ShutdownCause,
+    MemoryDeviceInfoType, MigrationCapability, MigrationCapabilityStatus, RunState, ShutdownCause,
 };
 use qmp_types::qmp::{commands, events};
 use vmm_core::guests;
@@ -459,4 +459,45 @@ fn memory_of_the_host_is_listed_while_it_is_set_up() {
     assert_eq!(list(&mut client), [other, ram.clone()]);
     client.execute(&commands::ObjectDel::new("other")).unwrap();
     assert_eq!(list(&mut client), [ram]);
+}
+
+// proves: query-memory-devices, query-memdev
+#[test]
+fn memory_of_the_machine_is_an_object_and_modules_are_told_of() {
+    let memfd = "memory-backend-memfd,id=pc.ram,size=64M";
+    let mut vmm = Vmm::start(&[
+        "-M",
+        "q-min,memory-backend=pc.ram",
+        "-accel",
+        "none",
+        "-m",
+        "64M,slots=1,maxmem=128M",
+        "-object",
+        memfd,
+        "-object",
+        "memory-backend-ram,id=more,size=4M,merge=off,prealloc=on",
+        "-device",
+        "pc-dimm,id=d,memdev=more",
+    ]);
+    let mut client = vmm.connect();
+    let devices = client.execute(&commands::QueryMemoryDevices {}).unwrap();
+    let [device] = &devices[..] else {
+        panic!("{} devices", devices.len());
+    };
+    let MemoryDeviceInfoType::Dimm(dimm) = &device.r#type else {
+        panic!("no module");
+    };
+    let dimm = &dimm.data;
+    assert_eq!((dimm.addr, dimm.size, dimm.slot), (4 << 30, 4 << 20, 0));
+    assert_eq!((&*dimm.memdev, dimm.hotplugged), ("/objects/more", false));
+    assert_eq!(dimm.id.as_deref(), Some("d"));
+    let more = client.execute(&commands::QueryMemdev {}).unwrap();
+    let more = more.iter().find(|one| one.id.as_deref() == Some("more"));
+    let more = more.unwrap();
+    assert!(more.prealloc && !more.merge && more.dump && !more.share);
+    for id in ["pc.ram", "more"] {
+        let error = client.execute(&commands::ObjectDel::new(id)).unwrap_err();
+        let text = format!("object '{id}' is in use, can not be deleted");
+        assert!(error.to_string().contains(&text), "{error}");
+    }
 }
