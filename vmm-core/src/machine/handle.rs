@@ -76,7 +76,7 @@ impl Machine {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, MachineError> {
         if config.ram_size == 0 {
-            config.ram_size = objects::backend_size(&config).unwrap_or_default();
+            config.ram_size = objects::backend_size(&config)?;
         }
         check(&config)?;
         config.max_cpus = config.max_cpus.max(config.cpus);

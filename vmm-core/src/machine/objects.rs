@@ -219,16 +219,26 @@ pub(super) fn add_configured_objects(
     Ok(())
 }
 
-/// What the object says that is to be the memory of a machine.
-pub(super) fn backend_size(config: &MachineConfig) -> Option<u64> {
-    let id = config.memory_backend.as_deref()?;
+/// The size of the object that is to be the memory of a machine; 0 where none is
+/// to be, or none is said.
+pub(super) fn backend_size(config: &MachineConfig) -> Result<u64, MachineError> {
+    let Some(id) = config.memory_backend.as_deref() else {
+        return Ok(0);
+    };
     let mut objects = config.objects.iter();
-    let spec = objects.find(|spec| spec.id.as_deref() == Some(id))?;
-    let (_, size) = spec.properties.iter().find(|(name, _)| name == "size")?;
-    match size {
-        Given::Text(text) => Kind::SIZE.parse("size", text).ok()?.as_u64(),
-        Given::Json(value) => value.as_u64(),
-    }
+    let spec = objects.find(|spec| spec.id.as_deref() == Some(id));
+    let spec = spec.ok_or_else(|| no_backend(id))?;
+    let size = spec.properties.iter().find(|(name, _)| name == "size");
+    let size = match size.map(|(_, size)| size) {
+        None => None,
+        Some(Given::Text(text)) => Kind::SIZE.parse("size", text)?.as_u64(),
+        Some(Given::Json(value)) => value.as_u64(),
+    };
+    Ok(size.unwrap_or_default())
+}
+
+fn no_backend(id: &str) -> MachineError {
+    MachineError::Config(format!("Memory backend '{id}' not found"))
 }
 
 /// Gives a machine that is being built its memory; the words of errors are
@@ -244,7 +254,7 @@ pub(super) fn add_memory(config: &MachineConfig, services: &Services) -> Result<
         Some(id) => {
             let found = tree.object(id);
             let Some(node) = found.filter(|node| node.type_info().is_a("memory-backend")) else {
-                return refuse(format!("Memory backend '{id}' not found"));
+                return Err(no_backend(id));
             };
             node
         }

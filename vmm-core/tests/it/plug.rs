@@ -224,6 +224,12 @@ fn memory_module_comes_is_used_stays_once_goes_and_comes_again() {
         for offset in [0, guests::MEM_MARK_OFFSET] {
             assert_eq!(fixture.word(info.address + offset), guests::MEM_MARK);
         }
+        // a reset keeps it, with what is in it
+        machine
+            .reset(vmm_core::machine::Cause::HostQmpSystemReset)
+            .unwrap();
+        fixture.expect("mem: ready\n");
+        assert_eq!(fixture.word(info.address), guests::MEM_MARK);
         machine
             .write_physical(PLUG_KEEPS, &1u32.to_le_bytes())
             .unwrap();

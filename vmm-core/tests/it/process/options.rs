@@ -304,3 +304,51 @@ fn serial_port_of_a_users_writes_to_an_inherited_file() {
         "{text}"
     );
 }
+
+#[test]
+fn memory_that_does_not_fit_the_machine_is_refused_as_by_qemu() {
+    let ram = ["-object", "memory-backend-ram,id=r,size=128M"];
+    let cases: [(&[&str], &str); 5] = [
+        (
+            &["-m", "64M", "-M", "microvm,memory-backend=r"],
+            "Machine memory size does not match the size of the memory backend",
+        ),
+        (
+            &["-M", "microvm,memory-backend=nope"],
+            "Memory backend 'nope' not found",
+        ),
+        (
+            &["-M", "microvm,memory-backend=r", "-mem-path", "/tmp"],
+            "'-mem-path' can't be used together with'-machine memory-backend'",
+        ),
+        (
+            &["-M", "microvm", "-mem-path", "/nonexistent/x"],
+            "can't open backing store /nonexistent/x for guest RAM: No such file or directory",
+        ),
+        (
+            &[
+                "-M",
+                "microvm",
+                "-object",
+                "memory-backend-ram,id=microvm.ram,size=1M",
+            ],
+            "object's id 'microvm.ram' is reserved for the default RAM backend, it can't be used for any other purposes",
+        ),
+    ];
+    for (options, text) in cases {
+        let options = [options, &ram[..]].concat();
+        let ours = run(&[&options[..], &["-accel", "none"]].concat());
+        let ours = String::from_utf8(ours.stderr).unwrap();
+        assert!(ours.contains(text), "{text} in {ours}");
+        let mut qemu = std::process::Command::new("qemu-system-x86_64");
+        qemu.args(&options);
+        qemu.args(["-accel", "tcg", "-display", "none", "-S"]);
+        match qemu.output() {
+            Ok(qemu) => {
+                let theirs = String::from_utf8(qemu.stderr).unwrap();
+                assert!(theirs.contains(text), "{text} in {theirs}");
+            }
+            Err(error) => println!("skipped: no QEMU to compare with: {error}"),
+        }
+    }
+}
