@@ -93,12 +93,23 @@ impl Fixture {
 
     /// The same with a console of the caller's.
     pub(crate) fn guest_on(chardevs: Registry, label: &str, boot: BootConfig) -> Option<Self> {
+        Self::guest_with(chardevs, label, boot, |_| ())
+    }
+
+    /// The same, as `change` has it.
+    pub(crate) fn guest_with(
+        chardevs: Registry,
+        label: &str,
+        boot: BootConfig,
+        change: impl FnOnce(&mut MachineConfig),
+    ) -> Option<Self> {
         if !kvm_works() {
             return None;
         }
         let fixture = Self::on(chardevs, label, |config| {
             config.accel = AccelKind::Kvm;
             config.boot = Some(boot);
+            change(config);
         });
         fixture.machine.start().unwrap();
         Some(fixture)

@@ -275,3 +275,40 @@ impl Core for KvmCore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn internal_errors_are_told_whatever_the_kernel_adds() {
+        let text = internal_error_text;
+        let emulation = KVM_INTERNAL_ERROR_EMULATION;
+        // length 2, then the bytes of an instruction and what follows
+        let bytes = u64::from_le_bytes([2, 0x0f, 0x05, 0x90, 0x90, 0x90, 0x90, 0x90]);
+        assert_eq!(
+            text(emulation, &[1, bytes, 0]),
+            "KVM internal error: cannot emulate the instruction [0f, 05]"
+        );
+        let bytes = [1, u64::MAX, u64::MAX, u64::MAX, u64::MAX];
+        let all = text(emulation, &bytes);
+        assert_eq!(all.matches("ff").count(), 15, "{all}");
+        for data in [&[][..], &[0], &[0, 7]] {
+            let said = text(emulation, data);
+            assert_eq!(said, "KVM internal error: cannot emulate an instruction");
+        }
+        assert!(text(emulation, &[1]).ends_with("instruction []"));
+        assert_eq!(
+            text(3, &[0x10, 2]),
+            "KVM internal error, suberror 3, data [10, 2]"
+        );
+    }
+
+    #[test]
+    fn unknown_system_events_stop_the_guest() {
+        assert!(matches!(
+            system_event(99),
+            GuestRequest::InternalError(text) if text.contains("99")
+        ));
+    }
+}
