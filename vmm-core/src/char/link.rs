@@ -86,9 +86,10 @@ impl Link {
         Ok(())
     }
 
-    /// Says where input goes.
+    /// Says where input goes. As long as it goes nowhere, it is left to wait where it is.
     pub(super) fn connect(&self, input: Option<InputSink>) {
         *lock(&self.sink) = input;
+        self.rouse();
     }
 
     /// Waits until the queue is empty, or is not going to be soon.
@@ -190,10 +191,9 @@ impl Link {
         let goes_on = loop {
             let wants_out = !lock(&self.state).queue.is_empty();
             let is_one = std::ptr::eq(input, output);
-            let events = match (wants_out, is_one) {
-                (true, true) => PollFlags::IN | PollFlags::OUT,
-                _ => PollFlags::IN,
-            };
+            let mut events = PollFlags::empty();
+            events.set(PollFlags::IN, lock(&self.sink).is_some());
+            events.set(PollFlags::OUT, wants_out && is_one);
             // A second descriptor that is full is looked at again after a while.
             let limit = (wants_out && !is_one).then_some(Duration::from_millis(20));
             let Some(seen) = self.wait(Some((input, events)), limit) else {

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -43,13 +43,21 @@ struct Queue {
 
 #[derive(Default)]
 struct Input {
-    sink: Mutex<Option<InputSink>>,
+    end: Mutex<InputEnd>,
+    changed: Condvar,
+}
+
+/// Where input goes.
+#[derive(Default)]
+struct InputEnd {
+    sink: Option<InputSink>,
+    closed: bool,
 }
 
 impl std::fmt::Debug for Input {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Input")
-            .field("connected", &lock(&self.sink).is_some())
+            .field("connected", &lock(&self.end).sink.is_some())
             .finish()
     }
 }
@@ -123,10 +131,22 @@ fn pump(mut reader: impl Read, input: &Weak<Input>) {
             Err(_) => return,
         };
         let Some(input) = input.upgrade() else { return };
-        let sink = lock(&input.sink).clone();
-        if let Some(sink) = sink {
-            sink(&buffer[..count]);
+        let Some(sink) = input.sink() else { return };
+        sink(&buffer[..count]);
+    }
+}
+
+impl Input {
+    /// Waits until a device takes input; nothing at the end of the back end.
+    fn sink(&self) -> Option<InputSink> {
+        let mut end = lock(&self.end);
+        while end.sink.is_none() && !end.closed {
+            end = self
+                .changed
+                .wait(end)
+                .unwrap_or_else(PoisonError::into_inner);
         }
+        end.sink.clone()
     }
 }
 
@@ -196,7 +216,8 @@ impl Backend for Stream {
     }
 
     fn connect(&self, input: Option<InputSink>) {
-        *lock(&self.input.sink) = input;
+        lock(&self.input.end).sink = input;
+        self.input.changed.notify_all();
     }
 
     fn flush(&self) {
@@ -217,6 +238,8 @@ impl Drop for Stream {
         self.flush();
         lock(&self.output.queue).closed = true;
         self.output.changed.notify_all();
+        lock(&self.input.end).closed = true;
+        self.input.changed.notify_all();
     }
 }
 

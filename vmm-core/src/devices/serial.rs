@@ -232,8 +232,8 @@ impl Device for SerialPort {
     fn reset(&self) {
         let mut state = lock(&self.state);
         state.uart = Serial::new(state.irq.clone(), Output(state.chardev.clone()));
-        state.backlog.clear();
         state.broken = false;
+        state.feed();
     }
 }
 
@@ -307,12 +307,17 @@ mod tests {
     }
 
     #[test]
-    fn reset_forgets_input_and_settings() {
+    fn reset_forgets_settings_and_what_the_chip_has_of_the_input() {
         let (port, _chardev) = port();
         port.write(7, &[0x5a]);
-        lock(&port.state).receive(b"stale");
+        let sent: Vec<u8> = (0..200).collect();
+        lock(&port.state).receive(&sent);
         port.reset();
         assert_eq!(read(&port, 7), 0);
-        assert_eq!(read(&port, 5) & 1, 0);
+        let mut got = Vec::new();
+        while read(&port, 5) & 1 != 0 {
+            got.push(read(&port, 0));
+        }
+        assert_eq!(got, sent[64..]);
     }
 }

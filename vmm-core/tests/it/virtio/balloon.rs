@@ -7,9 +7,10 @@ use vmm_core::guests::{self, BALLOON_PAGES, BALLOON_TOTAL};
 use vmm_core::machine::{MachineError, MachineEvent};
 
 use super::{MODERN, spec};
+use crate::differential::peer::{both_work, peers};
+use crate::differential::script::{CONT, Step, play};
 use crate::fixture::{Fixture, LIMIT, kvm_works};
 use crate::process::Vmm;
-use crate::same_as_qemu::{CONT, Step, both_work, peers, play};
 
 use Step::{Do, Event, Output};
 

@@ -15,8 +15,9 @@ use vmm_core::guests::{self, BlkRequest, Wait};
 use vmm_core::machine::MachineConfig;
 
 use super::{MODERN, spec};
+use crate::differential::peer::{Board, QEMU, both_work, peers, peers_beside};
 use crate::fixture::{Fixture, LIMIT};
-use crate::same_as_qemu::{QEMU, Step, both_work, peers, peers_with, play};
+use crate::differential::script::{Step, play};
 
 const SECTOR: usize = 512;
 const SECTORS: usize = 64;
@@ -175,7 +176,7 @@ fn same(requests: &[BlkRequest], drive: &str, device: &str, commands: &[&str]) {
     });
     let options = options.each_ref();
     let options = options.map(|options| options.iter().map(String::as_str).collect::<Vec<_>>());
-    let peers = peers_with(&guest, [&options[0], &options[1]]);
+    let peers = peers_beside(Board::Microvm, &guest, [&options[0], &options[1]]);
     let mut names = images
         .iter()
         .map(|image| image.path().display().to_string());
@@ -310,7 +311,9 @@ fn nodes_come_go_and_are_refused_alike() {
     ];
     let guest = guests::spin().unwrap();
     let [theirs, ours] = peers(&guest, &[]).map(|mut peer| {
-        script.iter().for_each(|command| peer.send(command));
+        for command in &script {
+            peer.send(command);
+        }
         let replies = peer.replies.iter().map(|reply| sorted(reply, "no image"));
         replies.collect::<Vec<_>>()
     });

@@ -6,8 +6,9 @@ use std::process::Command;
 use vmm_core::guests::{self, RNG_BYTES, Wait};
 
 use super::{MODERN, spec};
+use crate::differential::peer::{both_work, peers};
+use crate::differential::script::{CONT, Step, play};
 use crate::fixture::Fixture;
-use crate::same_as_qemu::{CONT, Step, both_work, peers, play};
 
 use Step::Do;
 

@@ -1,203 +1,11 @@
-//! The same guest and the same commands, under QEMU 10.0.2 (`-M microvm`) and
-//! under `vmm`: the same answers, events, run states and output.
+//! Commands and their answers, in every state that they matter in.
 
-use std::fs;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-use qmp_runtime::json::{Item, Stream, Value};
 use vmm_core::devices::Key;
-use vmm_core::guests::{self, Guest, ResetBy};
+use vmm_core::guests::{self, ResetBy};
 
-use crate::fixture::{LIMIT, kvm_works};
-
-pub(crate) const QEMU: &str = "qemu-system-x86_64";
-const POLL: Duration = Duration::from_millis(2);
-
-/// Whether both can run here.
-pub(crate) fn both_work() -> bool {
-    let version = Command::new(QEMU).arg("--version").output();
-    let is_known = version
-        .is_ok_and(|version| String::from_utf8_lossy(&version.stdout).contains("version 10.0.2"));
-    if !is_known {
-        println!("skipped: there is no {QEMU} 10.0.2");
-    }
-    is_known && kvm_works()
-}
-
-/// A monitor process with a guest that has not started yet, and what was said.
-pub(crate) struct Peer {
-    process: Child,
-    dir: tempfile::TempDir,
-    socket: UnixStream,
-    stream: Stream,
-    pub(crate) replies: Vec<Value>,
-    pub(crate) events: Vec<Value>,
-}
-
-/// The two of them.
-pub(crate) fn peers(guest: &Guest, options: &[&str]) -> [Peer; 2] {
-    peers_with(guest, [options, options])
-}
-
-/// The two of them, QEMU first, each with options of its own.
-pub(crate) fn peers_with(guest: &Guest, options: [&[&str]; 2]) -> [Peer; 2] {
-    let theirs = ["-M", "microvm", "-accel", "tcg", "-m", "64"];
-    let ours = ["-M", "q-min", "-m", "64"];
-    [
-        Peer::start(QEMU, &theirs, guest, options[0]),
-        Peer::start(env!("CARGO_BIN_EXE_vmm"), &ours, guest, options[1]),
-    ]
-}
-
-impl Peer {
-    fn start(program: &str, machine: &[&str], guest: &Guest, options: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str| dir.path().join(name).display().to_string();
-        fs::write(path("guest"), guest.elf()).unwrap();
-        let serial = format!("file:{}", path("out"));
-        let qmp = format!("unix:{},server=on,wait=off", path("qmp"));
-        let (kernel, socket) = (path("guest"), PathBuf::from(path("qmp")));
-        let process = Command::new(program)
-            .args(machine)
-            .args(["-nodefaults", "-display", "none", "-S"])
-            .args(["-kernel", &kernel, "-serial", &serial, "-qmp", &qmp])
-            .args(options)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let socket = connect(&socket);
-        let mut peer = Self {
-            process,
-            dir,
-            socket,
-            stream: Stream::new(),
-            replies: Vec::new(),
-            events: Vec::new(),
-        };
-        peer.send(r#"{"execute": "qmp_capabilities"}"#);
-        peer
-    }
-
-    /// Sends a command and waits for its reply.
-    pub(crate) fn send(&mut self, command: &str) {
-        use std::io::Write;
-        let count = self.replies.len();
-        self.socket.write_all(command.as_bytes()).unwrap();
-        while self.replies.len() == count {
-            assert!(self.receive(), "hung up at {command}");
-        }
-    }
-
-    /// Takes in what comes next; false at the end of the connection.
-    fn receive(&mut self) -> bool {
-        use std::io::Read;
-        let mut buffer = [0; 4096];
-        let count = match self.socket.read(&mut buffer) {
-            Ok(count) => count,
-            Err(error) => panic!("{error} after {:?}, {:?}", self.replies, self.events),
-        };
-        let mut bytes = &buffer[..count];
-        while let Some(item) = self.stream.next_item(&mut bytes) {
-            let Item::Message(document) = item else {
-                panic!("{item:?}")
-            };
-            let mut message = document.value(document.root()).unwrap();
-            let members = message.as_object_mut().unwrap();
-            members.remove("timestamp");
-            if members.contains_key("event") {
-                self.events.push(message);
-            } else if !members.contains_key("QMP") {
-                self.replies.push(message);
-            }
-        }
-        count > 0
-    }
-
-    pub(crate) fn await_event(&mut self, name: &str) {
-        while !self.events.iter().any(|event| event["event"] == name) {
-            assert!(self.receive(), "no {name} in {:?}", self.events);
-        }
-    }
-
-    pub(crate) fn output(&self) -> String {
-        fs::read_to_string(self.dir.path().join("out")).unwrap_or_default()
-    }
-
-    /// Waits until the guest has printed `text` that often.
-    pub(crate) fn await_output(&self, text: &str, count: usize) {
-        let end = Instant::now() + LIMIT;
-        while self.output().matches(text).count() < count {
-            assert!(Instant::now() < end, "{text:?} not in {:?}", self.output());
-            sleep(POLL);
-        }
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn connect(path: &Path) -> UnixStream {
-    let end = Instant::now() + LIMIT;
-    loop {
-        match UnixStream::connect(path) {
-            Ok(socket) => {
-                socket.set_read_timeout(Some(LIMIT)).unwrap();
-                return socket;
-            }
-            Err(error) => assert!(Instant::now() < end, "{error}"),
-        }
-        sleep(POLL);
-    }
-}
-
-/// One step of a script.
-pub(crate) enum Step {
-    /// Sends a command; `'` stands for `"`.
-    Do(&'static str),
-    /// Waits for an event.
-    Event(&'static str),
-    /// Waits for output of the guest.
-    Output(&'static str),
-    /// Waits for the end of the connection.
-    End,
-}
-
-use Step::{Do, End, Event, Output};
-
-const STATUS: Step = Do("{'execute': 'query-status'}");
-pub(crate) const CONT: Step = Do("{'execute': 'cont'}");
-const STOP: Step = Do("{'execute': 'stop'}");
-const RESET: Step = Do("{'execute': 'system_reset'}");
-
-/// Plays a script with both.
-#[track_caller]
-pub(crate) fn play(guest: &Guest, options: &[&str], script: &[Step]) {
-    let [theirs, ours] = peers(guest, options).map(|mut peer| {
-        for step in script {
-            match step {
-                Do(command) => peer.send(&command.replace('\'', "\"")),
-                Event(name) => peer.await_event(name),
-                Output(text) => peer.await_output(text, 1),
-                End => while peer.receive() {},
-            }
-        }
-        (
-            std::mem::take(&mut peer.replies),
-            std::mem::take(&mut peer.events),
-        )
-    });
-    assert_eq!(ours.0, theirs.0, "replies {options:?}");
-    assert_eq!(ours.1, theirs.1, "events {options:?}");
-}
+use super::peer::{both_work, peers};
+use super::script::Step::{Do, End, Event, Output};
+use super::script::{CONT, RESET, STATUS, STOP, play};
 
 #[test]
 fn run_state_follows_commands_alike() {
@@ -358,7 +166,7 @@ fn every_key_arrives_alike() {
         };
         let guest = guests::kbd(translate).unwrap();
         let [theirs, ours] = peers(&guest, &["-device", "i8042"]).map(|mut peer| {
-            peer.send(r#"{"execute": "cont"}"#);
+            peer.execute("{'execute': 'cont'}");
             peer.await_output("kbd: ready\n", 1);
             let mut count = 0;
             for (name, _) in Key::all() {
@@ -388,7 +196,7 @@ fn clock_that_is_set_is_told_alike() {
     for base in ["2030-01-02T03:00:00", "2031-01-02"] {
         let base = format!("base={base}");
         let offsets = peers(&guest, &["-rtc", &base]).map(|mut peer| {
-            peer.send(r#"{"execute": "cont"}"#);
+            peer.execute("{'execute': 'cont'}");
             peer.await_event("RTC_CHANGE");
             peer.await_output("minute 04\n", 1);
             let event = peer
