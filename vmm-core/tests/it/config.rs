@@ -48,7 +48,7 @@ fn kernel_that_does_not_fit_gives_the_remedy() {
     let text = refusal(|config| config.boot = kernel(&vec![0x90; 5 << 20]));
     assert_eq!(
         text,
-        "the kernel (5242880 bytes at 0x100000) does not fit into 4194304 bytes of memory: use a larger -m"
+        "kernel: it needs 5242880 bytes at 0x100000, the guest has 4194304 bytes of memory: use a larger -m"
     );
 }
 
@@ -56,16 +56,16 @@ fn kernel_that_does_not_fit_gives_the_remedy() {
 fn empty_and_broken_kernels_are_told_apart() {
     assert_eq!(
         refusal(|config| config.boot = kernel(b"")),
-        "the kernel is empty"
+        "kernel: the file is empty"
     );
     let text = refusal(|config| config.boot = kernel(b"\x7fELF"));
     assert_eq!(
         text,
-        "the kernel is a broken ELF file: the header is cut off"
+        "kernel: it is a broken ELF file: the header is cut off"
     );
     let mut linux = [0; 0x400];
     linux[0x202..0x206].copy_from_slice(b"HdrS");
-    assert!(refusal(|config| config.boot = kernel(&linux)).contains("vmlinux"));
+    assert!(refusal(|config| config.boot = kernel(&linux)).starts_with("kernel: "));
 }
 
 #[test]
@@ -75,7 +75,10 @@ fn ram_disk_and_command_line_must_fit() {
         let large = Image::Bytes(Arc::from(vec![0; 4 << 20]));
         config.boot.as_mut().unwrap().initrd = Some(large);
     });
-    assert!(text.contains("RAM disk (4194304 bytes)"), "{text}");
+    assert!(
+        text.starts_with("initial RAM disk: its 4194304 bytes"),
+        "{text}"
+    );
     for cmdline in ["x".repeat(0x10000), "a\0b".to_owned()] {
         let text = refusal(|config| {
             config.boot = kernel(b"\xf4");

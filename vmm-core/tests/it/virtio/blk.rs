@@ -16,8 +16,8 @@ use vmm_core::machine::MachineConfig;
 
 use super::{MODERN, spec};
 use crate::differential::peer::{Board, QEMU, both_work, peers, peers_beside};
-use crate::fixture::{Fixture, LIMIT};
 use crate::differential::script::{Step, play};
+use crate::fixture::{Fixture, LIMIT};
 
 const SECTOR: usize = 512;
 const SECTORS: usize = 64;

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use vmm_core::guests;
 
 use super::MODERN;
+use crate::differential::peer::{Board, QEMU, both_work, peers_beside};
+use crate::differential::script::{CONT, Step, play};
 use crate::fixture::LIMIT;
-use crate::same_as_qemu::{CONT, QEMU, Step, both_work, peers_with, play};
 
 use Step::{Do, Event, Output};
 
@@ -44,7 +45,7 @@ fn guest_sees_the_same_as_under_qemu() {
     });
     let options = options.each_ref();
     let options = options.map(|options| options.iter().map(String::as_str).collect::<Vec<_>>());
-    let peers = peers_with(&guest, [&options[0], &options[1]]);
+    let peers = peers_beside(Board::Microvm, &guest, [&options[0], &options[1]]);
     let mut listeners = listeners.into_iter();
     let [theirs, ours] = peers.map(|mut peer| {
         let mut sockets = listeners.next().unwrap().map(|listener| {
