@@ -1,6 +1,6 @@
 //! The real-time clock, as guests see it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vmm_core::guests;
 use vmm_core::machine::MachineEvent;
@@ -56,13 +56,15 @@ fn missed_ticks_are_made_up_for() {
 fn reset_of_reinjection_forgets_missed_ticks() {
     for (slew, reset) in [(true, true), (false, false)] {
         let Some(fixture) = late(slew) else { return };
-        let (ticks, backlog) = (fixture.word(guests::TICKS), fixture.word(guests::BACKLOG));
+        let (ticks, since) = (fixture.word(guests::TICKS), Instant::now());
         if reset {
             fixture.machine.reset_rtc_reinjection().unwrap();
         }
         fixture.machine.cont().unwrap();
-        fixture.await_word(guests::TICKS, ticks + 3);
-        let made_up = fixture.word(guests::BACKLOG) - backlog;
-        assert!(made_up < 6, "{made_up} of a dozen");
+        fixture.await_word(guests::TICKS, ticks + 8);
+        // A dozen that are made up for come at once; a host that is slow only gives time to more.
+        let counted = fixture.word(guests::TICKS) - ticks;
+        let due = since.elapsed().as_secs_f64() * f64::from(guests::CLOCK_TICKS_PER_SECOND);
+        assert!(f64::from(counted) < due + 3.0, "{counted} of {due}");
     }
 }

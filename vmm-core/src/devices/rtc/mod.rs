@@ -137,7 +137,12 @@ impl Rtc {
 
     /// Forgets the periodic interrupts that the guest has missed.
     pub fn reset_reinjection(&self) {
-        lock(&self.state).lost = 0;
+        let mut state = lock(&self.state);
+        let now = self.clocks.now(self.clock);
+        // those that have come due and that the timer has not got to, too
+        self.catch_up(&mut state, now);
+        self.plan(&mut state, now);
+        state.lost = 0;
     }
 
     /// Does what is due, and sets the timer for what is next.
