@@ -100,13 +100,11 @@ fn guest_hears_of_ports_that_come_and_go() {
         return;
     }
     let guest = guests::console().unwrap();
-    let options = ["-chardev", "null,id=c", "-device", "virtio-serial-device"];
+    let options = ["-device", "virtio-serial-device"];
     let options = [&MODERN[..], &options].concat();
     let script = [
         CONT,
-        Do(
-            "{'execute': 'device_add', 'arguments': {'driver': 'virtserialport', 'id': 'p', 'chardev': 'c'}}",
-        ),
+        Do("{'execute': 'device_add', 'arguments': {'driver': 'virtserialport', 'id': 'p'}}"),
         Output("ctl: 0100000001000100\n"),
         Event("VSERPORT_CHANGE"),
         Do("{'execute': 'device_del', 'arguments': {'id': 'p'}}"),
