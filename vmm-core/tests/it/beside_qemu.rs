@@ -1,6 +1,6 @@
 //! Random input to QEMU and to `vmm`: the same answers, to the letter of every error.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -57,7 +57,10 @@ impl Server {
         let mut answers = Vec::new();
         let mut buffer = vec![0; 1 << 16];
         loop {
-            let count = socket.read(&mut buffer).unwrap();
+            let count = match socket.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                count => count.unwrap(),
+            };
             assert!(count > 0, "the server hung up behind {answers:?}");
             let mut bytes = &buffer[..count];
             while let Some(item) = stream.next_item(&mut bytes) {

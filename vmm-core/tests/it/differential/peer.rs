@@ -166,10 +166,11 @@ impl Peer {
 
     /// Takes in what comes next; false at the end of the connection.
     pub(crate) fn receive(&mut self) -> bool {
-        use std::io::Read;
+        use std::io::{ErrorKind, Read};
         let mut buffer = [0; 4096];
         let count = match self.socket.read(&mut buffer) {
             Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => return true,
             Err(error) => panic!(
                 "{error} with output {:?} after {:?}, {:?}",
                 self.output(),
