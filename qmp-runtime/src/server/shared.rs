@@ -178,7 +178,11 @@ impl Shared {
         self.closed.store(true, Ordering::SeqCst);
         let connections = std::mem::take(&mut state.connections);
         let listening = std::mem::take(&mut state.listening);
-        let files = std::mem::take(&mut state.files);
+        // Under the lock: whoever else comes here may end the process right after.
+        for file in std::mem::take(&mut state.files) {
+            // Somebody may have removed it.
+            let _ = std::fs::remove_file(file);
+        }
         drop(state);
         self.changed.notify_all();
         for outbox in connections.iter().filter_map(Weak::upgrade) {
@@ -189,10 +193,6 @@ impl Shared {
                 // It may have ended by itself.
                 let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
             }
-        }
-        for file in files {
-            // Somebody may have removed it.
-            let _ = std::fs::remove_file(file);
         }
         self.lock().ended = true;
         self.changed.notify_all();
