@@ -1,7 +1,7 @@
 //! What a handler may do besides returning a value.
 
 use std::os::fd::OwnedFd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::command::{CommandInfo, Event};
 use crate::events::EventSink;
@@ -20,7 +20,8 @@ pub struct Context<'a> {
     pub(crate) catalog: &'a Catalog,
     pub(crate) monitor: MonitorId,
     pub(crate) out_of_band: bool,
-    pub(crate) fds: &'a Mutex<Vec<OwnedFd>>,
+    /// Descriptors that the command may take.
+    pub(crate) fds: Mutex<Vec<OwnedFd>>,
     /// Descriptors that go along with the reply.
     pub(crate) sends: Vec<OwnedFd>,
     pub(crate) quit: bool,
@@ -28,7 +29,35 @@ pub struct Context<'a> {
     pub(crate) delimits: bool,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// For a request that came over `monitor` and may take `fds`.
+    pub(crate) fn new(
+        events: &'a EventSink,
+        catalog: &'a Catalog,
+        monitor: MonitorId,
+        fds: Vec<OwnedFd>,
+    ) -> Self {
+        Context {
+            events,
+            catalog,
+            monitor,
+            out_of_band: false,
+            fds: Mutex::new(fds),
+            sends: Vec::new(),
+            quit: false,
+            delimits: false,
+        }
+    }
+
+    fn fds(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
+        self.fds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The descriptors that were not taken.
+    pub(crate) fn left_fds(&self) -> Vec<OwnedFd> {
+        std::mem::take(&mut *self.fds())
+    }
+
     /// Sends an event to all clients; it precedes the reply to this command.
     pub fn emit<E: Event>(&self, event: &E) {
         self.events.emit(event);
@@ -41,9 +70,8 @@ impl Context<'_> {
 
     /// Takes the file descriptor that came with the request, or with an earlier one that left it.
     pub fn take_fd(&self) -> Option<OwnedFd> {
-        let waiting = std::mem::take(&mut *self.fds.lock().unwrap_or_else(PoisonError::into_inner));
         // Of several, the first counts; the others are closed.
-        waiting.into_iter().next()
+        self.left_fds().into_iter().next()
     }
 
     /// Sends a file descriptor along with the reply, whether that is a result or an error. It is closed where

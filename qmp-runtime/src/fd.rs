@@ -109,33 +109,6 @@ impl Channel {
         Ok(message.bytes)
     }
 
-    /// How many bytes to read so that no descriptor comes before its bytes: those in front of the next ones
-    /// that descriptors ride on. One read may return both, and would replace descriptors that belong to a
-    /// request whose end it brings. Waits for input unless `flags` say otherwise.
-    pub(crate) fn before_fds(&self, buffer: &mut [u8], flags: RecvFlags) -> io::Result<usize> {
-        let length = buffer.len();
-        let mut peek = |length: usize| {
-            let mut fds = Vec::new();
-            let flags = flags | RecvFlags::PEEK;
-            let count = self.receive_plain(&mut buffer[..length], &mut fds, flags)?;
-            io::Result::Ok((count, !fds.is_empty()))
-        };
-        let all = peek(length)?;
-        // The most bytes without, and the least with.
-        let (mut without, mut with) = (0, all.0);
-        if !all.1 {
-            return Ok(with.max(1));
-        }
-        while with - without > 1 {
-            let middle = without.midpoint(with);
-            match peek(middle)?.1 {
-                true => with = middle,
-                false => without = middle,
-            }
-        }
-        Ok(if without == 0 { all.0 } else { without })
-    }
-
     /// Writes as much as goes without blocking, the descriptors with the first byte.
     pub(crate) fn write_with(&self, bytes: &[u8], fds: &[OwnedFd]) -> io::Result<usize> {
         if fds.is_empty() || sockopt::socket_domain(&self.output) != Ok(AddressFamily::UNIX) {

@@ -9,8 +9,8 @@ use super::shared::Shared;
 use crate::context::{Context, MonitorId};
 use crate::events::Subscriber;
 use crate::fd::Channel;
-use crate::json::{Item, Style, Writer};
-use crate::session::{self, Protocol, Received, Session};
+use crate::json::{Style, Writer};
+use crate::session::{self, Incoming, LeftFds, Protocol, Received, Session};
 
 /// How many bytes are read at once at first; most requests are smaller.
 const READ_BYTES: usize = 2 << 10;
@@ -28,7 +28,7 @@ pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, 
         monitor,
         style,
         outbox,
-        fds: Mutex::default(),
+        fds: LeftFds::default(),
         state: Mutex::new(State::new(protocol)),
         queue_changed: Condvar::new(),
     });
@@ -52,8 +52,7 @@ struct Client {
     monitor: MonitorId,
     style: Style,
     outbox: Arc<Outbox>,
-    /// Descriptors that came and were not taken yet.
-    fds: Mutex<Vec<OwnedFd>>,
+    fds: LeftFds,
     state: Mutex<State>,
     queue_changed: Condvar,
 }
@@ -89,14 +88,10 @@ impl Client {
         let mut out = self.writer();
         loop {
             let mut received = Vec::new();
-            let holds_fds = !lock(&self.fds).is_empty();
-            match self.outbox.read(&mut buffer, &mut received, holds_fds) {
+            match self.outbox.read(&mut buffer, &mut received) {
                 Ok(0) | Err(_) => return,
                 Ok(count) => {
-                    if !received.is_empty() {
-                        *lock(&self.fds) = received;
-                    }
-                    self.receive(&buffer[..count], &mut out);
+                    self.receive(&buffer[..count], received, &mut out);
                     if count == buffer.len() {
                         buffer.resize(READ_MANY_BYTES, 0);
                     }
@@ -108,14 +103,15 @@ impl Client {
         }
     }
 
-    fn receive(self: &Arc<Self>, mut input: &[u8], out: &mut Writer) {
+    fn receive(self: &Arc<Self>, mut input: &[u8], fds: Vec<OwnedFd>, out: &mut Writer) {
         let mut state = lock(&self.state);
+        state.session.receive_fds(fds);
         while !state.closed {
             match state.session.receive(&mut input) {
                 Received::Nothing => return,
-                Received::Now(item) => {
+                Received::Now(incoming) => {
                     drop(state);
-                    state = self.answer(item, out);
+                    state = self.answer(incoming, out);
                 }
                 Received::Queued => {
                     state.closed |= !self.wake_worker(&mut state);
@@ -143,10 +139,10 @@ impl Client {
         let mut out = self.writer();
         let mut state = lock(&self.state);
         while !state.closed {
-            if let Some(item) = state.session.next_in_band() {
+            if let Some(incoming) = state.session.next_in_band() {
                 self.wake(&mut state);
                 drop(state);
-                state = self.answer(item, &mut out);
+                state = self.answer(incoming, &mut out);
             } else {
                 state = self.wait(state);
             }
@@ -182,24 +178,18 @@ impl Client {
         self.queue_changed.notify_all();
     }
 
-    fn answer(&self, item: Item, out: &mut Writer) -> MutexGuard<'_, State> {
+    fn answer(&self, incoming: Incoming, out: &mut Writer) -> MutexGuard<'_, State> {
+        let Incoming { item, fds } = incoming;
         if !self.shared.begin_answer() {
             return lock(&self.state);
         }
         let dispatcher = &self.shared.dispatcher;
-        let mut cx = Context {
-            events: &self.shared.events,
-            catalog: &dispatcher.catalog,
-            monitor: self.monitor,
-            out_of_band: false,
-            fds: &self.fds,
-            sends: Vec::new(),
-            quit: false,
-            delimits: false,
-        };
+        let (events, catalog) = (&self.shared.events, &dispatcher.catalog);
+        let mut cx = Context::new(events, catalog, self.monitor, self.fds.with(fds));
         let before = lock(&self.state).session.negotiated;
         let mut negotiated = before;
         let replies = session::answer(&item, &mut negotiated, dispatcher, &mut cx, out);
+        self.fds.leave(cx.left_fds());
         if negotiated != before {
             lock(&self.state).session.negotiated = negotiated;
             self.outbox.subscribe();

@@ -54,26 +54,16 @@ impl Outbox {
         self.channel.shake_hands(RecvFlags::empty())
     }
 
-    /// Waits for input; 0 bytes at the end, and when the session is closed. With `holds_fds`, descriptors wait
-    /// to be taken by what comes before the next ones.
-    pub(super) fn read(
-        &self,
-        buffer: &mut [u8],
-        fds: &mut Vec<OwnedFd>,
-        holds_fds: bool,
-    ) -> io::Result<usize> {
+    /// Waits for input; 0 bytes at the end, and when the session is closed. Descriptors that came along are added
+    /// to `fds`.
+    pub(super) fn read(&self, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
         if let Some(wake) = &self.wake {
             self.channel.wait_readable(Some(wake))?;
             if self.is_closed() {
                 return Ok(0);
             }
         }
-        let flags = RecvFlags::empty();
-        let length = match holds_fds {
-            true => self.channel.before_fds(buffer, flags)?,
-            false => buffer.len(),
-        };
-        self.channel.receive(&mut buffer[..length], fds, flags)
+        self.channel.receive(buffer, fds, RecvFlags::empty())
     }
 
     /// Sends a reply, with descriptors; waits while the client has too much to read already.

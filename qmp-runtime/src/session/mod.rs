@@ -7,15 +7,20 @@ mod capabilities;
 mod outgoing;
 mod reply;
 mod request;
+mod riders;
 pub(crate) mod solo;
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 
 pub(crate) use outgoing::Outgoing;
 pub(crate) use reply::greeting;
 pub(crate) use request::answer;
 #[cfg(feature = "tokio")]
 pub(crate) use request::{Begun, begin, command_of, finish};
+pub(crate) use riders::{Incoming, LeftFds};
+
+use riders::Riders;
 
 use crate::json::{Item, MAX_TOKEN_BYTES, Stream, Style, Writer};
 
@@ -72,16 +77,17 @@ pub(crate) struct Session {
     stream: Stream,
     pub(crate) negotiated: Negotiated,
     /// In-band requests that wait while out-of-band ones are let through.
-    waiting: VecDeque<Item>,
+    waiting: VecDeque<Incoming>,
     /// How much memory these take.
     waiting_bytes: usize,
+    riders: Riders,
 }
 
 /// What is to be done with input.
 #[derive(Debug)]
 pub(crate) enum Received {
     /// Answer this at once, before anything else is read.
-    Now(Item),
+    Now(Incoming),
     /// There is one more request in the queue.
     Queued,
     /// Read more: the input is used up.
@@ -103,27 +109,34 @@ impl Session {
         }
     }
 
+    /// Descriptors come along with the input that is received next.
+    pub(crate) fn receive_fds(&mut self, fds: Vec<OwnedFd>) {
+        self.riders.come(fds);
+    }
+
     /// Takes requests off the front of `input`, up to the next one that something is to be done about.
     pub(crate) fn receive(&mut self, input: &mut &[u8]) -> Received {
         if self.waiting.len() >= QUEUE_LIMIT || self.waiting_bytes > QUEUE_BYTES {
             return Received::Full;
         }
         let Some(item) = self.stream.next_item(input) else {
+            self.riders.end_input();
             return Received::Nothing;
         };
+        let fds = self.riders.of_request();
         if !self.negotiated.oob || is_out_of_band(&item) {
-            return Received::Now(item);
+            return Received::Now(Incoming { item, fds });
         }
         self.waiting_bytes += memory(&item);
-        self.waiting.push_back(item);
+        self.waiting.push_back(Incoming { item, fds });
         Received::Queued
     }
 
     /// Takes the in-band request that has waited longest.
-    pub(crate) fn next_in_band(&mut self) -> Option<Item> {
-        let item = self.waiting.pop_front()?;
-        self.waiting_bytes -= memory(&item);
-        Some(item)
+    pub(crate) fn next_in_band(&mut self) -> Option<Incoming> {
+        let incoming = self.waiting.pop_front()?;
+        self.waiting_bytes -= memory(&incoming.item);
+        Some(incoming)
     }
 
     /// Drops what waits.

@@ -3,10 +3,12 @@
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Negotiated, Outgoing, Protocol, Received, Session, Version, answer, greeting};
+use super::{
+    Incoming, LeftFds, Negotiated, Outgoing, Protocol, Received, Session, Version, answer, greeting,
+};
 use crate::context::{Context, MonitorId};
 use crate::events::{EventLine, EventSink, Subscriber};
-use crate::json::{Item, Style, Writer};
+use crate::json::{Style, Writer};
 use crate::router::{Dispatcher, Router};
 
 /// A conversation.
@@ -16,7 +18,7 @@ pub struct Solo {
     events: EventSink,
     session: Session,
     client: Arc<Client>,
-    fds: Mutex<Vec<OwnedFd>>,
+    fds: LeftFds,
     /// What the client has sent and nobody has read yet, as a socket keeps it.
     unread: Vec<u8>,
     out: Writer,
@@ -66,7 +68,7 @@ impl Solo {
             events,
             session: Session::new(protocol),
             client,
-            fds: Mutex::default(),
+            fds: LeftFds::default(),
             unread: Vec::new(),
             out: protocol.writer(Style::Line),
             has_quit: false,
@@ -80,7 +82,7 @@ impl Solo {
 
     /// Descriptors come along with what is received next.
     pub fn give_fds(&mut self, fds: Vec<OwnedFd>) {
-        self.fds = Mutex::new(fds);
+        self.session.receive_fds(fds);
     }
 
     /// The client sends something; it is read as far as the protocol reads on.
@@ -105,7 +107,7 @@ impl Solo {
     fn read(&mut self, input: &mut &[u8]) {
         while !self.is_over() && !self.client.lock().is_full() {
             match self.session.receive(input) {
-                Received::Now(item) => self.answer(item),
+                Received::Now(incoming) => self.answer(incoming),
                 Received::Queued => {}
                 Received::Nothing | Received::Full => break,
             }
@@ -118,28 +120,23 @@ impl Solo {
         if self.is_over() || self.client.lock().is_full() {
             return false;
         }
-        let Some(item) = self.session.next_in_band() else {
+        let Some(incoming) = self.session.next_in_band() else {
             return false;
         };
-        self.answer(item);
+        self.answer(incoming);
         self.go_on();
         true
     }
 
-    fn answer(&mut self, item: Item) {
-        let mut cx = Context {
-            events: &self.events,
-            catalog: &self.dispatcher.catalog,
-            monitor: MonitorId(0),
-            out_of_band: false,
-            fds: &self.fds,
-            sends: Vec::new(),
-            quit: false,
-            delimits: false,
-        };
+    fn answer(&mut self, incoming: Incoming) {
+        let Incoming { item, fds } = incoming;
+        let fds = self.fds.with(fds);
+        let catalog = &self.dispatcher.catalog;
+        let mut cx = Context::new(&self.events, catalog, MonitorId(0), fds);
         let Session { negotiated, .. } = &mut self.session;
         let before: Negotiated = *negotiated;
         let replies = answer(&item, negotiated, &self.dispatcher, &mut cx, &mut self.out);
+        self.fds.leave(cx.left_fds());
         let mut outgoing = self.client.lock();
         if self.session.negotiated != before {
             outgoing.subscribe();

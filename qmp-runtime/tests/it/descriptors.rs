@@ -5,10 +5,14 @@ use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use qmp_runtime::__private::Solo;
 use qmp_runtime::server::Server;
-use qmp_runtime::{Call, Command, CommandInfo, Context, Entry, QmpError, Router, record};
+use qmp_runtime::{
+    Call, Command, CommandInfo, Context, Entry, EventSink, QmpError, Router, record,
+};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -125,4 +129,79 @@ fn client_that_reads_late_gets_each_descriptor_with_its_reply() {
         assert_eq!(fds.len(), usize::from(id > 0), "reply {id}");
     }
     requests.join().unwrap();
+}
+
+/// The inodes of the descriptors that requests took, in their order.
+type Taken = Arc<Mutex<Vec<Option<u64>>>>;
+
+fn note(taken: &mut Taken, cx: &mut Context<'_>, call: Call<'_>) -> Result<(), QmpError> {
+    let fd = cx.take_fd();
+    let inode = fd.map(|fd| rustix::fs::fstat(fd).unwrap().st_ino);
+    taken.lock().unwrap().push(inode);
+    call.run(|_: Swap| Ok(()))
+}
+
+static NOTING: [Entry<Taken>; 1] = [Entry::new::<Swap>(note)];
+
+/// Two different descriptors and their inodes.
+fn two_pipes() -> [(OwnedFd, Option<u64>); 2] {
+    std::array::from_fn(|_| {
+        let fd = OwnedFd::from(std::io::pipe().unwrap().0);
+        let inode = rustix::fs::fstat(&fd).unwrap().st_ino;
+        (fd, Some(inode))
+    })
+}
+
+fn noting(capabilities: &str) -> (Solo, Taken) {
+    let taken = Taken::default();
+    let router = Router::new().mount(Arc::clone(&taken), &[&NOTING]).unwrap();
+    let mut solo = Solo::new(router, EventSink::new(), false);
+    solo.receive(format!("{{'execute': 'qmp_capabilities'{capabilities}}}").as_bytes());
+    (solo, taken)
+}
+
+#[test]
+fn descriptor_that_comes_with_the_end_of_a_request_belongs_to_the_next_one() {
+    let (mut solo, taken) = noting("");
+    let [(first, one), (second, two)] = two_pipes();
+    solo.give_fds(vec![first]);
+    solo.receive(b"{'execute':");
+    solo.give_fds(vec![second]);
+    solo.receive(b"'swap'}{'exec");
+    solo.receive(b"ute': 'swap'}{'execute': 'swap'}");
+    assert_eq!(*taken.lock().unwrap(), [one, two, None]);
+}
+
+#[test]
+fn later_descriptor_of_the_same_request_replaces_the_first() {
+    let (mut solo, taken) = noting("");
+    let [(first, _), (second, two)] = two_pipes();
+    solo.give_fds(vec![first]);
+    solo.receive(b"{'execute':");
+    solo.give_fds(vec![second]);
+    solo.receive(b"'sw");
+    solo.receive(b"ap'}{'execute': 'swap'}");
+    assert_eq!(*taken.lock().unwrap(), [two, None]);
+}
+
+#[test]
+fn descriptors_wait_in_the_queue_with_their_requests() {
+    let (mut solo, taken) = noting(", 'arguments': {'enable': ['oob']}");
+    let [(first, one), (second, two)] = two_pipes();
+    solo.receive(b"{'execute': 'swap'}");
+    for fd in [first, second] {
+        solo.give_fds(vec![fd]);
+        solo.receive(b"{'execute': 'swap'}");
+    }
+    while solo.work() {}
+    assert_eq!(*taken.lock().unwrap(), [None, one, two]);
+}
+
+#[test]
+fn descriptor_that_a_request_left_is_there_for_a_later_one() {
+    let (mut solo, taken) = noting("");
+    let [(first, one), _] = two_pipes();
+    solo.give_fds(vec![first]);
+    solo.receive(b"{'execute': 'unknown'}{'execute': 'swap'}{'execute': 'swap'}");
+    assert_eq!(*taken.lock().unwrap(), [one, None]);
 }

@@ -18,7 +18,7 @@ use crate::context::{Context, MonitorId};
 use crate::events::Subscriber;
 use crate::fd::Channel;
 use crate::json::{Item, Style, Writer};
-use crate::session::{self, Begun, Negotiated, Protocol, Received, Session};
+use crate::session::{self, Begun, Incoming, LeftFds, Negotiated, Protocol, Received, Session};
 
 /// How many bytes are read at once at first; most requests are smaller.
 const READ_BYTES: usize = 2 << 10;
@@ -38,7 +38,7 @@ pub(super) async fn serve(hub: &Arc<Hub>, monitor: MonitorId, channel: Channel, 
         monitor,
         style,
         mailbox: Arc::new(Mailbox::new(channel, style)),
-        fds: Mutex::default(),
+        fds: LeftFds::default(),
         state: Mutex::new(State::new(protocol)),
         queue_changed: Notify::new(),
     });
@@ -80,8 +80,7 @@ struct Client {
     monitor: MonitorId,
     style: Style,
     mailbox: Arc<Mailbox>,
-    /// Descriptors that came and were not taken yet.
-    fds: Mutex<Vec<OwnedFd>>,
+    fds: LeftFds,
     state: Mutex<State>,
     queue_changed: Notify,
 }
@@ -160,13 +159,11 @@ impl Client {
             if !known_ready {
                 input.readable().await?.clear_ready();
             }
-            match self.receive_some(&mut buffer, &mut received) {
+            match channel.receive(&mut buffer, &mut received, RecvFlags::DONTWAIT) {
                 Ok(0) => return Ok(()),
                 Ok(count) => {
                     known_ready = channel.is_socket();
-                    if !received.is_empty() {
-                        *self.fds() = received;
-                    }
+                    self.lock().session.receive_fds(received);
                     out = self.receive(&buffer[..count], out).await;
                     if count == buffer.len() {
                         buffer.resize(READ_MANY_BYTES, 0);
@@ -179,26 +176,12 @@ impl Client {
         Ok(())
     }
 
-    fn receive_some(&self, buffer: &mut [u8], fds: &mut Vec<OwnedFd>) -> io::Result<usize> {
-        let (channel, flags) = (&self.mailbox.channel, RecvFlags::DONTWAIT);
-        let holds_fds = !self.fds().is_empty();
-        let length = match holds_fds {
-            true => channel.before_fds(buffer, flags)?,
-            false => buffer.len(),
-        };
-        channel.receive(&mut buffer[..length], fds, flags)
-    }
-
-    fn fds(&self) -> MutexGuard<'_, Vec<OwnedFd>> {
-        self.fds.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn receive(self: &Arc<Self>, mut input: &[u8], mut out: Writer) -> Writer {
         loop {
             let changed = self.queue_changed.notified();
             match self.next(&mut input) {
                 Received::Nothing => return out,
-                Received::Now(item) => out = self.answer(item, out).await,
+                Received::Now(incoming) => out = self.answer(incoming, out).await,
                 Received::Queued => self.queue_changed.notify_waiters(),
                 Received::Full => changed.await,
             }
@@ -230,16 +213,16 @@ impl Client {
             }
             let next = self.next_in_band();
             match next {
-                Some(item) => {
+                Some(incoming) => {
                     self.queue_changed.notify_waiters();
-                    out = self.answer(item, out).await;
+                    out = self.answer(incoming, out).await;
                 }
                 None => changed.await,
             }
         }
     }
 
-    fn next_in_band(&self) -> Option<Item> {
+    fn next_in_band(&self) -> Option<Incoming> {
         self.lock().session.next_in_band()
     }
 
@@ -253,19 +236,19 @@ impl Client {
         self.mailbox.close();
     }
 
-    async fn answer(self: &Arc<Self>, item: Item, out: Writer) -> Writer {
+    async fn answer(self: &Arc<Self>, incoming: Incoming, out: Writer) -> Writer {
         if !self.hub.begin_answer() {
             return out;
         }
         let before = self.lock().session.negotiated;
-        let blocks =
-            session::command_of(&item).is_some_and(|name| self.hub.dispatcher.blocks(&name));
+        let blocks = session::command_of(&incoming.item)
+            .is_some_and(|name| self.hub.dispatcher.blocks(&name));
         let answered = if blocks {
             let client = Arc::clone(self);
-            let run = move || client.run_blocking(item, out, before);
+            let run = move || client.run_blocking(incoming, out, before);
             tokio::task::spawn_blocking(run).await.ok()
         } else {
-            Some(self.run(item, out, before).await)
+            Some(self.run(incoming, out, before).await)
         };
         let Some(answered) = answered else {
             // Tokio is shutting down.
@@ -294,28 +277,33 @@ impl Client {
         protocol.writer(self.style)
     }
 
-    fn context(&self) -> Context<'_> {
-        Context {
-            events: &self.hub.events,
-            catalog: &self.hub.dispatcher.catalog,
-            monitor: self.monitor,
-            out_of_band: false,
-            fds: &self.fds,
-            sends: Vec::new(),
-            quit: false,
-            delimits: false,
-        }
+    fn context(&self, fds: Vec<OwnedFd>) -> Context<'_> {
+        let (events, catalog) = (&self.hub.events, &self.hub.dispatcher.catalog);
+        Context::new(events, catalog, self.monitor, self.fds.with(fds))
     }
 
-    fn run_blocking(&self, item: Item, mut out: Writer, mut negotiated: Negotiated) -> Answered {
-        let mut cx = self.context();
+    fn run_blocking(
+        &self,
+        incoming: Incoming,
+        mut out: Writer,
+        mut negotiated: Negotiated,
+    ) -> Answered {
+        let Incoming { item, fds } = incoming;
+        let mut cx = self.context(fds);
         let dispatcher = &self.hub.dispatcher;
         let replies = session::answer(&item, &mut negotiated, dispatcher, &mut cx, &mut out);
+        self.fds.leave(cx.left_fds());
         Answered::new(item, out, negotiated, replies, cx)
     }
 
-    async fn run(&self, item: Item, mut out: Writer, mut negotiated: Negotiated) -> Answered {
-        let mut cx = self.context();
+    async fn run(
+        &self,
+        incoming: Incoming,
+        mut out: Writer,
+        mut negotiated: Negotiated,
+    ) -> Answered {
+        let Incoming { item, fds } = incoming;
+        let mut cx = self.context(fds);
         let replies = match session::begin(&item, &mut negotiated, &mut out) {
             Begun::Answered => true,
             Begun::Call(document, request) => {
@@ -327,6 +315,7 @@ impl Client {
                 session::finish(document, &request, result, cx.delimits, &mut out)
             }
         };
+        self.fds.leave(cx.left_fds());
         Answered::new(item, out, negotiated, replies, cx)
     }
 }
