@@ -15,6 +15,7 @@ mod clock;
 mod config;
 mod differential;
 mod display;
+mod documented;
 mod dump;
 mod fixture;
 mod guests;
