@@ -70,6 +70,23 @@ fn echo_answers_alike() {
 }
 
 #[test]
+fn kernel_finds_its_parameters_alike() {
+    if !both_work() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let disk = dir.path().join("initrd");
+    fs::write(&disk, b"more to load\n").unwrap();
+    let guest = guests::pvh_parameters().unwrap();
+    // The guest has page tables for this much.
+    let mut options = vec!["-m", "16", "-append", "console=ttyS0  quiet"];
+    let script = [CONT, Output("end\n"), End];
+    play_beside(Board::Pc, &guest, &options, &script);
+    options.extend(["-initrd", disk.to_str().unwrap()]);
+    play_beside(Board::Pc, &guest, &options, &script);
+}
+
+#[test]
 fn heartbeat_ticks_alike() {
     if !both_work() {
         return;
