@@ -1,10 +1,11 @@
 //! Monitors as the command line has them: who connects to whom, and over what.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Stdio};
+use std::time::Instant;
 
 use super::{command, run};
 use crate::fixture::LIMIT;
@@ -16,8 +17,21 @@ fn start(options: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
+/// Connects as soon as the process listens.
+fn once_it_listens<T>(process: &mut Child, connect: impl Fn() -> io::Result<T>) -> T {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        match connect() {
+            Ok(socket) => return socket,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        assert!(process.try_wait().unwrap().is_none(), "vmm has ended");
+        std::thread::yield_now();
+    }
+}
+
 /// Negotiates and quits over a connection; the process ends well.
-fn quit(mut process: Child, input: impl std::io::Read, mut output: impl Write) {
+fn quit(mut process: Child, input: impl io::Read, mut output: impl Write) {
     let mut lines = BufReader::new(input).lines();
     assert!(lines.next().unwrap().unwrap().contains("QMP"));
     output
@@ -83,13 +97,8 @@ fn socket_file_has_the_permissions_that_are_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
     let chardev = format!("socket,id=m,path={},server=on,mode=0600", path.display());
-    let process = start(&["-chardev", &chardev, "-mon", "chardev=m,mode=control"]);
-    let socket = loop {
-        match UnixStream::connect(&path) {
-            Ok(socket) => break socket,
-            Err(_) => std::thread::yield_now(),
-        }
-    };
+    let mut process = start(&["-chardev", &chardev, "-mon", "chardev=m,mode=control"]);
+    let socket = once_it_listens(&mut process, || UnixStream::connect(&path));
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     over(process, socket);
@@ -147,7 +156,7 @@ fn monitor_over_tls_takes_clients_of_its_authority_alone() {
         dir.path().display()
     );
     let chardev = format!("socket,id=m,host=127.0.0.1,port={port},server=on,wait=off,tls-creds=t");
-    let process = start(&[
+    let mut process = start(&[
         "-object",
         &object,
         "-chardev",
@@ -155,7 +164,7 @@ fn monitor_over_tls_takes_clients_of_its_authority_alone() {
         "-mon",
         "chardev=m,mode=control",
     ]);
-    let connect = |identity: bool| {
+    let connect = |process: &mut Child, identity: bool| {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = rustls::RootCertStore::empty();
         roots.add(authority_cert.der().clone()).unwrap();
@@ -173,18 +182,16 @@ fn monitor_over_tls_takes_clients_of_its_authority_alone() {
         };
         let name = ServerName::try_from("localhost").unwrap();
         let session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-        let socket = loop {
-            match TcpStream::connect(("127.0.0.1", port)) {
-                Ok(socket) => break socket,
-                Err(_) => std::thread::yield_now(),
-            }
-        };
+        let socket = once_it_listens(process, || TcpStream::connect(("127.0.0.1", port)));
         socket.set_read_timeout(Some(LIMIT)).unwrap();
         BufReader::new(rustls::StreamOwned::new(session, socket))
     };
     let mut line = String::new();
-    assert!(connect(false).read_line(&mut line).is_err(), "{line}");
-    let mut client = connect(true);
+    assert!(
+        connect(&mut process, false).read_line(&mut line).is_err(),
+        "{line}"
+    );
+    let mut client = connect(&mut process, true);
     client.read_line(&mut line).unwrap();
     assert!(line.contains("QMP"));
     client
@@ -193,6 +200,5 @@ fn monitor_over_tls_takes_clients_of_its_authority_alone() {
         .unwrap();
     let rest: Vec<String> = client.lines().map(Result::unwrap).collect();
     assert_eq!(rest.len(), 3, "{rest:?}");
-    let mut process = process;
     assert!(process.wait().unwrap().success());
 }
