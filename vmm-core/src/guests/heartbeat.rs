@@ -3,7 +3,7 @@
 use iced_x86::code_asm as x;
 
 use super::program::{NMI_VECTOR, POWER_VECTOR, TIMER_VECTOR, assemble};
-use super::{AssembleError, Guest, NMIS, PATTERN_ADDRESS, PATTERN_SIZE, SPINS, TICKS};
+use super::{AssembleError, DIRTY, Guest, NMIS, PATTERN_ADDRESS, PATTERN_SIZE, SPINS, TICKS};
 
 /// Input of the timer, in Hz, over the frequency that is wanted.
 const TIMER_DIVISOR: u32 = 1_193_182 / super::TICKS_PER_SECOND;
@@ -73,6 +73,27 @@ pub fn spin() -> Result<Guest, AssembleError> {
         p.print("spin\n")?;
         p.asm.set_label(&mut again)?;
         p.asm.inc(x::dword_ptr(SPINS))?;
+        p.asm.jmp(again)
+    })
+}
+
+/// Prints `dirty` and a newline, and writes a number that grows to every page of [`DIRTY`], again and again.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn dirty() -> Result<Guest, AssembleError> {
+    assemble(|p| {
+        let (mut again, mut next) = (p.label(), p.label());
+        p.print("dirty\n")?;
+        p.asm.xor(x::eax, x::eax)?;
+        p.asm.set_label(&mut again)?;
+        p.asm.inc(x::eax)?;
+        p.asm.mov(x::edi, low(DIRTY.start))?;
+        p.asm.set_label(&mut next)?;
+        p.asm.mov(x::dword_ptr(x::rdi), x::eax)?;
+        p.asm.add(x::edi, 4096)?;
+        p.asm.cmp(x::edi, low(DIRTY.end))?;
+        p.asm.jb(next)?;
         p.asm.jmp(again)
     })
 }

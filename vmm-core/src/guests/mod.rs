@@ -43,7 +43,7 @@ pub use balloon::{BALLOON_PAGES, BALLOON_TOTAL, balloon};
 pub use blk::{BlkRequest, blk};
 pub use clock::{clock_ticks, set_clock};
 pub use console::console;
-pub use heartbeat::{heartbeat, spin};
+pub use heartbeat::{dirty, heartbeat, spin};
 pub use kbd::kbd;
 pub use linux::{ABOUT_64_BIT, bzimage, linux_parameters, pvh_parameters, vmlinux};
 pub use mem::{MEM_MARK, MEM_MARK_OFFSET, mem};
@@ -84,6 +84,8 @@ pub const BOOT_MAGIC: u32 = 0xb007_0000;
 pub const PATTERN_ADDRESS: u64 = 0x18_0000;
 /// Bytes of the pattern.
 pub const PATTERN_SIZE: u64 = 4096;
+/// The memory that [`dirty`] writes to.
+pub const DIRTY: std::ops::Range<u64> = 0x40_0000..0xc0_0000;
 /// Timer interrupts of [`heartbeat`] in a second, about.
 pub const TICKS_PER_SECOND: u32 = 100;
 

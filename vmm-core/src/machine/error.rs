@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{DumpError, RamError, RunState};
+use super::{DirtyRateBusy, DumpError, RamError, RunState};
 use crate::accel::AccelError;
 use crate::boot::BootError;
 use crate::char::CharError;
@@ -27,6 +27,9 @@ pub enum MachineError {
     /// A dump.
     #[error(transparent)]
     Dump(#[from] DumpError),
+    /// A measurement of how fast memory is written to.
+    #[error(transparent)]
+    DirtyRate(#[from] DirtyRateBusy),
     /// A character device.
     #[error(transparent)]
     Char(#[from] CharError),

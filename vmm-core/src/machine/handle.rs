@@ -4,9 +4,11 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::board::{Board, SCI};
 use super::control::{self, Message};
+use super::dirty_rate;
 use super::dump;
 use super::hotplug;
 use super::input::Typing;
@@ -14,9 +16,9 @@ use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
 use super::vcpus::Vcpus;
 use super::{
-    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, DimmInfo, Doorbells,
-    DumpProgress, DumpRequest, GuestRam, Lines, MachineConfig, MachineError, MachineKind, Observer,
-    OspmStatus, RunState, Services, objects, types,
+    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, DimmInfo, DirtyRate,
+    DirtyRateMode, Doorbells, DumpProgress, DumpRequest, GuestRam, Lines, MachineConfig,
+    MachineError, MachineKind, Observer, OspmStatus, RunState, Services, objects, types,
 };
 use crate::accel::{AccelKind, kvm};
 use crate::block::Graph;
@@ -522,6 +524,24 @@ impl Machine {
         &self.inner.services.buses
     }
 
+    /// Starts to measure how fast the guest writes to its memory, on a thread of its own.
+    ///
+    /// # Errors
+    /// A measurement is under way, or the host gives no thread.
+    pub fn measure_dirty_rate(
+        &self,
+        mode: DirtyRateMode,
+        time: Duration,
+    ) -> Result<(), MachineError> {
+        dirty_rate::start(&self.inner, mode, time)
+    }
+
+    /// The last measurement of how fast the guest writes to its memory.
+    #[must_use]
+    pub fn dirty_rate(&self) -> Option<DirtyRate> {
+        self.inner.dirty_rates.last()
+    }
+
     /// Disk images and what uses them.
     #[must_use]
     pub fn block(&self) -> &Graph {
@@ -544,6 +564,7 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         self.inner.dumps.cancel();
+        self.inner.dirty_rates.end();
         let _ = self.messages.send(Message::End);
         if let Some(control) = self.control.take() {
             let _ = control.join(); // its panic was reported when it happened

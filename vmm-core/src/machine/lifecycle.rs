@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::acpi;
 use super::board::Board;
+use super::dirty_rate::DirtyRates;
 use super::dump::Dumps;
 use super::input::Typing;
 use super::ram::regions_of;
@@ -32,6 +33,7 @@ pub(super) struct Lifecycle {
     pub(super) services: Services,
     pub(super) typing: Typing,
     pub(super) dumps: Dumps,
+    pub(super) dirty_rates: DirtyRates,
     loader: Option<Loader>,
     pub(super) observer: Arc<dyn Observer>,
     state: Mutex<State>,
@@ -152,6 +154,7 @@ impl Lifecycle {
             services: parts.services,
             typing: parts.typing,
             dumps: Dumps::default(),
+            dirty_rates: DirtyRates::default(),
             loader: parts.loader,
             observer: parts.observer,
             state: Mutex::new(state),

@@ -13,6 +13,7 @@ mod config;
 mod control;
 mod device_memory;
 mod dimm;
+mod dirty_rate;
 mod discard;
 mod dump;
 mod error;
@@ -40,6 +41,7 @@ pub use config::{
 pub use device_memory::{DeviceMemories, DeviceMemory};
 pub use dimm::DimmInfo;
 pub(crate) use dimm::PC_DIMM;
+pub use dirty_rate::{DirtyRate, DirtyRateBusy, DirtyRateMode};
 pub use dump::{DumpError, DumpProgress, DumpRequest, DumpStatus};
 pub use error::MachineError;
 pub use event::{Cause, GuestPanicAction, MachineEvent, Observer};

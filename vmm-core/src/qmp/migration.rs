@@ -1,10 +1,22 @@
 //! `migration.json`: what a machine that stays where it is can say.
 
+use std::time::Duration;
+
 use qmp_runtime::{Context, QmpError, handlers};
-use qmp_types::qmp::types::{MigrationCapability, MigrationCapabilityStatus, MigrationInfo};
+use qmp_types::qmp::types::{
+    DirtyRateInfo, DirtyRateMeasureMode, DirtyRateStatus, MigrationCapability,
+    MigrationCapabilityStatus, MigrationInfo, TimeUnit,
+};
 use qmp_types::qmp::{MigrationCommands, commands};
 
 use super::Vmm;
+use crate::machine::{DirtyRateBusy, DirtyRateMode};
+
+/// Pages in each GiB that are sampled unless it is said otherwise, and how many can be asked for.
+const SAMPLE_PAGES: i64 = 512;
+const SAMPLE_PAGES_RANGE: std::ops::RangeInclusive<i64> = 128..=16384;
+/// How long a measurement can take, in milliseconds.
+const CALC_TIME_RANGE: std::ops::RangeInclusive<i64> = 50..=60_000;
 
 #[handlers]
 impl MigrationCommands for Vmm {
@@ -46,11 +58,96 @@ impl MigrationCommands for Vmm {
         Ok(())
     }
 
+    fn calc_dirty_rate(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::CalcDirtyRate,
+    ) -> Result<(), QmpError> {
+        let last = self.machine.dirty_rate();
+        if last.is_some_and(|last| last.is_measuring) {
+            return Err(QmpError::generic(DirtyRateBusy.to_string()));
+        }
+        let unit = args.calc_time_unit.unwrap_or(TimeUnit::Second);
+        let millis = args.calc_time.saturating_mul(millis_in(&unit));
+        if !CALC_TIME_RANGE.contains(&millis) {
+            return Err(QmpError::generic(
+                "Calculation time is out of range [50ms, 60000ms].",
+            ));
+        }
+        let mode = (args.mode).unwrap_or(DirtyRateMeasureMode::PageSampling);
+        let samples = mode == DirtyRateMeasureMode::PageSampling;
+        if args.sample_pages.is_some() && !samples {
+            return Err(QmpError::generic(
+                "sample-pages is used only in page-sampling mode",
+            ));
+        }
+        let pages = args.sample_pages.unwrap_or(SAMPLE_PAGES);
+        if !SAMPLE_PAGES_RANGE.contains(&pages) {
+            return Err(QmpError::generic(
+                "sample-pages is out of range[128, 16384].",
+            ));
+        }
+        let mode = match mode {
+            DirtyRateMeasureMode::PageSampling => DirtyRateMode::Sampling(pages.unsigned_abs()),
+            DirtyRateMeasureMode::DirtyBitmap => DirtyRateMode::Bitmap,
+            _ => {
+                return Err(QmpError::generic(
+                    "mode dirty-ring is not enabled, use other method instead.",
+                ));
+            }
+        };
+        let time = Duration::from_millis(millis.unsigned_abs());
+        Ok(self.machine.measure_dirty_rate(mode, time)?)
+    }
+
+    fn query_dirty_rate(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::QueryDirtyRate,
+    ) -> Result<DirtyRateInfo, QmpError> {
+        let unit = args.calc_time_unit.unwrap_or(TimeUnit::Second);
+        let sampling = DirtyRateMeasureMode::PageSampling;
+        let Some(last) = self.machine.dirty_rate() else {
+            let none = DirtyRateStatus::Unstarted;
+            return Ok(DirtyRateInfo::new(none, 0, 0, unit, 0, sampling));
+        };
+        let status = match last.is_measuring {
+            true => DirtyRateStatus::Measuring,
+            false => DirtyRateStatus::Measured,
+        };
+        let (mode, pages) = match last.mode {
+            DirtyRateMode::Sampling(pages) => (sampling, pages),
+            // as QEMU has it, which says so at the end only
+            DirtyRateMode::Bitmap if last.is_measuring => (
+                DirtyRateMeasureMode::DirtyBitmap,
+                SAMPLE_PAGES.unsigned_abs(),
+            ),
+            DirtyRateMode::Bitmap => (DirtyRateMeasureMode::DirtyBitmap, 0),
+        };
+        let start = i64::try_from(last.start.as_secs()).unwrap_or(i64::MAX);
+        let time = i64::try_from(last.time.as_millis()).unwrap_or(i64::MAX) / millis_in(&unit);
+        let mut info = DirtyRateInfo::new(status, start, time, unit, pages, mode);
+        if !last.is_measuring {
+            let rate = last
+                .rate
+                .map_or(-1, |rate| i64::try_from(rate).unwrap_or(i64::MAX));
+            info.dirty_rate = Some(rate);
+        }
+        Ok(info)
+    }
+
     fn x_colo_lost_heartbeat(
         &mut self,
         _: &mut Context<'_>,
         _: commands::XColoLostHeartbeat,
     ) -> Result<(), QmpError> {
         Err(QmpError::generic("VM is not in COLO mode"))
+    }
+}
+
+fn millis_in(unit: &TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Millisecond => 1,
+        _ => 1000,
     }
 }

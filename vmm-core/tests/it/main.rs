@@ -14,6 +14,7 @@ mod chardevs;
 mod clock;
 mod config;
 mod differential;
+mod dirty_rate;
 mod display;
 mod documented;
 mod dump;

@@ -24,7 +24,7 @@ use kvm_bindings::{
 };
 use kvm_ioctls::{Cap, IoEventAddress, Kvm, VmFd};
 
-use vm_memory::GuestRegionMmap;
+use vm_memory::{GuestMemoryRegion, GuestRegionMmap};
 
 use super::{AccelError, Doorbell, IrqLine};
 use crate::cpu::{CpuConfig, Leaf};
@@ -106,6 +106,7 @@ pub(crate) struct KvmVm {
     lines: Vec<IrqLine>,
     /// KVM maps this memory: it must live as long as the VM.
     memory: BTreeMap<u32, Arc<GuestRegionMmap<()>>>,
+    logs_writes: bool,
     maker: CoreMaker,
 }
 
@@ -135,6 +136,7 @@ impl KvmVm {
             vm,
             lines: Vec::new(),
             memory: BTreeMap::new(),
+            logs_writes: false,
             maker: CoreMaker {
                 supported,
                 topology: parts.topology,
@@ -208,9 +210,39 @@ impl KvmVm {
     pub(crate) fn map(&mut self, region: &Arc<GuestRegionMmap<()>>) -> Result<(), AccelError> {
         let free = (0u32..).find(|slot| !self.memory.contains_key(slot));
         let slot = free.unwrap_or(u32::MAX);
-        sys::map(&self.vm, slot, region).map_err(AccelError::call("map the guest's memory"))?;
+        sys::map(&self.vm, slot, region, self.logs_writes)
+            .map_err(AccelError::call("map the guest's memory"))?;
         self.memory.insert(slot, Arc::clone(region));
         Ok(())
+    }
+
+    /// Has KVM note which pages the guest writes to, from now on, or no longer.
+    pub(crate) fn log_writes(&mut self, on: bool) -> Result<(), AccelError> {
+        self.logs_writes = on;
+        for (slot, region) in &self.memory {
+            sys::map(&self.vm, *slot, region, on)
+                .map_err(AccelError::call("log writes to the guest's memory"))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn logs_writes(&self) -> bool {
+        self.logs_writes
+    }
+
+    /// How many pages of 4 KiB were written to since [`log_writes`](Self::log_writes) or the last call.
+    pub(crate) fn take_written_pages(&self) -> Result<u64, AccelError> {
+        let mut pages = 0;
+        for (slot, region) in &self.memory {
+            let size = usize::try_from(region.len()).unwrap_or(usize::MAX);
+            let log = (self.vm.get_dirty_log(*slot, size))
+                .map_err(AccelError::call("tell which pages were written to"))?;
+            pages += log
+                .iter()
+                .map(|word| u64::from(word.count_ones()))
+                .sum::<u64>();
+        }
+        Ok(pages)
     }
 
     /// Takes memory from the guest.

@@ -8,17 +8,25 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering, compiler_fence};
 use std::thread::JoinHandle;
 
-use kvm_bindings::{kvm_irqchip, kvm_userspace_memory_region};
+use kvm_bindings::{KVM_MEM_LOG_DIRTY_PAGES, kvm_irqchip, kvm_userspace_memory_region};
 use kvm_ioctls::{VcpuFd, VmFd};
 use vm_memory::{GuestMemoryRegion, GuestRegionMmap};
 use vmm_sys_util::errno;
 use vmm_sys_util::signal::{Killable, SIGRTMIN, register_signal_handler, unblock_signal};
 
-/// Maps `region` into `vm` as `slot`.
-pub(super) fn map(vm: &VmFd, slot: u32, region: &GuestRegionMmap<()>) -> errno::Result<()> {
+/// Maps `region` into `vm` as `slot`, or changes whether writes to it are logged.
+pub(super) fn map(
+    vm: &VmFd,
+    slot: u32,
+    region: &GuestRegionMmap<()>,
+    logs_writes: bool,
+) -> errno::Result<()> {
     let memory = kvm_userspace_memory_region {
         slot,
-        flags: 0,
+        flags: match logs_writes {
+            true => KVM_MEM_LOG_DIRTY_PAGES,
+            false => 0,
+        },
         guest_phys_addr: region.start_addr().0,
         memory_size: region.len(),
         userspace_addr: region.as_ptr() as u64,
