@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl, ftruncate};
 use rustix::io::Errno;
 
 use crate::cli::GivenFd;
@@ -33,6 +33,41 @@ impl Member {
 
 /// A descriptor's number, and what was said of it.
 pub(crate) type MemberInfo = (i64, Option<String>);
+
+/// Why no descriptor of a set is to be had; the words are QEMU's.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FdSetError {
+    /// The path does not end in a number.
+    #[error("Could not parse fdset {0}")]
+    Name(String),
+    /// There is no set with this number.
+    #[error("Failed to find fdset /dev/fdset/{0}")]
+    NoSet(i64),
+    /// No descriptor of the set is open for that.
+    #[error("Failed to find file descriptor with matching flags={:#x}", .0.bits())]
+    NoMatch(OFlags),
+    /// The host refuses.
+    #[error("Failed to dup() given file descriptor fd={0}")]
+    Duplicate(i64),
+}
+
+impl From<FdSetError> for io::Error {
+    fn from(error: FdSetError) -> Self {
+        match error {
+            FdSetError::Name(_) => Errno::INVAL.into(),
+            FdSetError::NoSet(_) => Errno::NOENT.into(),
+            FdSetError::NoMatch(_) => Errno::ACCESS.into(),
+            FdSetError::Duplicate(_) => Errno::INVAL.into(),
+        }
+    }
+}
+
+const PREFIX: &str = "/dev/fdset/";
+
+/// Whether a path leads to a set.
+pub(crate) fn is_set(path: &str) -> bool {
+    path.starts_with(PREFIX)
+}
 
 /// What a file is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,12 +135,20 @@ impl FdSets {
     /// # Errors
     /// The file cannot be opened; there is no such set, or nothing in it is open for that.
     pub(crate) fn open(&self, path: &Path, purpose: Purpose) -> io::Result<File> {
-        let name = path
-            .to_str()
-            .and_then(|path| path.strip_prefix("/dev/fdset/"));
-        match (name.map(str::parse), purpose) {
-            (Some(Ok(set)), _) => self.duplicate(set, purpose),
-            (Some(Err(_)), _) => Err(Errno::INVAL.into()),
+        let set = path.to_str().filter(|path| is_set(path));
+        match (set, purpose) {
+            (Some(set), Purpose::Read) => Ok(self.duplicate(set, OFlags::RDONLY)?),
+            (Some(set), Purpose::Write { append }) => {
+                let flags = match append {
+                    true => OFlags::APPEND,
+                    false => OFlags::empty(),
+                };
+                let file = self.duplicate(set, OFlags::WRONLY | flags)?;
+                if !append {
+                    drop(file.set_len(0)); // what has no length, such as a pipe, cannot be cut off
+                }
+                Ok(file)
+            }
             (None, Purpose::Read) => File::open(path),
             (None, Purpose::Write { append }) => OpenOptions::new()
                 .create(true)
@@ -116,29 +159,43 @@ impl FdSets {
         }
     }
 
-    fn duplicate(&self, set: i64, purpose: Purpose) -> io::Result<File> {
+    /// Takes a duplicate of a descriptor that is open with just this access mode, and gives it those of
+    /// `flags` that can be given later.
+    ///
+    /// # Errors
+    /// There is no such set, nothing in it is open that way, or it cannot be cut off where that is asked for.
+    pub(crate) fn duplicate(&self, path: &str, flags: OFlags) -> Result<File, FdSetError> {
+        let number = number(path).ok_or_else(|| FdSetError::Name(path.to_owned()))?;
         let sets = lock(&self.0);
-        let members = sets.get(&set).ok_or(Errno::NOENT)?;
-        let wanted = match purpose {
-            Purpose::Read => OFlags::RDONLY,
-            Purpose::Write { .. } => OFlags::WRONLY,
-        };
+        let members = sets.get(&number).ok_or(FdSetError::NoSet(number))?;
         for member in members {
-            let flags = fcntl_getfl(&member.fd)?;
-            if flags & OFlags::ACCMODE != wanted {
+            let fail = |_| FdSetError::Duplicate(member.number());
+            let now = fcntl_getfl(&member.fd).map_err(fail)?;
+            if now & OFlags::ACCMODE != flags & OFlags::ACCMODE {
                 continue;
             }
-            let file = File::from(member.fd.try_clone()?);
-            match purpose {
-                Purpose::Read => {}
-                Purpose::Write { append: true } => fcntl_setfl(&file, flags | OFlags::APPEND)?,
-                // What has no length, such as a pipe, cannot be cut off.
-                Purpose::Write { append: false } => drop(file.set_len(0)),
+            let file = member
+                .fd
+                .try_clone()
+                .map_err(|_| FdSetError::Duplicate(member.number()))?;
+            let file = File::from(file);
+            if flags.contains(OFlags::APPEND) {
+                fcntl_setfl(&file, now | OFlags::APPEND).map_err(fail)?;
+            }
+            if flags.contains(OFlags::TRUNC) {
+                ftruncate(&file, 0).map_err(fail)?;
             }
             return Ok(file);
         }
-        Err(Errno::ACCESS.into())
+        Err(FdSetError::NoMatch(flags))
     }
+}
+
+/// The set that the path of one, `/dev/fdset/N`, names.
+fn number(path: &str) -> Option<i64> {
+    let digits = path.strip_prefix(PREFIX)?.trim_start();
+    let number: i32 = digits.parse().ok()?;
+    (number >= 0).then_some(number.into())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::board::{Board, SCI};
 use super::control::{self, Message};
 use super::dirty_rate;
-use super::dump;
+use super::dump::{self, Dumps};
 use super::hotplug;
 use super::input::Typing;
 use super::inspect;
@@ -47,8 +47,7 @@ pub struct Finish {
 /// A machine. Every method may be called from any thread and is synchronous:
 /// when it returns, its effect is complete and its events have been told.
 ///
-/// Dropping it ends the guest and joins all threads, but for a dump in the
-/// background whose file takes nothing: that one ends with the next write.
+/// Dropping it ends the guest and joins all threads, that of a dump whose file takes nothing as well.
 pub struct Machine {
     inner: Arc<Lifecycle>,
     chardevs: Registry,
@@ -133,6 +132,10 @@ impl Machine {
         let typing = Typing::new(&services.clocks, move || {
             let _ = typist.send(Message::Typing);
         });
+        let dumps = Dumps::new().map_err(|error| MachineError::Host {
+            what: "a descriptor for dumps",
+            error,
+        })?;
         let parts = Parts {
             config,
             ram,
@@ -140,6 +143,7 @@ impl Machine {
             board,
             services,
             typing,
+            dumps,
             loader,
             observer,
             vm,
@@ -569,6 +573,7 @@ impl Drop for Machine {
         if let Some(control) = self.control.take() {
             let _ = control.join(); // its panic was reported when it happened
         }
+        self.inner.dumps.join();
     }
 }
 

@@ -64,6 +64,7 @@ pub(super) struct Parts {
     pub(super) board: Board,
     pub(super) services: Services,
     pub(super) typing: Typing,
+    pub(super) dumps: Dumps,
     pub(super) loader: Option<Loader>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) vm: Option<KvmVm>,
@@ -153,7 +154,7 @@ impl Lifecycle {
             board: parts.board,
             services: parts.services,
             typing: parts.typing,
-            dumps: Dumps::default(),
+            dumps: parts.dumps,
             dirty_rates: DirtyRates::default(),
             loader: parts.loader,
             observer: parts.observer,
@@ -435,6 +436,7 @@ impl Lifecycle {
     ) -> Result<(), MachineError> {
         let halted = self.halt(state, RunState::Shutdown, false).map(drop);
         state.finish = Some(Finish { cause, exit_code });
+        self.dumps.cancel();
         self.finished.notify_all();
         halted
     }

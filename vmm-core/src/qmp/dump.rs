@@ -8,8 +8,10 @@ use qmp_types::qmp::types::{
     DumpGuestMemoryCapability, DumpGuestMemoryFormat, DumpQueryResult, DumpStatus,
 };
 use qmp_types::qmp::{DumpCommands, commands};
+use rustix::fs::OFlags;
 
 use super::{Vmm, os_text};
+use crate::fdset;
 use crate::machine::{self, DumpProgress, DumpRequest};
 
 #[handlers]
@@ -22,18 +24,21 @@ impl DumpCommands for Vmm {
         self.machine.check_no_dump()?;
         let format = args.format.unwrap_or(DumpGuestMemoryFormat::Elf);
         let is_filtered = args.paging || args.begin.is_some() || args.length.is_some();
-        if format.as_str().starts_with("kdump-") && is_filtered {
+        if !matches!(format, DumpGuestMemoryFormat::Elf) && is_filtered {
             let text = "kdump-compressed format doesn't support paging or filter";
             return Err(QmpError::generic(text));
         }
         let range = match (args.begin, args.length) {
             (None, None) => None,
-            // negative numbers are large ones, as with QEMU
+            // Negative numbers are large ones, as with QEMU; but where the sum of both passes the last address, QEMU
+            // writes a file without memory, and there is an error here.
             (Some(begin), Some(length)) => Some((begin.cast_unsigned(), length.cast_unsigned())),
             (Some(_), None) => return Err(missing("length")),
             (None, Some(_)) => return Err(missing("begin")),
         };
         if !matches!(format, DumpGuestMemoryFormat::Elf) {
+            // how pages are compressed is what is missing, whatever the file around them
+            let format = format.as_str().replace("-raw-", "-");
             return Err(QmpError::generic(format!("{format} is not available now")));
         }
         let request = DumpRequest {
@@ -77,6 +82,11 @@ impl Vmm {
                 "parameter 'protocol' must start with 'file:' or 'fd:'",
             ));
         };
+        if fdset::is_set(path) {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+            let file = self.fds.sets().duplicate(path, flags);
+            return file.map_err(|error| QmpError::generic(error.to_string()));
+        }
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o400);
         options.open(path).map_err(|error| {

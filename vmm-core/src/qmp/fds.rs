@@ -97,8 +97,13 @@ impl Fds {
         }
     }
 
+    /// The sets themselves.
+    pub(super) fn sets(&self) -> &FdSets {
+        &self.sets
+    }
+
     /// All sets, the highest number first; in each the oldest descriptor first.
-    pub(super) fn sets(&self) -> Vec<FdsetInfo> {
+    pub(super) fn list(&self) -> Vec<FdsetInfo> {
         let sets = self.sets.list().into_iter();
         sets.map(|(fdset_id, members)| FdsetInfo {
             fdset_id,

@@ -117,7 +117,7 @@ impl MiscCommands for Vmm {
         _: &mut Context<'_>,
         _: commands::QueryFdsets,
     ) -> Result<Vec<FdsetInfo>, QmpError> {
-        Ok(self.fds.sets())
+        Ok(self.fds.list())
     }
 
     fn query_command_line_options(

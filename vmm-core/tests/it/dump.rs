@@ -2,7 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::thread;
 
 use object::elf::{FileHeader32, FileHeader64, Machine, NT_PRSTATUS, NoteType, PT_LOAD};
 use object::read::elf::{FileHeader, ProgramHeader};
@@ -12,9 +15,10 @@ use qmp_runtime::json::Value;
 use qmp_types::qmp::commands;
 use qmp_types::qmp::types::{DumpGuestMemoryFormat, DumpStatus, RunState};
 use vmm_core::guests;
+use vmm_core::machine::{self, DumpRequest, MachineEvent};
 
 use crate::differential::peer::{both_work, peers};
-use crate::fixture::kvm_works;
+use crate::fixture::{Fixture, kvm_works};
 use crate::process::{Vmm, write_guest};
 
 /// A range of memory in a core file.
@@ -331,6 +335,16 @@ fn commands_of(dir: &str) -> Vec<String> {
         "'paging': false, 'protocol': 'x', 'length': 0",
         "'paging': true, 'protocol': 'x', 'begin': 0, 'format': 'kdump-zlib'",
         "'paging': false, 'protocol': 'x', 'format': 'kdump-lzo'",
+        "'paging': false, 'protocol': 'x', 'format': 'kdump-raw-lzo'",
+        "'paging': false, 'protocol': 'x', 'format': 'kdump-raw-snappy'",
+        "'paging': false, 'protocol': 'x', 'length': 1, 'format': 'kdump-raw-snappy'",
+        "'paging': true, 'protocol': 'x', 'format': 'win-dmp'",
+        "'paging': false, 'protocol': 'x', 'format': 'elf.gz'",
+        "'paging': false, 'protocol': 'file:/dev/fdset/3'",
+        "'paging': false, 'protocol': 'file:/dev/fdset/'",
+        "'paging': false, 'protocol': 'file:/dev/fdset/-1'",
+        "'paging': false, 'protocol': 'file:DIR/empty', 'begin': -5, 'length': 0",
+        "'paging': false, 'protocol': 'file:DIR/empty', 'begin': -9223372036854775808, 'length': -9223372036854775808",
         "'paging': false, 'protocol': 'file:DIR/empty', 'begin': 0, 'length': 0",
         "'paging': false, 'protocol': 'file:DIR/empty', 'begin': 99999999999, 'length': 10",
         "'paging': false, 'protocol': 'file:DIR/part', 'begin': 1048577, 'length': 4097",
@@ -366,6 +380,137 @@ fn commands_are_answered_as_qemu_answers_them() {
     });
     assert_eq!(ours.0, theirs.0);
     assert_eq!(ours.1, theirs.1);
+}
+
+/// Whether addresses are wide is up to all of memory, not to what is asked for.
+#[test]
+fn class_is_that_of_the_guest() {
+    if !both_work() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let guest = guests::spin().unwrap();
+    let mut classes = Vec::new();
+    for size in ["64", "5G"] {
+        let mut names = ["theirs", "ours"].iter();
+        let [theirs, ours] = peers(&guest, &["-m", size]).map(|mut peer| {
+            let file = dir.path().join(names.next().unwrap());
+            let reply = peer.send(&format!(
+                r#"{{"execute": "dump-guest-memory", "arguments":
+                    {{"paging": false, "protocol": "file:{}", "begin": 1048576, "length": 4096}}}}"#,
+                file.display()
+            ));
+            assert!(reply.get("return").is_some(), "{reply:?}");
+            let bytes = fs::read(&file).unwrap();
+            fs::remove_file(file).unwrap();
+            // class, kind and machine
+            (FileKind::parse(&*bytes).unwrap(), bytes[16..20].to_vec())
+        });
+        // the end of their firmware is at 4 GiB
+        if size == "5G" {
+            assert_eq!(ours, theirs);
+        }
+        classes.push(ours.0);
+    }
+    assert_eq!(classes, [FileKind::Elf32, FileKind::Elf64]);
+}
+
+/// One that nobody reads is at its end when the machine is.
+#[test]
+fn dump_ends_with_the_machine() {
+    let guest = guests::heartbeat().unwrap();
+    for is_socket in [false, true] {
+        let Some(fixture) = Fixture::guest(guest.boot(), |_| {}) else {
+            return;
+        };
+        fixture.expect("heartbeat: running\n");
+        let (mut reader, writer): (File, File) = match is_socket {
+            true => {
+                let (reader, writer) = UnixStream::pair().unwrap();
+                (OwnedFd::from(reader).into(), OwnedFd::from(writer).into())
+            }
+            false => {
+                let (reader, writer) = std::io::pipe().unwrap();
+                (OwnedFd::from(reader).into(), OwnedFd::from(writer).into())
+            }
+        };
+        let request = DumpRequest {
+            file: writer,
+            paging: false,
+            range: None,
+        };
+        fixture.machine.dump_in_background(request).unwrap();
+        assert_eq!(
+            fixture.machine.dump_progress().status,
+            machine::DumpStatus::Active
+        );
+        let recorder = fixture.end();
+        let events = recorder.events();
+        let last = events.last();
+        let text = "dump: the machine has been shut down";
+        assert!(
+            matches!(last, Some(MachineEvent::DumpCompleted { error: Some(error), .. }) if error == text),
+            "{events:?}"
+        );
+        // nobody has the other end any more
+        let mut file = Vec::new();
+        reader.read_to_end(&mut file).unwrap();
+        assert!(file.len() < 4 << 20);
+    }
+}
+
+/// A client that waits for a dump is told when another one quits.
+#[test]
+fn quitting_ends_a_dump_that_is_waited_for() {
+    let guest = guests::heartbeat().unwrap();
+    let Some(fixture) = Fixture::guest(guest.boot(), |_| {}) else {
+        return;
+    };
+    fixture.expect("heartbeat: running\n");
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let file = File::from(OwnedFd::from(writer));
+    let machine = &fixture.machine;
+    thread::scope(|scope| {
+        let request = DumpRequest {
+            file,
+            paging: false,
+            range: None,
+        };
+        let dump = scope.spawn(move || machine.dump(request));
+        fixture.await_event(MachineEvent::Stop);
+        machine.quit().unwrap();
+        let error = dump.join().unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "dump: the machine has been shut down");
+    });
+}
+
+// proves: add-fd
+#[test]
+fn dump_goes_into_the_descriptor_of_a_set_that_is_open_for_it() {
+    let Some((vmm, mut client)) = beating(&["-m", "16"]) else {
+        return;
+    };
+    let path = vmm.path("dump");
+    fs::write(&path, vec![1; 32 << 20]).unwrap();
+    let add = commands::AddFd {
+        fdset_id: Some(2),
+        opaque: None,
+    };
+    let to_set = dump("file:/dev/fdset/2", false);
+    for (read, write) in [(true, false), (true, true)] {
+        let file = File::options().read(read).write(write).open(&path).unwrap();
+        client.execute_with_fds(&add, &[&file]).unwrap();
+        let error = client.execute(&to_set).unwrap_err().to_string();
+        let text = "Failed to find file descriptor with matching flags=0x241";
+        assert!(error.contains(text), "{error}");
+    }
+    let file = File::options().write(true).open(&path).unwrap();
+    client.execute_with_fds(&add, &[&file]).unwrap();
+    client.execute(&to_set).unwrap();
+    let core = Core::parse(&fs::read(&path).unwrap());
+    let size = usize::try_from(guests::PATTERN_SIZE).unwrap();
+    assert_eq!(core.at(guests::PATTERN_ADDRESS, size).unwrap(), pattern());
+    assert!(fs::metadata(path).unwrap().len() < 17 << 20);
 }
 
 #[test]

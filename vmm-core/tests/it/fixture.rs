@@ -23,6 +23,13 @@ struct Told {
     diagnostics: Vec<String>,
 }
 
+impl Recorder {
+    /// All events so far.
+    pub(crate) fn events(&self) -> Vec<MachineEvent> {
+        self.told.lock().unwrap().events.clone()
+    }
+}
+
 impl Observer for Recorder {
     fn event(&self, event: &MachineEvent) {
         self.told.lock().unwrap().events.push(event.clone());
@@ -151,9 +158,14 @@ impl Fixture {
             .wait_for(&[0; 4096], time);
     }
 
+    /// Drops the machine, and keeps what it has told.
+    pub(crate) fn end(self) -> Arc<Recorder> {
+        self.recorder
+    }
+
     /// All events so far.
     pub(crate) fn events(&self) -> Vec<MachineEvent> {
-        self.recorder.told.lock().unwrap().events.clone()
+        self.recorder.events()
     }
 
     /// Waits until `event` has been told.

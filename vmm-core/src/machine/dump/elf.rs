@@ -21,6 +21,23 @@ pub(super) struct Head {
     pub(super) notes: Vec<u8>,
 }
 
+/// What kind of file it is; it is the guest that decides, not what is asked for of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Class {
+    /// The first CPU runs in long mode.
+    pub(super) long_mode: bool,
+    /// Addresses are of 64 bits.
+    wide: bool,
+}
+
+impl Class {
+    /// For a guest with memory at `ranges`, all of it.
+    pub(super) fn new(long_mode: bool, mut ranges: impl Iterator<Item = (u64, u64)>) -> Self {
+        let wide = long_mode || ranges.any(|(start, length)| start + length > u32::MAX.into());
+        Self { long_mode, wide }
+    }
+}
+
 /// A program header.
 struct Program {
     kind: u32,
@@ -31,17 +48,8 @@ struct Program {
 }
 
 /// The head of a file in which the memory at `regions` follows in that order, and `pieces` of it are mapped.
-/// `long_mode` says how the first CPU runs.
-pub(super) fn head(
-    regions: &[(u64, u64)],
-    pieces: &[Piece],
-    notes: Vec<u8>,
-    long_mode: bool,
-) -> Head {
-    let wide = long_mode
-        || regions
-            .iter()
-            .any(|(start, length)| start + length > u32::MAX.into());
+pub(super) fn head(regions: &[(u64, u64)], pieces: &[Piece], notes: Vec<u8>, class: Class) -> Head {
+    let Class { long_mode, wide } = class;
     let size = Size { wide };
     let parts: Vec<(Piece, u64)> = pieces
         .iter()
@@ -240,7 +248,9 @@ mod tests {
             (false, 0x1_0000, (52, 40 + 32 * 0x1_0001)),
         ] {
             let pieces: Vec<_> = (0..count).map(|index| piece(index * 2)).collect();
-            let head = head(&[(0, 0x10_0000)], &pieces, Vec::new(), long_mode);
+            let regions = [(0, 0x10_0000)];
+            let class = Class::new(long_mode, regions.into_iter());
+            let head = head(&regions, &pieces, Vec::new(), class);
             assert_eq!((head.file.len(), head.programs.len()), sizes, "{count}");
         }
     }

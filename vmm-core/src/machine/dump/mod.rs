@@ -5,19 +5,24 @@
 
 mod elf;
 mod notes;
+mod output;
 mod paging;
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
+
+use rustix::event::{EventfdFlags, eventfd};
 
 use super::lifecycle::Lifecycle;
 use super::{GuestRam, MachineError, MachineEvent, RunState};
 use crate::accel::Registers;
 use crate::sync::lock;
-use elf::Head;
+use elf::{Class, Head};
+use output::Output;
 
 /// How much memory is copied at a time.
 const CHUNK: u64 = 1 << 20;
@@ -88,13 +93,26 @@ pub enum DumpStatus {
 }
 
 /// The last dump of a machine, which may be under way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Dumps {
     progress: Mutex<DumpProgress>,
     cancelled: AtomicBool,
+    /// Can be read once all are cancelled.
+    wake: OwnedFd,
+    /// That of the last one in the background.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Dumps {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            progress: Mutex::default(),
+            cancelled: AtomicBool::new(false),
+            wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            thread: Mutex::default(),
+        })
+    }
+
     pub(super) fn progress(&self) -> DumpProgress {
         *lock(&self.progress)
     }
@@ -107,9 +125,18 @@ impl Dumps {
         }
     }
 
-    /// Makes the one that is under way end soon, and all that follow.
+    /// Makes the one that is under way end soon, and all that follow, even if nobody takes what they write.
     pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes()); // it cannot have been written that often
+    }
+
+    /// Waits for the end of the one in the background.
+    pub(super) fn join(&self) {
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
+            let _ = thread.join(); // its panic was reported when it happened
+        }
     }
 
     fn start(&self) -> Result<(), DumpError> {
@@ -171,7 +198,7 @@ pub(super) fn write_in_background(
     let thread = thread.spawn(move || {
         let _ = finish(&writer, job); // the event has the error
     });
-    thread.map(drop).map_err(|error| {
+    let thread = thread.map_err(|error| {
         let mut state = machine.lock();
         machine.dumps.end(false);
         machine.go_on_after_dump(&mut state, resume);
@@ -179,7 +206,10 @@ pub(super) fn write_in_background(
             what: "a thread for the dump",
             error,
         }
-    })
+    })?;
+    // the one before it has ended
+    *lock(&machine.dumps.thread) = Some(thread);
+    Ok(())
 }
 
 /// Stops the guest and finds out what is to be written.
@@ -233,7 +263,8 @@ fn head(
     };
     let long_mode = registers.first().is_some_and(Registers::is_long_mode);
     let notes = notes::of(&cpus, long_mode);
-    Ok((elf::head(&regions, &pieces, notes, long_mode), regions))
+    let class = Class::new(long_mode, machine.ram.ranges());
+    Ok((elf::head(&regions, &pieces, notes, class), regions))
 }
 
 /// The memory that there is in a range.
@@ -264,35 +295,34 @@ fn finish(machine: &Lifecycle, job: Job) -> Result<(), DumpError> {
         regions,
         resume,
     } = job;
-    let result = save(&machine.dumps, &machine.ram, file, &head, &regions);
+    let result = save(&machine.dumps, &machine.ram, &file, &head, &regions);
+    drop(file); // whoever reads a pipe sees its end before the event
     let mut state = machine.lock();
     machine.tell(&MachineEvent::DumpCompleted {
         progress: machine.dumps.end(result.is_ok()),
         error: result.as_ref().err().map(ToString::to_string),
     });
-    machine.go_on_after_dump(&mut state, resume);
+    let is_cancelled = machine.dumps.cancelled.load(Ordering::Relaxed);
+    machine.go_on_after_dump(&mut state, resume && !is_cancelled);
     result
 }
 
 fn save(
     dumps: &Dumps,
     ram: &GuestRam,
-    mut file: File,
+    file: &File,
     head: &Head,
     regions: &[(u64, u64)],
 ) -> Result<(), DumpError> {
+    let output = Output::new(file, &dumps.wake);
     for (what, bytes) in [
         ("write elf header", &head.file),
         ("write elf program headers", &head.programs),
         ("write elf notes", &head.notes),
     ] {
-        let written = file.write_all(bytes);
-        written.map_err(|error| DumpError::Write { what, error })?;
+        output.write_all(bytes, what)?;
     }
-    let failed = |error| DumpError::Write {
-        what: "save memory",
-        error,
-    };
+    let what = "save memory";
     let mut buffer = Vec::new();
     for &(start, length) in regions {
         let mut done = 0;
@@ -303,8 +333,11 @@ fn save(
             let part = (length - done).min(CHUNK);
             buffer.resize(usize::try_from(part).unwrap_or_default(), 0);
             let read = ram.read(start + done, &mut buffer);
-            read.map_err(|error| failed(io::Error::other(error)))?;
-            file.write_all(&buffer).map_err(failed)?;
+            read.map_err(|error| DumpError::Write {
+                what,
+                error: io::Error::other(error),
+            })?;
+            output.write_all(&buffer, what)?;
             done += part;
             lock(&dumps.progress).completed += part;
         }
