@@ -39,8 +39,13 @@ impl fmt::Display for ErrorClass {
 }
 
 /// An error reply: its class and a description for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QmpError {
+///
+/// As large as a pointer: results with it are everywhere, and errors are rare.
+#[derive(Clone, PartialEq, Eq)]
+pub struct QmpError(Box<Parts>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Parts {
     class: ErrorClass,
     desc: String,
 }
@@ -48,10 +53,8 @@ pub struct QmpError {
 impl QmpError {
     /// An error of a class.
     pub fn new(class: ErrorClass, desc: impl Into<String>) -> Self {
-        QmpError {
-            class,
-            desc: desc.into(),
-        }
+        let desc = desc.into();
+        QmpError(Box::new(Parts { class, desc }))
     }
 
     /// An error of the class `GenericError`.
@@ -77,28 +80,37 @@ impl QmpError {
 
     /// The class.
     pub fn class(&self) -> &ErrorClass {
-        &self.class
+        &self.0.class
     }
 
     /// The description.
     pub fn desc(&self) -> &str {
-        &self.desc
+        &self.0.desc
     }
 
     /// Whether the command does not exist.
     pub fn is_command_not_found(&self) -> bool {
-        self.class == ErrorClass::COMMAND_NOT_FOUND
+        self.0.class == ErrorClass::COMMAND_NOT_FOUND
     }
 
     /// Whether a device does not exist.
     pub fn is_device_not_found(&self) -> bool {
-        self.class == ErrorClass::DEVICE_NOT_FOUND
+        self.0.class == ErrorClass::DEVICE_NOT_FOUND
     }
 }
 
 impl fmt::Display for QmpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.class, self.desc)
+        write!(f, "{}: {}", self.0.class, self.0.desc)
+    }
+}
+
+impl fmt::Debug for QmpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QmpError")
+            .field("class", &self.0.class)
+            .field("desc", &self.0.desc)
+            .finish()
     }
 }
 

@@ -41,12 +41,15 @@ impl<T: Json> Json for Vec<T> {
             return Err(decoder.wrong_type("array"));
         }
         let document = decoder.document();
-        self.reserve(document.elements(at).take(MAX_RESERVE).count());
-        for (index, element) in document.elements(at).enumerate() {
+        let (mut next, end) = document.inside(at);
+        *self = Vec::with_capacity(document.count(next, end, MAX_RESERVE));
+        while let Some((element, behind)) = document.element(next, end) {
+            let index = self.len();
             // In place: elements may be large.
             self.push(T::blank());
             let Some(value) = self.last_mut() else { break };
             decoder.at_index(index, |decoder| decode(value, decoder, element))?;
+            next = behind;
         }
         Ok(())
     }

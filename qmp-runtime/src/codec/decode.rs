@@ -29,6 +29,8 @@ pub struct Decoder<'d> {
     unknown: Unknown,
     policy: CompatPolicy,
     path: Path,
+    /// The value that was to be decoded leaves it to its slots.
+    is_record: bool,
 }
 
 /// Where a walk is. Few values lie deeper than what needs no memory of its own.
@@ -60,8 +62,9 @@ impl Path {
     #[inline]
     fn pop(&mut self) {
         self.depth -= 1;
-        self.more
-            .truncate(self.depth.saturating_sub(self.first.len()));
+        if self.depth >= self.first.len() {
+            self.more.pop();
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -84,7 +87,8 @@ pub struct Object {
     hint: u32,
     /// The number of the member there.
     hint_index: usize,
-    /// Whether a member in front of that is left.
+    /// How many members are left, and whether one in front of that is among them.
+    left: usize,
     skipped: bool,
     taken: Taken,
 }
@@ -97,29 +101,52 @@ struct Taken {
 }
 
 impl Taken {
+    #[inline]
     fn contains(&self, index: usize) -> bool {
-        let word = match (index / 64).checked_sub(1) {
-            None => self.first,
-            Some(word) => self.more.get(word).copied().unwrap_or_default(),
-        };
-        word >> (index % 64) & 1 == 1
+        if index < 64 {
+            return self.first >> index & 1 == 1;
+        }
+        let word = self.more.get(index / 64 - 1);
+        word.is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
+    #[inline]
     fn insert(&mut self, index: usize) {
-        let word = match (index / 64).checked_sub(1) {
-            None => &mut self.first,
-            Some(word) => {
-                if self.more.len() <= word {
-                    self.more.resize(word + 1, 0);
-                }
-                &mut self.more[word]
-            }
-        };
-        *word |= 1 << (index % 64);
+        if index < 64 {
+            self.first |= 1 << index;
+        } else {
+            self.insert_more(index);
+        }
+    }
+
+    #[cold]
+    fn insert_more(&mut self, index: usize) {
+        let word = index / 64 - 1;
+        if self.more.len() <= word {
+            self.more.resize(word + 1, 0);
+        }
+        self.more[word] |= 1 << (index % 64);
     }
 }
 
+/// A member that was looked for.
+#[derive(Clone, Copy)]
+struct Found {
+    index: usize,
+    value: NodeId,
+    /// Where the member behind it is.
+    next: u32,
+}
+
 impl Object {
+    #[inline]
+    fn take(&mut self, found: Found) -> NodeId {
+        self.taken.insert(found.index);
+        self.left -= 1;
+        (self.hint, self.hint_index) = (found.next, found.index + 1);
+        found.value
+    }
+
     /// Takes all members that are left.
     pub(super) fn take_all(&mut self, document: &Document) -> Vec<(NodeId, NodeId)> {
         let mut left = Vec::new();
@@ -131,6 +158,7 @@ impl Object {
             }
             (at, index) = (next, index + 1);
         }
+        self.left = 0;
         left
     }
 
@@ -151,18 +179,6 @@ impl Object {
         let find = move |name: &&str| keys.iter().copied().find(|&key| document.str_is(key, name));
         names.iter().filter_map(find)
     }
-
-    /// Whether a member is left.
-    fn has_left(&self, document: &Document) -> bool {
-        let (mut at, mut index) = (self.start, 0);
-        while let Some((_, _, next)) = document.member(at, self.end) {
-            if !self.taken.contains(index) {
-                return true;
-            }
-            (at, index) = (next, index + 1);
-        }
-        false
-    }
 }
 
 impl<'d> Decoder<'d> {
@@ -173,6 +189,7 @@ impl<'d> Decoder<'d> {
             unknown,
             policy: CompatPolicy::default(),
             path: Path::new(),
+            is_record: false,
         }
     }
 
@@ -191,12 +208,26 @@ impl<'d> Decoder<'d> {
         Ok(())
     }
 
+    /// Takes note of a value that is a record, and is decoded by its slots.
+    #[inline]
+    pub(super) fn leave_to_slots(&mut self) {
+        self.is_record = true;
+    }
+
+    /// Whether the value that was to be decoded is a record.
+    #[inline]
+    pub(super) fn is_left_to_slots(&mut self) -> bool {
+        std::mem::take(&mut self.is_record)
+    }
+
     /// The document.
+    #[inline]
     pub fn document(&self) -> &'d Document {
         self.document
     }
 
     /// The JSON type of a node.
+    #[inline]
     pub fn kind(&self, at: NodeId) -> Kind {
         self.document.kind(at)
     }
@@ -219,6 +250,10 @@ impl<'d> Decoder<'d> {
         }
         (object.start, object.end) = self.document.inside(at);
         object.hint = object.start;
+        let mut at = object.start;
+        while let Some((_, _, next)) = self.document.member(at, object.end) {
+            (at, object.left) = (next, object.left + 1);
+        }
         Ok(())
     }
 
@@ -230,42 +265,50 @@ impl<'d> Decoder<'d> {
     /// Takes a member.
     #[inline]
     pub(super) fn take(&self, object: &mut Object, name: &str) -> Option<NodeId> {
+        if object.left == 0 {
+            return None;
+        }
         let (at, index) = (object.hint, object.hint_index);
         if let Some((key, value, next)) = self.document.member(at, object.end)
             && self.document.str_is(key, name)
             && !object.taken.contains(index)
         {
-            object.taken.insert(index);
-            (object.hint, object.hint_index) = (next, index + 1);
-            return Some(value);
+            return Some(object.take(Found { index, value, next }));
         }
         self.search(object, name)
     }
 
     /// Takes a member that is not the next one.
     fn search(&self, object: &mut Object, name: &str) -> Option<NodeId> {
-        let (mut at, mut index) = (object.hint, object.hint_index);
-        let mut again = object.skipped;
-        loop {
-            let Some((key, value, next)) = self.document.member(at, object.end) else {
-                // Once around, to the place where the search started.
-                if !std::mem::take(&mut again) {
-                    return None;
-                }
-                (at, index) = (object.start, 0);
-                continue;
-            };
-            if !object.taken.contains(index) && self.document.str_is(key, name) {
-                object.taken.insert(index);
-                object.skipped |= at != object.hint;
-                (object.hint, object.hint_index) = (next, index + 1);
-                return Some(value);
+        let (from, index) = (object.hint, object.hint_index);
+        let found = match self.look(object, from, index, object.end, name) {
+            Some(found) => {
+                object.skipped |= found.index != index;
+                found
+            }
+            None if object.skipped => self.look(object, object.start, 0, from, name)?,
+            None => return None,
+        };
+        Some(object.take(found))
+    }
+
+    /// Looks for a member that is left, from the one at `at` with the number `index` up to `end`.
+    #[inline]
+    fn look(
+        &self,
+        object: &Object,
+        mut at: u32,
+        mut index: usize,
+        end: u32,
+        name: &str,
+    ) -> Option<Found> {
+        while let Some((key, value, next)) = self.document.member(at, end) {
+            if self.document.str_is(key, name) && !object.taken.contains(index) {
+                return Some(Found { index, value, next });
             }
             (at, index) = (next, index + 1);
-            if !again && at == object.hint {
-                return None;
-            }
         }
+        None
     }
 
     /// Checks that no member is left over of the object `at`, from which `names` were taken in turn.
@@ -278,8 +321,7 @@ impl<'d> Decoder<'d> {
         object: &Object,
         names: impl FnOnce() -> Vec<&'static str>,
     ) -> Result<(), QmpError> {
-        let all_in_turn = !object.skipped && object.hint == object.end;
-        if self.unknown == Unknown::Ignore || all_in_turn || !object.has_left(self.document) {
+        if self.unknown == Unknown::Ignore || object.left == 0 {
             return Ok(());
         }
         let names = names();
@@ -295,6 +337,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// Decodes what stands at a member.
+    #[inline]
     pub(super) fn at_member(
         &mut self,
         name: &'static str,
@@ -307,6 +350,7 @@ impl<'d> Decoder<'d> {
     }
 
     /// Decodes what stands at an index.
+    #[inline]
     pub(super) fn at_index(
         &mut self,
         index: usize,

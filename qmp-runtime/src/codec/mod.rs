@@ -55,12 +55,13 @@ pub trait Json {
         visit(&Shape::EMPTY, &[]);
     }
 
-    /// Sets the value from a node, unless it is a record.
+    /// Sets the value from a node. A record leaves that to its slots: it does not provide this.
     ///
     /// # Errors
     /// The node has not the form of the type; QEMU's words for it.
     fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
-        let _ = (decoder, at);
+        let _ = at;
+        decoder.leave_to_slots();
         Ok(())
     }
 

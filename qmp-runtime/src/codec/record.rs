@@ -73,12 +73,23 @@ impl Shape {
 /// # Errors
 /// The node has not the form of the type; QEMU's words for it.
 pub fn decode(value: &mut dyn Json, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
-    if !matches!(value.view(), View::Record) {
-        return value.decode_value(decoder, at);
+    let done = value.decode_value(decoder, at);
+    if decoder.is_left_to_slots() {
+        return decode_record(value, decoder, at);
     }
+    done
+}
+
+/// Apart from [`decode`], which most values need no more of.
+#[inline(never)]
+fn decode_record(
+    value: &mut dyn Json,
+    decoder: &mut Decoder<'_>,
+    at: NodeId,
+) -> Result<(), QmpError> {
     let mut object = Object::default();
     decoder.open(at, &mut object)?;
-    decode_members(value, decoder, &mut object)?;
+    value.slots_mut(&mut |shape, slots| decode_slots(shape, slots, decoder, &mut object))?;
     decoder.finish(at, &object, || {
         let mut all = Vec::new();
         names(value, &mut all);
@@ -119,7 +130,8 @@ fn decode_slots(
     decoder: &mut Decoder<'_>,
     object: &mut Object,
 ) -> Result<(), QmpError> {
-    for (member, slot) in shape.members.iter().zip(&mut *slots) {
+    let mut branch = None;
+    for (member, slot) in shape.members.iter().zip(slots) {
         match decoder.take(object, member.name) {
             Some(at) => {
                 decoder.check(member)?;
@@ -129,10 +141,12 @@ fn decode_slots(
             None if matches!(slot.view(), View::Absent) => {}
             None => return Err(decoder.missing(member.name)),
         }
+        if member.tag {
+            branch = Some(slot);
+        }
     }
-    let mut all = shape.members.iter().zip(slots);
-    match all.find(|(member, _)| member.tag) {
-        Some((_, branch)) => branch.decode_members(decoder, object),
+    match branch {
+        Some(branch) => branch.decode_members(decoder, object),
         None => Ok(()),
     }
 }

@@ -34,16 +34,27 @@ macro_rules! scalar {
     };
 }
 
-scalar!(
-    String,
-    String::new(),
-    |d, at| d
-        .document
-        .str(at)
-        .map(std::borrow::Cow::into_owned)
-        .ok_or_else(|| d.wrong_type("string")),
-    |value| View::Str(Cow::Borrowed(value))
-);
+impl Json for String {
+    fn blank() -> Self {
+        String::new()
+    }
+
+    fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
+        *self = match decoder.document.plain(at) {
+            Some(text) => text.into(),
+            None => match decoder.document.str(at) {
+                Some(text) => text.into_owned(),
+                None => return Err(decoder.wrong_type("string")),
+            },
+        };
+        Ok(())
+    }
+
+    fn view(&self) -> View<'_> {
+        View::Str(Cow::Borrowed(self))
+    }
+}
+
 scalar!(
     bool,
     false,

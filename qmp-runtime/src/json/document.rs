@@ -50,16 +50,19 @@ impl Document {
         self.text.len() + self.nodes.len() * size_of::<Node>()
     }
 
+    #[inline]
     fn node(&self, id: NodeId) -> Node {
         self.nodes[id.0 as usize]
     }
 
     /// The node behind one and all that is in it.
+    #[inline]
     fn next(&self, id: NodeId) -> u32 {
         self.node(id).next(id)
     }
 
     /// The JSON type of a node.
+    #[inline]
     pub fn kind(&self, id: NodeId) -> Kind {
         self.node(id).kind()
     }
@@ -89,6 +92,13 @@ impl Document {
         })
     }
 
+    /// The value of a string that stands in the text as it is; `None` for anything else.
+    #[inline]
+    pub(crate) fn plain(&self, id: NodeId) -> Option<&str> {
+        let node = self.node(id);
+        (node.kind() == Kind::String && !node.is_escaped()).then(|| self.inner(node))
+    }
+
     /// The bytes of a string's value.
     pub(super) fn text(&self, id: NodeId) -> Cow<'_, [u8]> {
         Source::whole(self.text.as_bytes()).string(self.node(id))
@@ -101,12 +111,20 @@ impl Document {
     }
 
     /// Whether a string node has this value.
+    #[inline]
     pub(crate) fn str_is(&self, id: NodeId, value: &str) -> bool {
         let node = self.node(id);
-        if node.is_escaped() {
-            return self.str(id).is_some_and(|text| text == value);
+        // Most differ in length.
+        if node.is_plain(value.len()) {
+            same(&self.text.as_bytes()[node.inner()], value.as_bytes())
+        } else {
+            node.is_escaped() && self.escaped_is(id, value)
         }
-        node.kind() == Kind::String && self.inner(node) == value
+    }
+
+    #[cold]
+    fn escaped_is(&self, id: NodeId, value: &str) -> bool {
+        self.str(id).is_some_and(|text| text == value)
     }
 
     /// The value of a keyword; `None` for anything else.
@@ -139,6 +157,21 @@ impl Document {
         self.raw(id).parse().ok()
     }
 
+    /// How many nodes, one behind the other, stand in front of `end`, up to `most`.
+    pub(crate) fn count(&self, mut at: u32, end: u32, most: usize) -> usize {
+        let mut count = 0;
+        while at < end && count < most {
+            (at, count) = (self.next(NodeId(at)), count + 1);
+        }
+        count
+    }
+
+    /// The node at `at`, of those in front of `end`, and what is behind it.
+    #[inline]
+    pub(crate) fn element(&self, at: u32, end: u32) -> Option<(NodeId, u32)> {
+        (at < end).then(|| (NodeId(at), self.next(NodeId(at))))
+    }
+
     /// The elements of an array; nothing for anything else.
     pub fn elements(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         let is_array = self.kind(id) == Kind::Array;
@@ -165,6 +198,7 @@ impl Document {
     }
 
     /// The member at `at` of the object that ends before `end`, and what is behind it.
+    #[inline]
     pub(crate) fn member(&self, at: u32, end: u32) -> Option<(NodeId, NodeId, u32)> {
         (at < end).then(|| {
             let value = NodeId(at + 1);
@@ -173,6 +207,7 @@ impl Document {
     }
 
     /// Where the nodes in a container start, and where they end.
+    #[inline]
     pub(crate) fn inside(&self, id: NodeId) -> (u32, u32) {
         (id.0 + 1, self.next(id))
     }
@@ -188,4 +223,21 @@ impl Document {
     pub(crate) fn size(&self) -> usize {
         self.text.len() + self.nodes.len() * size_of::<super::Value>()
     }
+}
+
+/// Whether two texts of the same length are equal. Names are short, for which `==` takes longer.
+fn same(left: &[u8], right: &[u8]) -> bool {
+    match (ends::<8>(left), ends::<8>(right)) {
+        (Some(ends), Some(others)) => ends == others && (left.len() <= 16 || left == right),
+        _ => match (ends::<4>(left), ends::<4>(right)) {
+            (Some(ends), Some(others)) => ends == others,
+            _ => left.iter().zip(right).all(|(left, right)| left == right),
+        },
+    }
+}
+
+/// The first and the last bytes, which may be the same ones.
+#[inline]
+fn ends<const N: usize>(text: &[u8]) -> Option<(&[u8; N], &[u8; N])> {
+    text.first_chunk().zip(text.last_chunk())
 }

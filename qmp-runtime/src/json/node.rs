@@ -85,6 +85,12 @@ impl Node {
         self.place & ESCAPED != 0
     }
 
+    /// Whether it is a string of so many bytes, and these are its value.
+    #[inline]
+    pub(super) fn is_plain(self, length: usize) -> bool {
+        self.place & (KIND | ESCAPED) == Kind::String as u32 && self.extent as usize == length + 2
+    }
+
     /// Where the text stands, quotes included; of a container, its first byte.
     #[inline]
     pub(super) fn range(self) -> Range<usize> {
