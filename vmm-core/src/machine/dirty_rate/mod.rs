@@ -103,6 +103,11 @@ pub(super) fn start(
     if state.last.is_some_and(|last| last.is_measuring) {
         return Err(DirtyRateBusy.into());
     }
+    if mode == DirtyRateMode::Bitmap
+        && let Some(vm) = &mut machine.lock().vm
+    {
+        vm.log_writes(true)?;
+    }
     let worker = Arc::clone(machine);
     let thread = thread::Builder::new().name("dirty-rate".to_owned());
     let thread = thread.spawn(move || {
@@ -144,19 +149,17 @@ fn by_samples(machine: &Lifecycle, per_gib: u64, time: Duration) -> Option<u64> 
 }
 
 fn by_bitmap(machine: &Lifecycle, time: Duration) -> Option<u64> {
-    {
-        let mut state = machine.lock();
-        let Some(vm) = &mut state.vm else {
-            return Some(0); // nothing runs
-        };
-        vm.log_writes(true).ok()?;
-    }
     let begin = Instant::now();
     let went_on = machine.dirty_rates.wait(time);
     let elapsed = begin.elapsed();
     let mut state = machine.lock();
+    let Some(vm) = &mut state.vm else {
+        return Some(0); // nothing runs
+    };
     // A reset has brought another VM, without a log.
-    let vm = state.vm.as_mut().filter(|vm| vm.logs_writes())?;
+    if !vm.logs_writes() {
+        return None;
+    }
     let pages = vm.take_written_pages();
     let stopped = vm.log_writes(false);
     drop(state);
