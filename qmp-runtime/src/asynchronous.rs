@@ -49,7 +49,7 @@ impl<H> fmt::Debug for AsyncEntry<H> {
 impl<'c> Call<'c> {
     /// Decodes the arguments, runs the handler, encodes what it returns. The future fails if the arguments
     /// are not those of `C`, or the handler fails.
-    pub fn run_async<C: Command, F>(self, handler: impl FnOnce(C) -> F) -> Running<'c>
+    pub fn run_async<C: Command, F>(mut self, handler: impl FnOnce(C) -> F) -> Running<'c>
     where
         F: Future<Output = Result<C::Return, QmpError>> + Send + 'c,
     {

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::error::QmpError;
 use crate::json::{Document, NodeId, Writer};
 use crate::policy::CompatPolicy;
+use crate::trace;
 
 /// What a schema says of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,7 +241,7 @@ impl<'c> Call<'c> {
     /// # Errors
     /// The arguments are not those of `C`, or the handler fails.
     pub fn run<C: Command>(
-        self,
+        mut self,
         handler: impl FnOnce(C) -> Result<C::Return, QmpError>,
     ) -> Result<(), QmpError> {
         let mut arguments = C::blank();
@@ -251,7 +252,7 @@ impl<'c> Call<'c> {
     }
 
     /// Answers a command without arguments by whatever `write` writes.
-    pub(crate) fn raw(self, write: impl FnOnce(&mut Writer)) -> Result<(), QmpError> {
+    pub(crate) fn raw(mut self, write: impl FnOnce(&mut Writer)) -> Result<(), QmpError> {
         self.decode(&mut ())?;
         write(self.out);
         Ok(())
@@ -262,11 +263,14 @@ impl<'c> Call<'c> {
         self.out
     }
 
-    pub(crate) fn decode(&self, arguments: &mut dyn Json) -> Result<(), QmpError> {
+    pub(crate) fn decode(&mut self, arguments: &mut dyn Json) -> Result<(), QmpError> {
         let mut decoder = Decoder::new(self.document, Unknown::Refuse).with_policy(self.policy);
         match self.arguments {
             Some(at) => decode(arguments, &mut decoder, at),
             None => decode_members(arguments, &mut decoder, &mut Decoder::no_object()),
-        }
+        }?;
+        trace::enter(self.document, self.arguments);
+        self.out.is_entered = true;
+        Ok(())
     }
 }

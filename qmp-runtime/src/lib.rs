@@ -30,6 +30,11 @@ mod router;
 pub mod serde;
 pub mod server;
 mod session;
+#[cfg(feature = "tracing")]
+pub mod trace;
+#[cfg(not(feature = "tracing"))]
+#[path = "untraced.rs"]
+mod trace;
 
 pub use asynchronous::{AsyncEntry, Running};
 pub use command::{Call, Command, CommandInfo, Entry, Event, EventInfo, OobCommand, OobEntry};

@@ -25,8 +25,8 @@ pub mod qom;
 mod report;
 mod run;
 pub mod sandbox;
-
 mod sync;
+pub mod trace;
 
 pub use fdset::FdSets;
 pub use report::{MessageFormat, report};

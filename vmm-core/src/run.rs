@@ -19,8 +19,9 @@ use crate::daemon::{self, Half};
 use crate::fdset::FdSets;
 use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
 use crate::qmp::{EventBridge, Vmm};
-use crate::report::set_format;
+use crate::report::{report, set_format};
 use crate::sandbox::{SandboxError, confine_process};
+use crate::trace;
 
 /// How long requests under way may hold up the end of the process.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -49,6 +50,14 @@ pub enum RunError {
         error: io::Error,
         /// What to do about it.
         remedy: &'static str,
+    },
+    /// Trace events cannot be written there.
+    #[error("-D {}: {error}", path.display())]
+    TraceFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        error: io::Error,
     },
     /// The process id cannot be written.
     #[error("-pidfile {}: {error}", path.display())]
@@ -94,6 +103,7 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     let server = vmm
         .serve(Server::builder().events(&events).held(true))
         .map_err(io::Error::other)?;
+    trace_from_start(options.trace_file, &options.trace_events)?;
     for monitor in options.monitors {
         open(&server, monitor)?;
     }
@@ -123,6 +133,21 @@ fn make_machine(options: &mut Options, events: &EventSink) -> Result<Machine, Ru
         chardevs,
         Arc::new(EventBridge(events.clone())),
     )?)
+}
+
+/// Switches on what the command line asks for.
+fn trace_from_start(file: Option<PathBuf>, events: &[(String, bool)]) -> Result<(), RunError> {
+    if let Some(path) = file {
+        trace::write_to(&path).map_err(|error| RunError::TraceFile { path, error })?;
+    }
+    for (name, on) in events {
+        if trace::switch(name, *on).is_err() {
+            report(&format!(
+                "-trace {name}: warning: trace event '{name}' does not exist"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the process, with the guest's memory, from being swapped out.

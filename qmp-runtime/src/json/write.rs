@@ -29,6 +29,8 @@ pub struct Writer {
     first: bool,
     /// What is left out of values.
     pub(crate) policy: CompatPolicy,
+    /// The command that is answered has been called with sound arguments.
+    pub(crate) is_entered: bool,
     /// Lines end in LF alone, not in CR LF.
     pub(crate) bare_line_feeds: bool,
 }
@@ -42,6 +44,7 @@ impl Writer {
             depth: 0,
             first: true,
             policy: CompatPolicy::default(),
+            is_entered: false,
             bare_line_feeds: false,
         }
     }
@@ -70,6 +73,7 @@ impl Writer {
         self.out.shrink_to(KEEP_BYTES);
         self.depth = 0;
         self.first = true;
+        self.is_entered = false;
     }
 
     /// Ends a message, and the lines of a layout of several, as the protocol does.

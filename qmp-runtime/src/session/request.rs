@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::{ErrorClass, QmpError};
 use crate::json::{Document, Item, Kind, NodeId, Writer, order};
 use crate::router::Dispatcher;
+use crate::trace;
 
 /// A byte that occurs in no JSON text.
 const DELIMITER: u8 = 0xFF;
@@ -94,6 +95,11 @@ pub(crate) fn begin<'d>(
         Ok(Some(request))
     });
     let id = id(document);
+    match &done {
+        Ok(None) => trace::exit(Capabilities::INFO.name, Ok(Some(out))),
+        Err(error) if out.is_entered => trace::exit(Capabilities::INFO.name, Err(error)),
+        _ => {}
+    }
     match done {
         Ok(Some(request)) => return Begun::Call(document, request),
         Ok(None) => success(id, out),
@@ -114,6 +120,13 @@ pub(crate) fn finish(
         let text = format!("The command {} failed internally", request.command);
         Err(QmpError::generic(text))
     });
+    if out.is_entered {
+        let result = result.as_ref();
+        trace::exit(
+            &request.command,
+            result.map(|answered| answered.then_some(&*out)),
+        );
+    }
     match result {
         Ok(true) => success(id(document), out),
         Ok(false) => return false,

@@ -11,7 +11,7 @@ use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
 use super::tls::{self, Credentials};
-use super::{Options, UsageError, audio, process, sandbox};
+use super::{Options, UsageError, audio, process, sandbox, trace};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::clock::ClockKind;
@@ -114,6 +114,9 @@ impl Builder {
                 self.options.messages.timestamp = timestamp;
                 self.names_guest = name;
             }
+            "trace" if value == "help" || value == "?" => return Ok(Some(trace::help())),
+            "trace" => trace::parse(value, &mut self.options)?,
+            "D" => self.options.trace_file = Some(value.into()),
             "audiodev" => self.options.audiodevs.push(audio::parse(value)?),
             "global" => self.options.machine.globals.extend(global(value)?),
             "boot" => process::boot(value)?,

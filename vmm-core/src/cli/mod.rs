@@ -12,6 +12,7 @@ mod process;
 mod sandbox;
 mod table;
 mod tls;
+mod trace;
 
 use std::path::PathBuf;
 
@@ -63,6 +64,10 @@ pub struct Options {
     pub messages: MessageFormat,
     /// Descriptors that came with the process, for sets.
     pub fds: Vec<GivenFd>,
+    /// Trace events that are switched on or off, by names or patterns.
+    pub trace_events: Vec<(String, bool)>,
+    /// Where trace events are written to; standard error if absent.
+    pub trace_file: Option<PathBuf>,
     /// Where sound goes to.
     pub audiodevs: Vec<Audiodev>,
 }

@@ -368,6 +368,24 @@ pub const OPTIONS: &[OptionSpec] = &[
         &[param("timestamp", Boolean), param("guest-name", Boolean)],
     ),
     option(
+        "trace",
+        "[enable=]PATTERN[,events=FILE][,file=FILE]",
+        "switch trace events on: their names, or 'help' for a list; by a file with a name in each line, too",
+    )
+    .group(
+        "trace",
+        &[
+            param("file", Text),
+            param("events", Text),
+            param("enable", Text),
+        ],
+    ),
+    option(
+        "D",
+        "FILE",
+        "where trace events are written to, in place of standard error",
+    ),
+    option(
         "add-fd",
         "fd=N,set=N[,opaque=TEXT]",
         "add a descriptor that came with the process to a set, for /dev/fdset/N",

@@ -24,18 +24,19 @@ mod qom;
 mod rocker;
 mod run_state;
 mod tpm;
+mod trace;
 mod ui;
 
 use std::sync::Arc;
 
 use qmp_runtime::server::{Server, ServerBuilder};
-use qmp_runtime::{CompatPolicy, DuplicateCommand, Router};
+use qmp_runtime::{CompatPolicy, DuplicateCommand, Entry, Router};
 use qmp_types::qmp::types::Audiodev;
 use qmp_types::qmp::{
     AcpiCommands, AudioCommands, BlockCoreCommands, CharCommands, ControlCommands, DumpCommands,
     INTROSPECTION, JobCommands, MachineCommands, MachineTargetCommands, MigrationCommands,
     MiscCommands, MiscTargetCommands, QdevCommands, QomCommands, RockerCommands, RunStateCommands,
-    TpmCommands, UiCommands,
+    TpmCommands, TraceCommands, UiCommands,
 };
 
 pub(crate) use block::node_config;
@@ -50,6 +51,32 @@ pub(crate) const QEMU_VERSION: (u32, u32, u32) = (10, 0, 2);
 
 /// What QEMU's packagers put behind the version; ours says who is speaking.
 pub(crate) const PACKAGE: &str = concat!(" (vmm ", env!("CARGO_PKG_VERSION"), ")");
+
+/// What the protocol's runtime answers by itself.
+const BUILT_IN: [&str; 3] = ["qmp_capabilities", "query-commands", "query-qmp-schema"];
+
+/// The commands that have handlers.
+const COMMANDS: [&[Entry<Vmm>]; 19] = [
+    <Vmm as AcpiCommands>::COMMANDS,
+    <Vmm as AudioCommands>::COMMANDS,
+    <Vmm as BlockCoreCommands>::COMMANDS,
+    <Vmm as CharCommands>::COMMANDS,
+    <Vmm as ControlCommands>::COMMANDS,
+    <Vmm as DumpCommands>::COMMANDS,
+    <Vmm as JobCommands>::COMMANDS,
+    <Vmm as MachineCommands>::COMMANDS,
+    <Vmm as MachineTargetCommands>::COMMANDS,
+    <Vmm as MigrationCommands>::COMMANDS,
+    <Vmm as MiscCommands>::COMMANDS,
+    <Vmm as MiscTargetCommands>::COMMANDS,
+    <Vmm as QdevCommands>::COMMANDS,
+    <Vmm as QomCommands>::COMMANDS,
+    <Vmm as RockerCommands>::COMMANDS,
+    <Vmm as RunStateCommands>::COMMANDS,
+    <Vmm as TpmCommands>::COMMANDS,
+    <Vmm as TraceCommands>::COMMANDS,
+    <Vmm as UiCommands>::COMMANDS,
+];
 
 /// What the handlers know: the machine, and what belongs to the monitors rather than to it.
 #[derive(Debug)]
@@ -114,32 +141,18 @@ impl Vmm {
     /// Never: no command has two handlers.
     pub fn router(self) -> Result<Router, DuplicateCommand> {
         let compat = self.compat;
+        declare_trace_events();
         Ok(Router::new()
-            .mount(
-                self,
-                &[
-                    <Vmm as AcpiCommands>::COMMANDS,
-                    <Vmm as AudioCommands>::COMMANDS,
-                    <Vmm as BlockCoreCommands>::COMMANDS,
-                    <Vmm as CharCommands>::COMMANDS,
-                    <Vmm as ControlCommands>::COMMANDS,
-                    <Vmm as DumpCommands>::COMMANDS,
-                    <Vmm as JobCommands>::COMMANDS,
-                    <Vmm as MachineCommands>::COMMANDS,
-                    <Vmm as MachineTargetCommands>::COMMANDS,
-                    <Vmm as MigrationCommands>::COMMANDS,
-                    <Vmm as MiscCommands>::COMMANDS,
-                    <Vmm as MiscTargetCommands>::COMMANDS,
-                    <Vmm as QdevCommands>::COMMANDS,
-                    <Vmm as QomCommands>::COMMANDS,
-                    <Vmm as RockerCommands>::COMMANDS,
-                    <Vmm as RunStateCommands>::COMMANDS,
-                    <Vmm as TpmCommands>::COMMANDS,
-                    <Vmm as UiCommands>::COMMANDS,
-                ],
-            )?
+            .mount(self, &COMMANDS)?
             .schema(INTROSPECTION)
             .emits(events::EMITTED)
             .compat(compat))
     }
+}
+
+/// Makes the trace events of all commands known.
+pub(crate) fn declare_trace_events() {
+    let commands = COMMANDS.iter().copied().flatten();
+    let names = commands.map(|entry| entry.info().name);
+    crate::trace::declare(names.chain(BUILT_IN));
 }

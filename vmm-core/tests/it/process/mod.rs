@@ -6,6 +6,7 @@ mod daemon;
 mod hostile;
 mod options;
 mod python;
+mod trace;
 mod transports;
 
 use std::path::{Path, PathBuf};
