@@ -36,11 +36,9 @@ pub(super) static MEMORY_BACKEND: TypeInfo = TypeInfo::new("memory-backend", &ba
         Property::new("size", Kind::SIZE).described("How long it is"),
         Property::new("merge", Kind::BOOL)
             .access(Access::Write)
-            .default_bool(true)
             .described("Whether the host may keep equal pages once"),
         Property::new("dump", Kind::BOOL)
             .access(Access::Write)
-            .default_bool(true)
             .described("Whether it is in a dump of this process"),
         Property::new("prealloc", Kind::BOOL)
             .default_bool(false)
@@ -104,6 +102,24 @@ pub(super) static MEMFD: TypeInfo = TypeInfo::new("memory-backend-memfd", &MEMOR
     ])
     .user_creatable()
     .created_by(|cx| create(cx, |cx, size| anonymous_file(cx, size).map(Some)));
+
+/// What the host is told of memory whose back end does not say otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryDefaults {
+    /// It may keep equal pages once.
+    pub merge: bool,
+    /// They are in a dump of this process.
+    pub dump: bool,
+}
+
+impl Default for MemoryDefaults {
+    fn default() -> Self {
+        Self {
+            merge: true,
+            dump: true,
+        }
+    }
+}
 
 /// A piece of memory; it goes with the object.
 #[derive(Debug)]
@@ -350,15 +366,16 @@ fn create(
             other => refuse(format!("cannot set up guest memory '{id}': {other}")),
         })?));
     }
-    let discards = properties.get("discard-data").and_then(Value::as_bool);
+    let given = |name: &str| properties.get(name).and_then(Value::as_bool);
+    let (discards, defaults) = (given("discard-data"), *lock(&cx.services.memory_defaults));
     let backend = MemoryBackend {
         pieces,
         size,
         share,
         prealloc,
         reserve,
-        merge: AtomicBool::new(properties.bool("merge")),
-        dump: AtomicBool::new(properties.bool("dump")),
+        merge: AtomicBool::new(given("merge").unwrap_or(defaults.merge)),
+        dump: AtomicBool::new(given("dump").unwrap_or(defaults.dump)),
         discards: Mutex::new(discards),
         in_use: AtomicBool::new(false),
     };

@@ -8,7 +8,7 @@ mod rng;
 mod secret;
 
 pub use iothread::{IoThread, IoThreadInfo};
-pub use memory::MemoryBackend;
+pub use memory::{MemoryBackend, MemoryDefaults};
 pub use rng::Entropy;
 pub(crate) use rng::RNG_BUILTIN;
 pub use secret::Secret;

@@ -156,7 +156,14 @@ impl Builder {
             let known = accel.split(':').find_map(|name| name.parse().ok());
             self.accel = Some(known.map_or_else(|| parse_accel(&accel), Ok)?);
         }
-        self.options.machine.virtio_on_cmdline |= announces(&mut params)?;
+        let is_told = params.take_switch("auto-kernel-cmdline", true)?;
+        let machine = &mut self.options.machine;
+        machine.no_acpi |= !acpi(&mut params)?;
+        // as with QEMU
+        machine.virtio_on_cmdline = is_told && machine.no_acpi;
+        let defaults = &mut machine.memory_defaults;
+        defaults.merge = switch(&mut params, "mem-merge", defaults.merge)?;
+        defaults.dump = switch(&mut params, "dump-guest-core", defaults.dump)?;
         if let Some(id) = params.take("memory-backend") {
             self.options.machine.memory_backend = Some(id);
         }
@@ -524,20 +531,27 @@ impl Builder {
     }
 }
 
-/// Whether virtio devices are announced on the command line. As with QEMU, that
-/// is so without ACPI, unless it is not wanted.
-fn announces(params: &mut Params) -> Result<bool, UsageError> {
-    let acpi = match params.take("acpi").as_deref() {
-        Some("auto") | None => true,
-        Some("on" | "yes" | "true") => true,
-        Some("off" | "no" | "false") => false,
-        Some(other) => {
-            return Err(UsageError::new(format!(
-                "Parameter 'acpi' does not accept value '{other}'"
-            )));
-        }
-    };
-    Ok(params.take_switch("auto-kernel-cmdline", true)? && !acpi)
+/// Whether there are ACPI tables.
+fn acpi(params: &mut Params) -> Result<bool, UsageError> {
+    match params.take("acpi").as_deref() {
+        Some("auto" | "on" | "yes" | "true" | "y") | None => Ok(true),
+        Some("off" | "no" | "false" | "n") => Ok(false),
+        Some(other) => Err(UsageError::new(format!(
+            "Parameter 'acpi' does not accept value '{other}'"
+        ))),
+    }
+}
+
+/// A switch of QEMU's boards, with its words for others.
+fn switch(params: &mut Params, key: &str, absent: bool) -> Result<bool, UsageError> {
+    match params.take(key).as_deref() {
+        None => Ok(absent),
+        Some("on" | "yes" | "true" | "y") => Ok(true),
+        Some("off" | "no" | "false" | "n") => Ok(false),
+        Some(_) => Err(UsageError::new(format!(
+            "Parameter '{key}' expects 'on' or 'off'"
+        ))),
+    }
 }
 
 /// The switches of QEMU's board of that name. Devices that this board always
@@ -550,8 +564,6 @@ fn microvm_options(params: &mut Params) -> Result<(), UsageError> {
         ("rtc", true),
         ("isa-serial", true),
         ("graphics", true),
-        ("dump-guest-core", true),
-        ("mem-merge", true),
         ("usb", false),
         ("pcie", false),
         ("ioapic2", false),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Global, Topology};
 use crate::accel::AccelKind;
+use crate::backends::MemoryDefaults;
 use crate::block::{DriveConfig, NodeConfig};
 use crate::cpu::CpuConfig;
 use crate::devices::RtcConfig;
@@ -241,6 +242,10 @@ pub struct MachineConfig {
     pub memory_slots: u32,
     /// Memory in bytes that the machine may have, with what is plugged in later.
     pub max_ram_size: u64,
+    /// Whether the guest is given no ACPI tables, and nothing that it can only learn of by them.
+    pub no_acpi: bool,
+    /// What the host is told of memory whose back end does not say otherwise.
+    pub memory_defaults: MemoryDefaults,
     /// Whether the guest is told of virtio devices on its command line, not by
     /// ACPI tables.
     pub virtio_on_cmdline: bool,

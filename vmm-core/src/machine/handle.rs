@@ -1,8 +1,8 @@
 //! The handle that a machine is controlled by.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -99,8 +99,10 @@ impl Machine {
             error,
         })?;
         let (lines, buses) = (Lines::default(), Arc::default());
+        let memory_defaults = Arc::new(Mutex::new(config.memory_defaults));
         let services = Services {
-            tree: types::tree(&config, &chardevs)?,
+            tree: types::tree(&config, &chardevs, &memory_defaults)?,
+            memory_defaults,
             ram: ram.clone(),
             hotplug: hotplug::controllers(&config, &lines, &buses, SCI)?,
             buses,
@@ -132,10 +134,7 @@ impl Machine {
         let typing = Typing::new(&services.clocks, move || {
             let _ = typist.send(Message::Typing);
         });
-        let dumps = Dumps::new().map_err(|error| MachineError::Host {
-            what: "a descriptor for dumps",
-            error,
-        })?;
+        let dumps = Dumps::new()?;
         let parts = Parts {
             config,
             ram,
@@ -487,8 +486,10 @@ impl Machine {
 
     /// What the guest's operating system last said about each slot for memory
     /// and each place for a CPU.
-    #[must_use]
-    pub fn ospm_status(&self) -> Vec<OspmStatus> {
+    ///
+    /// # Errors
+    /// The machine has nothing that the guest could say it to.
+    pub fn ospm_status(&self) -> Result<Vec<OspmStatus>, MachineError> {
         self.inner.ospm_status()
     }
 

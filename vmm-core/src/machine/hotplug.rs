@@ -206,22 +206,20 @@ impl Lifecycle {
 
     /// The guest's reports on memory slots and on CPUs, where it can have made
     /// any.
-    pub(super) fn ospm_status(&self) -> Vec<OspmStatus> {
+    pub(super) fn ospm_status(&self) -> Result<Vec<OspmStatus>, MachineError> {
         let Some(hotplug) = self.hotplug() else {
-            return Vec::new();
+            return Ok(refuse("command is not supported, missing ACPI device")?);
         };
         let memory = (0..).zip(hotplug.memory.reports());
         let memory = memory.map(|(slot, report)| (Place::Memory(slot), report));
         let cpus = (0..).zip(hotplug.cpus.reports());
         let cpus = cpus.map(|(index, report)| (Place::Cpu(index), report));
-        memory
-            .chain(cpus)
-            .map(|(place, report)| OspmStatus {
-                device: self.device_at(place),
-                place,
-                report,
-            })
-            .collect()
+        let all = memory.chain(cpus).map(|(place, report)| OspmStatus {
+            device: self.device_at(place),
+            place,
+            report,
+        });
+        Ok(all.collect())
     }
 
     fn device_at(&self, place: Place) -> Option<String> {
@@ -291,8 +289,8 @@ pub(super) fn controllers(
     buses: &Buses,
     sci: u32,
 ) -> Result<Option<Arc<Hotplug>>, MachineError> {
-    if config.kind == MachineKind::None {
-        return Ok(None);
+    if config.kind == MachineKind::None || config.no_acpi {
+        return Ok(None); // the guest could not know
     }
     let irq = lines.add(sci).map_err(|error| MachineError::Host {
         what: "an event descriptor",

@@ -92,6 +92,9 @@ pub(super) fn power_on(
                     .map(|slot| slot.announcement())
                     .collect();
             }
+            if config.no_acpi {
+                return Ok(loader.load_with(&services.ram, acpi::NONE, &announced)?);
+            }
             let entry = loader.load_with(&services.ram, acpi::ADDRESS, &announced)?;
             acpi::write(&services.ram, config, cpus, &places)?;
             Ok::<_, MachineError>(entry)
@@ -366,7 +369,7 @@ impl Lifecycle {
 
     /// Whether the guest has a register to sleep by, and can be woken.
     pub(super) fn can_suspend(&self) -> bool {
-        self.board.can_suspend()
+        self.board.can_suspend() && !self.config.no_acpi
     }
 
     pub(super) fn wakeup(&self) -> Result<(), MachineError> {

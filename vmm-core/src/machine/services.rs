@@ -8,6 +8,7 @@ use super::hotplug::Hotplug;
 use super::lifecycle::{Lifecycle, State};
 use super::{Balloons, DeviceMemories, GuestRam, MachineEvent, Observer};
 use crate::accel::{Doorbell, IrqLine};
+use crate::backends::MemoryDefaults;
 use crate::block::Graph;
 use crate::char::Registry;
 use crate::clock::Clocks;
@@ -36,6 +37,8 @@ pub struct Services {
     pub clocks: Clocks,
     /// Memory of devices that the guest reaches as its own.
     pub device_memory: DeviceMemories,
+    /// What the host is told of memory whose back end does not say otherwise.
+    pub memory_defaults: Arc<Mutex<MemoryDefaults>>,
     /// What the guest shows.
     pub displays: Displays,
     /// Keyboards and mice.

@@ -9,6 +9,7 @@ use super::{
     BootConfig, CpuPlace, Image, MachineConfig, MachineError, MachineKind, Services, Topology,
 };
 use crate::accel::{AccelKind, kvm};
+use crate::backends::MemoryDefaults;
 use crate::char::Registry;
 use crate::cpu::{FEATURE_COUNT, with_features};
 use crate::qom::{
@@ -24,6 +25,12 @@ const PROPERTIES: &[Property] = &[
     read("memory-backend", Kind::link("memory-backend")).described("The object that is the memory"),
     read("memory", Kind::other("MemorySizeConfiguration")).described("Memory size configuration"),
     read("smp", Kind::other("SMPConfiguration")).described("CPU topology"),
+    Property::new("mem-merge", Kind::BOOL)
+        .access(Access::Write)
+        .described("Whether the host may keep equal pages of memory once, by default"),
+    Property::new("dump-guest-core", Kind::BOOL)
+        .access(Access::Write)
+        .described("Whether memory is in a dump of this process, by default"),
     Property::new("usb", Kind::BOOL)
         .access(Access::Write)
         .described("Set on/off to enable/disable usb"),
@@ -162,6 +169,7 @@ struct Board {
     max_ram_size: u64,
     boot: Option<BootConfig>,
     memory: OnceLock<Link>,
+    memory_defaults: Arc<Mutex<MemoryDefaults>>,
     /// Wishes of the user that change nothing on boards without the thing.
     wishes: Mutex<BTreeMap<String, Value>>,
 }
@@ -201,12 +209,19 @@ impl Object for Board {
                 ("threads", self.topology.threads.into()),
                 ("maxcpus", self.max_cpus.into()),
             ]),
+            "mem-merge" => lock(&self.memory_defaults).merge.into(),
+            "dump-guest-core" => lock(&self.memory_defaults).dump.into(),
             wish => return lock(&self.wishes).get(wish).cloned(),
         })
     }
 
     fn set(&self, property: &str, value: &Value) -> Result<(), QomError> {
-        lock(&self.wishes).insert(property.to_owned(), value.clone());
+        let on = value.as_bool().unwrap_or_default();
+        match property {
+            "mem-merge" => lock(&self.memory_defaults).merge = on,
+            "dump-guest-core" => lock(&self.memory_defaults).dump = on,
+            wish => drop(lock(&self.wishes).insert(wish.to_owned(), value.clone())),
+        }
         Ok(())
     }
 }
@@ -321,7 +336,11 @@ pub(super) fn set_memory(tree: &Tree, memory: Link) -> Result<(), QomError> {
 
 /// A tree with the machine and its CPUs in it; those come before all devices, so
 /// that their numbers are the same.
-pub(super) fn tree(config: &MachineConfig, chardevs: &Registry) -> Result<Tree, MachineError> {
+pub(super) fn tree(
+    config: &MachineConfig,
+    chardevs: &Registry,
+    memory_defaults: &Arc<Mutex<MemoryDefaults>>,
+) -> Result<Tree, MachineError> {
     let board = Board {
         ram_size: config.ram_size,
         cpus: config.cpus,
@@ -331,6 +350,7 @@ pub(super) fn tree(config: &MachineConfig, chardevs: &Registry) -> Result<Tree, 
         max_ram_size: config.max_ram_size,
         boot: config.boot.clone(),
         memory: OnceLock::new(),
+        memory_defaults: Arc::clone(memory_defaults),
         wishes: Mutex::default(),
     };
     let tree = Tree::new(config.kind.type_info(), Arc::new(board));

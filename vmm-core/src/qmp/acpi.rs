@@ -15,7 +15,8 @@ impl AcpiCommands for Vmm {
         _: &mut Context<'_>,
         _: commands::QueryAcpiOspmStatus,
     ) -> Result<Vec<AcpiostInfo>, QmpError> {
-        Ok(self.machine.ospm_status().iter().map(ospm_status).collect())
+        let status = self.machine.ospm_status()?;
+        Ok(status.iter().map(ospm_status).collect())
     }
 }
 

@@ -87,7 +87,7 @@ fn cpu_comes_is_started_goes_and_comes_again() {
             deleted
         ]
     );
-    assert_eq!(machine.ospm_status()[3].report, report);
+    assert_eq!(machine.ospm_status().unwrap()[3].report, report);
 }
 
 // proves: device_del
@@ -109,7 +109,10 @@ fn cpu_that_the_guest_keeps_can_be_asked_for_again() {
     fixture.await_event(refusal);
     assert_eq!(indexes(&fixture), [0, 3]);
     let (event, status) = PLUG_REFUSAL;
-    assert_eq!(machine.ospm_status()[3].report, OstReport { event, status });
+    assert_eq!(
+        machine.ospm_status().unwrap()[3].report,
+        OstReport { event, status }
+    );
     machine.device_del("one").unwrap();
     fixture.expect("plug: a CPU has gone\n");
     assert_eq!(indexes(&fixture), [0]);

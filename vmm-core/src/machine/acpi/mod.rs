@@ -24,6 +24,8 @@ use crate::devices::virtio::Slot;
 
 /// Where the tables begin, with the pointer to all others.
 pub(super) const ADDRESS: u64 = 0xe_0000;
+/// What boot protocols have in place of the address where there are none.
+pub(super) const NONE: u64 = 0;
 const FACS_ALIGNMENT: u64 = 64;
 
 const OEM_ID: [u8; 6] = *b"QMIN  ";

@@ -104,11 +104,16 @@ pub(super) struct Dumps {
 }
 
 impl Dumps {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new() -> Result<Self, MachineError> {
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
+        let wake = wake.map_err(|error| MachineError::Host {
+            what: "a descriptor for dumps",
+            error: error.into(),
+        })?;
         Ok(Self {
             progress: Mutex::default(),
             cancelled: AtomicBool::new(false),
-            wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            wake,
             thread: Mutex::default(),
         })
     }

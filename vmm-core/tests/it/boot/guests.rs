@@ -2,7 +2,7 @@
 
 use vmm_core::boot::FLAT_ADDRESS;
 use vmm_core::guests;
-use vmm_core::machine::{BootConfig, Cause, Image, MachineEvent, ShutdownAction};
+use vmm_core::machine::{BootConfig, Cause, Image, MachineError, MachineEvent, ShutdownAction};
 
 use crate::fixture::Fixture;
 
@@ -68,6 +68,41 @@ fn bzimage_without_64_bit_entry_is_entered_in_32_bit_mode() {
         return;
     };
     assert_eq!(said, format!("{GIVEN}{BOARD}"));
+}
+
+/// Without ACPI there are no tables, and nobody says that there are.
+#[test]
+fn guest_without_acpi_is_given_no_tables() {
+    let find =
+        |memory: &[u8], bytes: &[u8]| memory.windows(bytes.len()).position(|part| part == bytes);
+    let linux = guests::linux_parameters().unwrap();
+    let pvh = guests::pvh_parameters().unwrap().flat().to_vec();
+    for (kernel, mark, at) in [
+        // the magic of `hvm_start_info`, and `boot_params.hdr.header`
+        (pvh, &b"\x78\xc5\x6e\x33"[..], 32),
+        (guests::bzimage(&linux, |_| ()), &b"HdrS"[..], 0x70 - 0x202),
+    ] {
+        for no_acpi in [false, true] {
+            let fixture = Fixture::new(|config| {
+                config.boot = Some(boot(kernel.clone()));
+                config.no_acpi = no_acpi;
+            });
+            let memory = fixture.machine.read_physical(0, 1 << 20).unwrap();
+            let start = find(&memory, mark).unwrap().cast_signed() + at;
+            let start = start.cast_unsigned();
+            let pointer = u64::from_le_bytes(memory[start..start + 8].try_into().unwrap());
+            let tables = find(&memory, b"RSD PTR ");
+            match no_acpi {
+                true => assert_eq!((pointer, tables), (0, None)),
+                false => assert_eq!(Some(pointer), tables.map(|at| at as u64)),
+            }
+            let error =
+                |result: Result<Vec<_>, MachineError>| result.err().map(|error| error.to_string());
+            let text = "command is not supported, missing ACPI device";
+            let status = error(fixture.machine.ospm_status());
+            assert_eq!(status.as_deref(), no_acpi.then_some(text));
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod conversation;
 mod cpus;
 mod daemon;
 mod hostile;
+mod memory;
 mod options;
 mod python;
 mod trace;
