@@ -16,7 +16,33 @@ use crate::sync::lock;
 
 /// The sets, by their numbers; clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct FdSets(Arc<Mutex<BTreeMap<i64, Vec<Member>>>>);
+pub struct FdSets(Arc<Mutex<BTreeMap<i64, Set>>>);
+
+#[derive(Debug, Default)]
+struct Set {
+    members: Vec<Member>,
+    /// How many duplicates are lent out; the set stays until all are back.
+    lent: usize,
+}
+
+/// Keeps a set while a duplicate from it is in use.
+#[derive(Debug)]
+pub(crate) struct Loan {
+    sets: FdSets,
+    number: i64,
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        let mut sets = lock(&self.sets.0);
+        if let Some(set) = sets.get_mut(&self.number) {
+            set.lent = set.lent.saturating_sub(1);
+            if set.lent == 0 && set.members.is_empty() {
+                sets.remove(&self.number);
+            }
+        }
+    }
+}
 
 /// A descriptor in a set.
 #[derive(Debug)]
@@ -93,7 +119,7 @@ impl FdSets {
     pub(crate) fn insert(&self, set: i64, fd: OwnedFd, opaque: Option<String>) -> i64 {
         let member = Member { fd, opaque };
         let number = member.number();
-        lock(&self.0).entry(set).or_default().push(member);
+        lock(&self.0).entry(set).or_default().members.push(member);
         number
     }
 
@@ -106,17 +132,19 @@ impl FdSets {
             .unwrap_or(i64::MAX)
     }
 
-    /// Closes one descriptor of a set, or all of them and the set; whether there was one.
-    pub(crate) fn remove(&self, set: i64, fd: Option<i64>) -> bool {
+    /// Closes one descriptor of a set, or all of them, and the set when it is neither filled nor used; whether there
+    /// was one.
+    pub(crate) fn remove(&self, number: i64, fd: Option<i64>) -> bool {
         let mut sets = lock(&self.0);
-        let Some(members) = sets.get_mut(&set) else {
+        let Some(set) = sets.get_mut(&number) else {
             return false;
         };
-        let before = members.len();
-        members.retain(|member| fd.is_some_and(|fd| member.number() != fd));
-        let found = members.len() < before;
-        if members.is_empty() {
-            sets.remove(&set);
+        let before = set.members.len();
+        set.members
+            .retain(|member| fd.is_some_and(|fd| member.number() != fd));
+        let found = fd.is_none() || set.members.len() < before;
+        if set.members.is_empty() && set.lent == 0 {
+            sets.remove(&number);
         }
         found
     }
@@ -126,7 +154,7 @@ impl FdSets {
         let sets = lock(&self.0);
         let info = |member: &Member| (member.number(), member.opaque.clone());
         let all = sets.iter().rev();
-        all.map(|(&set, members)| (set, members.iter().map(info).collect()))
+        all.map(|(&number, set)| (number, set.members.iter().map(info).collect()))
             .collect()
     }
 
@@ -166,9 +194,16 @@ impl FdSets {
     /// There is no such set, nothing in it is open that way, or it cannot be cut off where that is asked for.
     pub(crate) fn duplicate(&self, path: &str, flags: OFlags) -> Result<File, FdSetError> {
         let number = number(path).ok_or_else(|| FdSetError::Name(path.to_owned()))?;
-        let sets = lock(&self.0);
-        let members = sets.get(&number).ok_or(FdSetError::NoSet(number))?;
-        for member in members {
+        Self::duplicate_of(&lock(&self.0), number, flags)
+    }
+
+    fn duplicate_of(
+        sets: &BTreeMap<i64, Set>,
+        number: i64,
+        flags: OFlags,
+    ) -> Result<File, FdSetError> {
+        let set = sets.get(&number).ok_or(FdSetError::NoSet(number))?;
+        for member in &set.members {
             let fail = |_| FdSetError::Duplicate(member.number());
             let now = fcntl_getfl(&member.fd).map_err(fail)?;
             if now & OFlags::ACCMODE != flags & OFlags::ACCMODE {
@@ -188,6 +223,20 @@ impl FdSets {
             return Ok(file);
         }
         Err(FdSetError::NoMatch(flags))
+    }
+
+    /// The same for longer: as long as the loan is there, so is the set.
+    ///
+    /// # Errors
+    /// As [`duplicate`](Self::duplicate).
+    pub(crate) fn borrow(&self, path: &str, flags: OFlags) -> Result<(File, Loan), FdSetError> {
+        let number = number(path).ok_or_else(|| FdSetError::Name(path.to_owned()))?;
+        let mut sets = lock(&self.0);
+        let file = Self::duplicate_of(&sets, number, flags)?;
+        sets.entry(number).or_default().lent += 1;
+        drop(sets);
+        let sets = self.clone();
+        Ok((file, Loan { sets, number }))
     }
 }
 

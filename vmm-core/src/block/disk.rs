@@ -3,11 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::Mutex;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{FallocateFlags, OFlags};
 
+use super::lock::Wishes;
 use super::{BlockError, NodeConfig, SECTOR};
 use crate::char::reason;
+use crate::fdset::{self, FdSetError, FdSets, Loan};
 
 /// Bytes of a disk that keeps nothing, if nobody says how many.
 pub const NOTHING: u64 = 1 << 30;
@@ -22,6 +25,11 @@ pub struct Disk {
     content: Content,
     path: String,
     read_only: bool,
+    /// Whether other processes are told what is done with it.
+    locks: bool,
+    pub(super) wishes: Mutex<Wishes>,
+    /// The set that the descriptor is from, which stays as long.
+    _loan: Option<Loan>,
 }
 
 #[derive(Debug)]
@@ -32,11 +40,14 @@ enum Content {
 }
 
 impl Disk {
-    /// Opens the file at `path`, as `config` says.
+    /// Opens the file at `path`, as `config` says, or takes a descriptor of `sets`.
     ///
     /// # Errors
     /// It is no regular file, or the host refuses.
-    pub fn open(path: &str, config: &NodeConfig) -> Result<Self, BlockError> {
+    pub fn open(path: &str, config: &NodeConfig, sets: &FdSets) -> Result<Self, BlockError> {
+        if fdset::is_set(path) {
+            return Self::borrow(path, config, sets);
+        }
         let failed = |error: &io::Error| BlockError::Open {
             path: path.to_owned(),
             error: reason(error),
@@ -57,11 +68,46 @@ impl Disk {
             }
             Err(error) => return Err(failed(&error)),
         };
-        Ok(Self {
-            content: Content::File(file),
-            path: path.to_owned(),
+        Ok(Self::new(
+            Content::File(file),
+            path.to_owned(),
             read_only,
+            config.locking,
+        ))
+    }
+
+    fn borrow(path: &str, config: &NodeConfig, sets: &FdSets) -> Result<Self, BlockError> {
+        let failed = |error: FdSetError| BlockError::Refused(error.to_string());
+        let flags = match config.read_only {
+            true => OFlags::RDONLY,
+            false => OFlags::RDWR,
+        };
+        let (borrowed, read_only) = match sets.borrow(path, flags) {
+            Err(FdSetError::NoMatch(_)) if config.auto_read_only && !config.read_only => {
+                (sets.borrow(path, OFlags::RDONLY), true)
+            }
+            borrowed => (borrowed, config.read_only),
+        };
+        let (file, loan) = borrowed.map_err(failed)?;
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Err(BlockError::NotRegular(path.to_owned()));
+        }
+        let content = Content::File(file);
+        Ok(Self {
+            _loan: Some(loan),
+            ..Self::new(content, path.to_owned(), read_only, config.locking)
         })
+    }
+
+    fn new(content: Content, path: String, read_only: bool, locks: bool) -> Self {
+        Self {
+            content,
+            path,
+            read_only,
+            locks,
+            wishes: Mutex::default(),
+            _loan: None,
+        }
     }
 
     /// A disk of `size` bytes that keeps nothing, for measurements.
@@ -71,11 +117,12 @@ impl Disk {
             NOTHING => "null-co://".to_owned(),
             _ => format!("json:{{\"driver\": \"null-co\", \"size\": {size}}}"),
         };
-        Self {
-            content: Content::Nothing(size),
-            path,
-            read_only: false,
-        }
+        Self::new(Content::Nothing(size), path, false, false)
+    }
+
+    /// The file, where other processes are told what is done with it.
+    pub(super) fn lockable(&self) -> Option<&File> {
+        self.file().filter(|_| self.locks)
     }
 
     fn file(&self) -> Option<&File> {
@@ -258,7 +305,8 @@ mod tests {
     fn disk(content: &[u8]) -> (tempfile::NamedTempFile, Disk) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
-        let disk = Disk::open(file.path().to_str().unwrap(), &config()).unwrap();
+        let disk =
+            Disk::open(file.path().to_str().unwrap(), &config(), &FdSets::default()).unwrap();
         (file, disk)
     }
 
@@ -297,10 +345,10 @@ mod tests {
             read_only: true,
             ..config()
         };
-        let error = Disk::open(path, &read_only).unwrap_err();
+        let error = Disk::open(path, &read_only, &FdSets::default()).unwrap_err();
         let text = format!("'file' driver requires '{path}' to be a regular file");
         assert_eq!(error.to_string(), text);
-        let error = Disk::open("/no/such", &config()).unwrap_err();
+        let error = Disk::open("/no/such", &config(), &FdSets::default()).unwrap_err();
         let text = "Could not open '/no/such': No such file or directory";
         assert_eq!(error.to_string(), text);
     }

@@ -3,8 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::lock::{Claim, READ, WRITE};
 use super::{BlockError, Disk, SECTOR, Statistics};
 use crate::char::reason;
+use crate::fdset::FdSets;
 use crate::qom::is_id;
 use crate::sync::lock;
 
@@ -42,6 +44,8 @@ pub struct NodeConfig {
     pub unmap: bool,
     /// Whether nothing needs to be on stable storage, ever.
     pub no_flush: bool,
+    /// Whether other processes are told what is done with the file, by locks.
+    pub locking: bool,
 }
 
 impl NodeConfig {
@@ -56,6 +60,7 @@ impl NodeConfig {
             auto_read_only: false,
             unmap: false,
             no_flush: false,
+            locking: true,
         }
     }
 }
@@ -204,6 +209,10 @@ pub struct Drive {
     device: Mutex<Option<String>>,
     path: Mutex<Option<String>>,
     resized: Mutex<Option<Resized>>,
+    /// What the drive does without a device.
+    _claim: Option<Claim>,
+    /// What the device does.
+    claim: Mutex<Option<Claim>>,
 }
 
 /// What a device does when its disk is of another size.
@@ -287,6 +296,7 @@ struct State {
     drives: Vec<Arc<Drive>>,
     /// How many names were made up.
     named: u32,
+    descriptors: FdSets,
 }
 
 /// All nodes and drives; clones share them.
@@ -294,6 +304,15 @@ struct State {
 pub struct Graph(Arc<Mutex<State>>);
 
 impl Graph {
+    /// Without nodes; their files may be in these sets of descriptors.
+    #[must_use]
+    pub fn with_descriptors(descriptors: FdSets) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            descriptors,
+            ..State::default()
+        })))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.0)
     }
@@ -411,6 +430,16 @@ impl Graph {
         }
         let image = config.image.as_ref();
         let node = image.map(|image| state.make(image, true)).transpose()?;
+        let claim = node.as_ref().map(|node| Claim::new(&node.disk, READ, 0));
+        let claim = match claim.transpose() {
+            Ok(claim) => claim,
+            Err(error) => {
+                if let Some(node) = node {
+                    state.drop_node(&node);
+                }
+                return Err(error);
+            }
+        };
         state.drives.push(Arc::new(Drive {
             name: id.clone(),
             node,
@@ -421,6 +450,8 @@ impl Graph {
             device: Mutex::default(),
             path: Mutex::default(),
             resized: Mutex::default(),
+            _claim: claim,
+            claim: Mutex::default(),
         }));
         Ok(())
     }
@@ -452,6 +483,7 @@ impl Graph {
                 return refuse("Device needs media, but drive is empty".to_owned());
             };
             state.check_sharing(node, path)?;
+            *lock(&drive.claim) = Some(claim(node)?);
             *lock(&drive.device) = Some(device.to_owned());
             *lock(&drive.path) = Some(path.to_owned());
             return Ok(Arc::clone(drive));
@@ -463,6 +495,7 @@ impl Graph {
             return Err(BlockError::ReadOnly);
         }
         state.check_sharing(&node, path)?;
+        let claim = claim(&node)?;
         let drive = Arc::new(Drive {
             name: String::new(),
             node: Some(node),
@@ -473,6 +506,8 @@ impl Graph {
             device: Mutex::new(Some(device.to_owned())),
             path: Mutex::new(Some(path.to_owned())),
             resized: Mutex::default(),
+            _claim: None,
+            claim: Mutex::new(Some(claim)),
         });
         state.drives.push(Arc::clone(&drive));
         Ok(drive)
@@ -483,11 +518,21 @@ impl Graph {
         let mut state = self.state();
         *lock(&drive.device) = None;
         *lock(&drive.path) = None;
+        *lock(&drive.claim) = None;
         *lock(&drive.resized) = None;
         if drive.name.is_empty() {
             state.drives.retain(|other| !Arc::ptr_eq(other, drive));
         }
     }
+}
+
+/// What a device does with a disk, and that others do not write to it.
+fn claim(node: &Node) -> Result<Claim, BlockError> {
+    let used = match node.read_only {
+        true => READ,
+        false => READ | WRITE,
+    };
+    Claim::new(&node.disk, used, WRITE)
 }
 
 impl State {
@@ -539,7 +584,9 @@ impl State {
         };
         let before = self.nodes.len();
         let (disk, child) = match &config.source {
-            NodeSource::File(path) => (Arc::new(Disk::open(path, config)?), None),
+            NodeSource::File(path) => {
+                (Arc::new(Disk::open(path, config, &self.descriptors)?), None)
+            }
             NodeSource::Nothing(size) => (Arc::new(Disk::nothing(*size)), None),
             NodeSource::Named(child) => {
                 let found = self.node(child);

@@ -7,6 +7,7 @@
 
 mod disk;
 mod graph;
+mod lock;
 mod statistics;
 
 pub use disk::{Disk, NOTHING};
@@ -15,6 +16,19 @@ pub use statistics::{Counted, Operation, Statistics};
 
 /// Bytes of a sector, which requests are counted in.
 pub const SECTOR: u64 = 512;
+
+impl BlockError {
+    /// What users may look at, in a line of its own.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Locked { path, .. } => {
+                Some(format!("Is another process using the image [{path}]?"))
+            }
+            _ => None,
+        }
+    }
+}
 
 /// Why an image cannot be used; the words are QEMU's.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +81,14 @@ pub enum BlockError {
     /// The rules of a node that makes errors cannot be read.
     #[error("Could not read blkdebug config file: {0}")]
     Rules(String),
+    /// Another process uses the image in a way that does not go together.
+    #[error("Failed to get {what} lock")]
+    Locked {
+        /// What is not to be had.
+        what: String,
+        /// The image.
+        path: String,
+    },
     /// Anything else, in words.
     #[error("{0}")]
     Refused(String),

@@ -120,6 +120,11 @@ pub(super) fn drive(value: &str, nameless: usize) -> Result<DriveConfig, UsageEr
     let (write_back, no_flush) = cache_mode(&mut params)?;
     let unmap = discard_mode(&mut params)?;
     refuse_others(&mut params)?;
+    let locking = match params.take("file.locking").as_deref() {
+        None | Some("on" | "auto") => true,
+        Some("off") => false,
+        Some(other) => return refuse(format!("invalid parameter value: {other}")),
+    };
     let format = params.take("format");
     let file = params.take("file");
     if let Some((key, _)) = params.take_rest().first() {
@@ -143,6 +148,7 @@ pub(super) fn drive(value: &str, nameless: usize) -> Result<DriveConfig, UsageEr
             };
             let below = NodeConfig {
                 auto_read_only: true,
+                locking,
                 ..layer(NodeSource::File(file))
             };
             Some(layer(NodeSource::Layer(Box::new(below))))

@@ -40,7 +40,7 @@ pub enum MachineError {
     #[error(transparent)]
     Object(#[from] QomError),
     /// A device or an object of the configuration cannot be made.
-    #[error("{option} {what}: {error}")]
+    #[error("{option} {what}: {error}{}", hint(error))]
     Create {
         /// `-device` or `-object`.
         option: &'static str,
@@ -134,4 +134,13 @@ pub enum MachineError {
     /// What was read from the guest cannot be put where it belongs.
     #[error("writing memory to file failed: {0}")]
     Output(std::io::Error),
+}
+
+/// A further line of an error, for users at a terminal.
+fn hint(error: &QomError) -> String {
+    let hint = match error {
+        QomError::Block(error) => error.hint(),
+        _ => None,
+    };
+    hint.map(|hint| format!("\n{hint}")).unwrap_or_default()
 }

@@ -113,7 +113,7 @@ impl Machine {
             displays: Displays::default(),
             inputs: Inputs::default(),
             doorbells: Doorbells::default(),
-            block: Graph::default(),
+            block: Graph::with_descriptors(chardevs.descriptors().clone()),
             balloon: Balloons::default(),
             gate: Gate::default(),
             confined: config.confined,

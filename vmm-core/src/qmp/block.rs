@@ -8,6 +8,7 @@ use qmp_types::qmp::types::{
     BlockdevCacheInfo, BlockdevDetectZeroesOptions, BlockdevDiscardOptions, BlockdevOptions,
     BlockdevOptionsBlkdebug, BlockdevOptionsDriver, BlockdevOptionsFile, BlockdevRef, ImageInfo,
     ImageInfoSpecific, ImageInfoSpecificFile, ImageInfoSpecificFileWrapper, ImageInfoSpecificType,
+    OnOffAuto,
 };
 
 use crate::block::{
@@ -47,9 +48,13 @@ fn layer_config(
         no_flush: cache
             .no_flush
             .unwrap_or_else(|| inherited(|above| above.no_flush)),
+        locking: true,
     };
     config.source = match options.driver {
-        BlockdevOptionsDriver::File(file) => file_source(*file)?,
+        BlockdevOptionsDriver::File(file) => {
+            config.locking = !matches!(file.locking, Some(OnOffAuto::Off));
+            file_source(*file)?
+        }
         BlockdevOptionsDriver::NullCo(null) => {
             if null.latency_ns.is_some_and(|latency| latency > 0) {
                 return refuse("latency-ns: nothing is made slower here");

@@ -1,6 +1,7 @@
 //! A monitor process, QEMU's or ours, with a guest.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use qmp_runtime::json::{Item, Stream, Value};
 use vmm_core::guests::Guest;
+use vmm_sys_util::sock_ctrl_msg::ScmSocket;
 
 use crate::fixture::{LIMIT, kvm_works};
 
@@ -130,6 +132,18 @@ impl Peer {
     pub(crate) fn execute(&mut self, command: &str) -> Value {
         let dir = self.dir.path().display().to_string();
         self.send(&command.replace('\'', "\"").replace("{dir}", &dir))
+    }
+
+    /// The same along with a descriptor.
+    pub(crate) fn send_fd(&mut self, command: &str, fd: &impl AsRawFd) -> Value {
+        let count = self.replies.len();
+        let command = command.replace('\'', "\"");
+        let sent = self.socket.send_with_fd(command.as_bytes(), fd.as_raw_fd());
+        assert_eq!(sent.unwrap(), command.len());
+        while self.replies.len() == count {
+            assert!(self.receive(), "hung up at {command}");
+        }
+        self.replies[count].clone()
     }
 
     /// A file in the own directory.

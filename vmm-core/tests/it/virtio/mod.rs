@@ -2,6 +2,7 @@
 
 mod balloon;
 mod blk;
+mod images;
 mod operations;
 mod rng;
 mod serial;
