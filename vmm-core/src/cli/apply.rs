@@ -647,7 +647,8 @@ fn short_global(value: &str) -> Option<Global> {
 }
 
 /// A device or an object, as `TYPE,key=value` or as JSON.
-fn spec(value: &str, type_key: &str) -> Result<Spec, UsageError> {
+/// Reads what `-device` and `-object` take.
+pub(crate) fn spec(value: &str, type_key: &str) -> Result<Spec, UsageError> {
     if value.starts_with('{') {
         let members: Map<String, Value> = codec::from_str(value, Unknown::Refuse)
             .map_err(|error| UsageError::new(error.desc().to_owned()))?;

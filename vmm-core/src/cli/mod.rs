@@ -24,6 +24,7 @@ use qmp_runtime::CompatPolicy;
 use qmp_runtime::server::Endpoint;
 use qmp_types::qmp::types::Audiodev;
 
+pub(crate) use apply::spec;
 pub use params::{Params, ParamsError, parse_size};
 pub use process::{GivenFd, MemoryLock};
 pub use table::{OPTIONS, OptionSpec, ParamKind, ParamSpec, help};
@@ -115,6 +116,22 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Request, Usa
     builder
         .finish()
         .map(|options| Request::Run(Box::new(options)))
+}
+
+/// Reads what `-chardev` takes, for a device of a machine that runs.
+pub(crate) fn chardev(
+    value: &str,
+) -> Result<(String, BackendConfig, Option<LogConfig>), UsageError> {
+    let (id, chardev) = chardev::parse(value)?;
+    match chardev {
+        chardev::Chardev::Backend(backend, log) => Ok((id, backend, log)),
+        chardev::Chardev::Socket(_, None, config, log) => {
+            Ok((id, BackendConfig::Socket(config), log))
+        }
+        chardev::Chardev::Socket(_, Some(_), ..) => Err(UsageError::new(
+            "with TLS a socket can serve a monitor only",
+        )),
+    }
 }
 
 /// One dash or two, as with QEMU.

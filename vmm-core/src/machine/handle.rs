@@ -20,7 +20,7 @@ use super::{
     DirtyRateMode, Doorbells, DumpProgress, DumpRequest, GuestRam, Lines, MachineConfig,
     MachineError, MachineKind, Observer, OspmStatus, RunState, Services, objects, types,
 };
-use crate::accel::{AccelKind, kvm};
+use crate::accel::{AccelKind, Registers, kvm};
 use crate::block::Graph;
 use crate::boot::Loader;
 use crate::char::Registry;
@@ -343,6 +343,16 @@ impl Machine {
     /// The machine has ended or is not configured, or KVM refused.
     pub fn inject_nmi(&self) -> Result<(), MachineError> {
         inspect::inject_nmi(&self.inner)
+    }
+
+    /// What the registers of CPU `cpu` hold, between two of its instructions.
+    ///
+    /// # Errors
+    /// There is no such CPU, or KVM does not tell.
+    pub fn registers(&self, cpu: u32) -> Result<Registers, MachineError> {
+        let state = self.inner.operate()?;
+        self.inner
+            .quiesced(&state, || self.inner.cpu_job(cpu, |core| core.registers()))
     }
 
     /// `len` bytes from the virtual address `address` of CPU `cpu`.

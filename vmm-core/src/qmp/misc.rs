@@ -64,10 +64,11 @@ impl MiscCommands for Vmm {
         cx: &mut Context<'_>,
         args: commands::HumanMonitorCommand,
     ) -> Result<String, QmpError> {
-        if let Some(index) = args.cpu_index {
-            self.known_cpu(index, "cpu-index")?;
-        }
-        self.run_hmp(cx, &args.command_line)
+        let cpu = match args.cpu_index {
+            Some(index) => self.known_cpu(index, "cpu-index")?,
+            None => self.current_cpu,
+        };
+        Ok(self.run_hmp(cx, &args.command_line, cpu))
     }
 
     fn add_client(

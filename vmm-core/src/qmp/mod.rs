@@ -86,6 +86,8 @@ pub struct Vmm {
     uuid: Option<String>,
     fds: Fds,
     compat: CompatPolicy,
+    /// How the human monitor showed numbers last.
+    format: hmp::Format,
     /// The CPU that `cpu` chose, for all monitors.
     current_cpu: u32,
     /// Whether clients want to hear of the stages of a migration.
@@ -103,6 +105,7 @@ impl Vmm {
             uuid,
             fds,
             compat: CompatPolicy::default(),
+            format: hmp::Format::default(),
             current_cpu: 0,
             migration_events: false,
             audiodevs: Vec::new(),

@@ -20,6 +20,7 @@ mod documented;
 mod dump;
 mod fixture;
 mod guests;
+mod hmp;
 mod hostile;
 mod input;
 mod libvirt;
