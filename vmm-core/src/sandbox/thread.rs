@@ -20,6 +20,8 @@ pub enum Role {
     Vcpu,
     /// Serves a device's queues, with files and sockets that are open already.
     Device,
+    /// Reads a guest's memory and KVM's log of the writes to it.
+    Measure,
 }
 
 /// Memory, locks, time, signals, the end of the thread: what every thread does.
@@ -108,7 +110,7 @@ pub fn confine_thread(role: Role) -> Result<(), SandboxError> {
     );
     calls.insert(libc::SYS_mmap, vec![rule(2, libc::PROT_EXEC as u64, 0)?]);
     match role {
-        Role::Vcpu => {
+        Role::Vcpu | Role::Measure => {
             calls.insert(libc::SYS_ioctl, vec![rule(1, IOCTL_TYPE, KVM_TYPE)?]);
         }
         Role::Device => calls.extend(DEVICE.iter().map(|&call| (call, Vec::new()))),

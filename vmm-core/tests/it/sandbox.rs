@@ -5,9 +5,12 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
 use std::thread;
+use std::time::Instant;
 
+use qmp_types::qmp::commands;
 use vmm_core::sandbox::{Access, Role, Sandbox, confine_process, confine_thread};
 
+use crate::fixture::LIMIT;
 use crate::process::Vmm;
 
 const SIGSYS: i32 = 31;
@@ -57,7 +60,7 @@ fn group_that_is_allowed_stays() {
 
 #[test]
 fn confined_thread_keeps_its_files_and_opens_no_others() {
-    for role in [Role::Vcpu, Role::Device] {
+    for role in [Role::Vcpu, Role::Device, Role::Measure] {
         let mut file = tempfile::tempfile().unwrap();
         let refused = thread::spawn(move || {
             confine_thread(role).unwrap();
@@ -91,6 +94,22 @@ fn filters(pid: u32) -> Vec<(String, u32)> {
             (field(&text, "Name:"), filters)
         })
         .collect()
+}
+
+#[test]
+fn thread_that_measures_is_confined() {
+    let mut vmm = Vmm::start(&["-accel", "none", "-M", "q-min"]);
+    let mut client = vmm.connect();
+    client.execute(&commands::CalcDirtyRate::new(60)).unwrap();
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let threads = filters(vmm.id());
+        if threads.contains(&("dirty-rate".to_owned(), 4)) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{threads:?}");
+        thread::yield_now(); // it confines itself
+    }
 }
 
 #[test]

@@ -107,6 +107,8 @@ pub(crate) struct KvmVm {
     /// KVM maps this memory: it must live as long as the VM.
     memory: BTreeMap<u32, Arc<GuestRegionMmap<()>>>,
     logs_writes: bool,
+    /// Pages that the log of a VM had before this one took its place.
+    written_before: u64,
     maker: CoreMaker,
 }
 
@@ -137,6 +139,7 @@ impl KvmVm {
             lines: Vec::new(),
             memory: BTreeMap::new(),
             logs_writes: false,
+            written_before: 0,
             maker: CoreMaker {
                 supported,
                 topology: parts.topology,
@@ -219,6 +222,7 @@ impl KvmVm {
     /// Has KVM note which pages the guest writes to, from now on, or no longer.
     pub(crate) fn log_writes(&mut self, on: bool) -> Result<(), AccelError> {
         self.logs_writes = on;
+        self.written_before = 0;
         for (slot, region) in &self.memory {
             sys::map(&self.vm, *slot, region, on)
                 .map_err(AccelError::call("log writes to the guest's memory"))?;
@@ -226,13 +230,23 @@ impl KvmVm {
         Ok(())
     }
 
-    pub(crate) fn logs_writes(&self) -> bool {
+    /// What [`continue_log`](Self::continue_log) of the VM that takes this one's place needs; none without a log.
+    pub(crate) fn end_log(&mut self) -> Option<u64> {
+        // A log that cannot be read is no reason against a reset.
         self.logs_writes
+            .then(|| self.take_written_pages().unwrap_or_default())
+    }
+
+    /// Goes on with the log of another VM, which had so many pages.
+    pub(crate) fn continue_log(&mut self, written: u64) -> Result<(), AccelError> {
+        self.log_writes(true)?;
+        self.written_before = written;
+        Ok(())
     }
 
     /// How many pages of 4 KiB were written to since [`log_writes`](Self::log_writes) or the last call.
-    pub(crate) fn take_written_pages(&self) -> Result<u64, AccelError> {
-        let mut pages = 0;
+    pub(crate) fn take_written_pages(&mut self) -> Result<u64, AccelError> {
+        let mut pages = std::mem::take(&mut self.written_before);
         for (slot, region) in &self.memory {
             let size = usize::try_from(region.len()).unwrap_or(usize::MAX);
             let log = (self.vm.get_dirty_log(*slot, size))

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::lifecycle::Lifecycle;
 use super::{GuestRam, MachineError};
+use crate::sandbox::{Role, confine_thread};
 use crate::sync::lock;
 use sampling::Samples;
 
@@ -42,7 +43,7 @@ pub struct DirtyRate {
     pub time: Duration,
     /// Whether it is under way.
     pub is_measuring: bool,
-    /// MiB per second; none before the end, or where it could not be measured: there is no memory, or it was replaced.
+    /// MiB per second; none before the end, or where it could not be measured: there is no memory, or KVM refused.
     pub rate: Option<u64>,
 }
 
@@ -84,6 +85,11 @@ impl DirtyRates {
         !waited.unwrap_or_else(PoisonError::into_inner).0.has_ended
     }
 
+    /// Whether there is still somebody to measure for.
+    fn go_on(&self) -> bool {
+        !lock(&self.state).has_ended
+    }
+
     fn finish(&self, rate: Option<u64>) {
         if let Some(last) = &mut lock(&self.state).last {
             last.is_measuring = false;
@@ -103,10 +109,11 @@ pub(super) fn start(
     if state.last.is_some_and(|last| last.is_measuring) {
         return Err(DirtyRateBusy.into());
     }
-    if mode == DirtyRateMode::Bitmap
-        && let Some(vm) = &mut machine.lock().vm
-    {
-        vm.log_writes(true)?;
+    if let Some(before) = state.thread.take() {
+        let _ = before.join(); // it has measured, and locks nothing any more
+    }
+    if mode == DirtyRateMode::Bitmap {
+        log_writes(machine, true)?;
     }
     let worker = Arc::clone(machine);
     let thread = thread::Builder::new().name("dirty-rate".to_owned());
@@ -114,10 +121,16 @@ pub(super) fn start(
         let rate = measure(&worker, mode, time);
         worker.dirty_rates.finish(rate);
     });
-    state.thread = Some(thread.map_err(|error| MachineError::Host {
-        what: "a thread that measures the dirty rate",
-        error,
-    })?);
+    let thread = thread.map_err(|error| {
+        if mode == DirtyRateMode::Bitmap {
+            let _ = log_writes(machine, false); // the first error is the one to tell
+        }
+        MachineError::Host {
+            what: "a thread that measures the dirty rate",
+            error,
+        }
+    });
+    state.thread = Some(thread?);
     state.last = Some(DirtyRate {
         mode,
         start: SystemTime::now()
@@ -130,7 +143,23 @@ pub(super) fn start(
     Ok(())
 }
 
+fn log_writes(machine: &Lifecycle, on: bool) -> Result<(), MachineError> {
+    match &mut machine.lock().vm {
+        Some(vm) => Ok(vm.log_writes(on)?),
+        None => Ok(()),
+    }
+}
+
 fn measure(machine: &Lifecycle, mode: DirtyRateMode, time: Duration) -> Option<u64> {
+    if machine.config.confined
+        && let Err(error) = confine_thread(Role::Measure)
+    {
+        machine.observer.diagnostic(&error.to_string());
+        if mode == DirtyRateMode::Bitmap {
+            let _ = log_writes(machine, false);
+        }
+        return None;
+    }
     match mode {
         DirtyRateMode::Sampling(per_gib) => by_samples(machine, per_gib, time),
         DirtyRateMode::Bitmap => by_bitmap(machine, time),
@@ -138,13 +167,14 @@ fn measure(machine: &Lifecycle, mode: DirtyRateMode, time: Duration) -> Option<u
 }
 
 fn by_samples(machine: &Lifecycle, per_gib: u64, time: Duration) -> Option<u64> {
-    let samples = Samples::take(&machine.ram, per_gib)?;
+    let go_on = || machine.dirty_rates.go_on();
+    let samples = Samples::take(&machine.ram, per_gib, &go_on)?;
     let begin = Instant::now();
     if !machine.dirty_rates.wait(time) {
         return None;
     }
     let elapsed = begin.elapsed();
-    let bytes = samples.share_of_changed(machine.ram.total());
+    let bytes = samples.share_of_changed(machine.ram.total(), &go_on)?;
     Some(rate(bytes, elapsed))
 }
 
@@ -156,10 +186,6 @@ fn by_bitmap(machine: &Lifecycle, time: Duration) -> Option<u64> {
     let Some(vm) = &mut state.vm else {
         return Some(0); // nothing runs
     };
-    // A reset has brought another VM, without a log.
-    if !vm.logs_writes() {
-        return None;
-    }
     let pages = vm.take_written_pages();
     let stopped = vm.log_writes(false);
     drop(state);

@@ -21,8 +21,9 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// Picks pages, `per_gib` of them in each GiB; none if there is no memory.
-    pub(super) fn take(ram: &GuestRam, per_gib: u64) -> Option<Self> {
+    /// Picks pages, `per_gib` of them in each GiB; none if there is no memory, or it is not to go on: a large guest
+    /// has many.
+    pub(super) fn take(ram: &GuestRam, per_gib: u64, go_on: &dyn Fn() -> bool) -> Option<Self> {
         let mut samples = Self {
             memory: ram.memory(),
             hasher: RandomState::new(),
@@ -33,6 +34,9 @@ impl Samples {
             let count =
                 ((pages * PAGE).saturating_mul(per_gib) >> 30).clamp(LEAST.min(pages), pages);
             for index in 0..count {
+                if !go_on() {
+                    return None;
+                }
                 let page = samples.hasher.hash_one((region.start_addr().0, index)) % pages;
                 let address = GuestAddress(region.start_addr().0 + page * PAGE);
                 samples.sums.push((address, samples.sum(address)?));
@@ -47,12 +51,17 @@ impl Samples {
         Some(self.hasher.hash_one(&page[..]))
     }
 
-    /// How many of `bytes` have changed, going by the samples.
-    pub(super) fn share_of_changed(&self, bytes: u64) -> u64 {
-        let sums = self.sums.iter();
-        let changed = sums.filter(|(address, sum)| self.sum(*address) != Some(*sum));
-        let share = u128::from(bytes) * changed.count() as u128 / self.sums.len().max(1) as u128;
-        u64::try_from(share).unwrap_or(u64::MAX)
+    /// How many of `bytes` have changed, going by the samples; none if it is not to go on.
+    pub(super) fn share_of_changed(&self, bytes: u64, go_on: &dyn Fn() -> bool) -> Option<u64> {
+        let mut changed: u64 = 0;
+        for (address, sum) in &self.sums {
+            if !go_on() {
+                return None;
+            }
+            changed += u64::from(self.sum(*address) != Some(*sum));
+        }
+        let share = u128::from(bytes) * u128::from(changed) / self.sums.len().max(1) as u128;
+        Some(u64::try_from(share).unwrap_or(u64::MAX))
     }
 }
 
@@ -63,15 +72,17 @@ mod tests {
     #[test]
     fn share_of_written_pages_is_estimated() {
         let ram = GuestRam::new(64 << 20).unwrap();
-        let samples = Samples::take(&ram, 16384).unwrap();
+        let samples = Samples::take(&ram, 16384, &|| true).unwrap();
         assert_eq!(samples.sums.len(), 1024);
-        assert_eq!(samples.share_of_changed(ram.total()), 0);
+        assert_eq!(samples.share_of_changed(ram.total(), &|| true), Some(0));
         for page in (0..ram.size() / PAGE).step_by(4) {
             ram.write(page * PAGE + 123, b"other").unwrap();
         }
-        let changed = samples.share_of_changed(ram.total());
+        let changed = samples.share_of_changed(ram.total(), &|| true).unwrap();
         // A quarter: 1,024 samples are within an eighth of the whole with all probability that counts.
         assert!((8 << 20..24 << 20).contains(&changed), "{changed}");
-        assert!(Samples::take(&GuestRam::new(0).unwrap(), 512).is_none());
+        assert_eq!(samples.share_of_changed(ram.total(), &|| false), None);
+        assert!(Samples::take(&ram, 512, &|| false).is_none());
+        assert!(Samples::take(&GuestRam::new(0).unwrap(), 512, &|| true).is_none());
     }
 }
