@@ -114,8 +114,8 @@ impl Builder {
                 self.options.messages.timestamp = timestamp;
                 self.names_guest = name;
             }
-            "trace" if value == "help" || value == "?" => return Ok(Some(trace::help())),
-            "trace" => trace::parse(value, &mut self.options)?,
+            "trace" => return trace::parse(value, &mut self.options),
+            "d" => return trace::log_items(value, &mut self.options),
             "D" => self.options.trace_file = Some(value.into()),
             "audiodev" => self.options.audiodevs.push(audio::parse(value)?),
             "global" => self.options.machine.globals.extend(global(value)?),

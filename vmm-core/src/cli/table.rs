@@ -381,6 +381,11 @@ pub const OPTIONS: &[OptionSpec] = &[
         ],
     ),
     option(
+        "d",
+        "ITEM[,ITEM]...",
+        "switch on what is written: trace:PATTERN for trace events, or 'help' for a list",
+    ),
+    option(
         "D",
         "FILE",
         "where trace events are written to, in place of standard error",

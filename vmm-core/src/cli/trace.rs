@@ -6,35 +6,67 @@ use super::params::Params;
 use super::{Options, UsageError};
 
 /// The names of all trace events.
-pub(super) fn help() -> String {
+fn help() -> String {
     crate::qmp::declare_trace_events();
     let names = crate::trace::names();
     names.into_iter().map(|name| name + "\n").collect()
 }
 
-/// Reads one option; a file of events has a name or a pattern in each line, `-` in front of those to switch off, and
+fn asks_for_help(name: &str) -> bool {
+    name == "help" || name == "?"
+}
+
+/// A name or a pattern, and whether its events are to be on: `-` in front says that they are not.
+fn switched(name: &str) -> (String, bool) {
+    match name.strip_prefix('-') {
+        Some(name) => (name.to_owned(), false),
+        None => (name.to_owned(), true),
+    }
+}
+
+/// Reads `-d`: of the things that QEMU can log, trace events are all that there is.
+pub(super) fn log_items(value: &str, options: &mut Options) -> Result<Option<String>, UsageError> {
+    for item in value.split(',') {
+        match item.strip_prefix("trace:") {
+            Some(name) if asks_for_help(name) => return Ok(Some(help())),
+            Some(name) => options.trace_events.push(switched(name)),
+            None if asks_for_help(item) => {
+                let text =
+                    "trace:PATTERN   trace events by name or pattern; trace:help lists them\n";
+                return Ok(Some(text.to_owned()));
+            }
+            None => {
+                let text = format!("-d {item}: this cannot be logged; trace:PATTERN can");
+                return Err(UsageError::new(text));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Reads one option, or answers it with the list of events; a file of events has a name or a pattern in each line, `-` in front of those to switch off, and
 /// comments behind `#`.
-pub(super) fn parse(value: &str, options: &mut Options) -> Result<(), UsageError> {
+pub(super) fn parse(value: &str, options: &mut Options) -> Result<Option<String>, UsageError> {
     let mut params = Params::parse(value, Some("enable"));
     let enable = params.first().map(str::to_owned);
     let events = params.take("events");
     let file = params.take("file");
     params.finish()?;
-    options.trace_events.extend(enable.map(|name| (name, true)));
+    if let Some(name) = enable {
+        if asks_for_help(&name) {
+            return Ok(Some(help()));
+        }
+        options.trace_events.push(switched(&name));
+    }
     if let Some(path) = events {
         let text = fs::read_to_string(&path)
             .map_err(|error| UsageError::new(format!("events={path}: {error}")))?;
         let lines = text.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        options
-            .trace_events
-            .extend(lines.map(|line| match line.strip_prefix('-') {
-                Some(name) => (name.to_owned(), false),
-                None => (line.to_owned(), true),
-            }));
+        options.trace_events.extend(lines.map(switched));
     }
     if let Some(file) = file {
         options.trace_file = Some(file.into());
     }
-    Ok(())
+    Ok(None)
 }

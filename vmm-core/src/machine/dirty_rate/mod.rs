@@ -39,7 +39,7 @@ pub struct DirtyRate {
     pub mode: DirtyRateMode,
     /// When it started, as time since the epoch.
     pub start: Duration,
-    /// How long it was to take.
+    /// How long it is to take; at its end, how long it took.
     pub time: Duration,
     /// Whether it is under way.
     pub is_measuring: bool,
@@ -90,10 +90,11 @@ impl DirtyRates {
         !lock(&self.state).has_ended
     }
 
-    fn finish(&self, rate: Option<u64>) {
+    fn finish(&self, measured: Option<(u64, Duration)>) {
         if let Some(last) = &mut lock(&self.state).last {
             last.is_measuring = false;
-            last.rate = rate;
+            last.rate = measured.map(|(rate, _)| rate);
+            last.time = measured.map_or(last.time, |(_, time)| time);
         }
     }
 }
@@ -118,8 +119,8 @@ pub(super) fn start(
     let worker = Arc::clone(machine);
     let thread = thread::Builder::new().name("dirty-rate".to_owned());
     let thread = thread.spawn(move || {
-        let rate = measure(&worker, mode, time);
-        worker.dirty_rates.finish(rate);
+        let measured = measure(&worker, mode, time);
+        worker.dirty_rates.finish(measured);
     });
     let thread = thread.map_err(|error| {
         if mode == DirtyRateMode::Bitmap {
@@ -150,7 +151,8 @@ fn log_writes(machine: &Lifecycle, on: bool) -> Result<(), MachineError> {
     }
 }
 
-fn measure(machine: &Lifecycle, mode: DirtyRateMode, time: Duration) -> Option<u64> {
+/// The rate, and how long it took.
+fn measure(machine: &Lifecycle, mode: DirtyRateMode, time: Duration) -> Option<(u64, Duration)> {
     if machine.config.confined
         && let Err(error) = confine_thread(Role::Measure)
     {
@@ -166,7 +168,7 @@ fn measure(machine: &Lifecycle, mode: DirtyRateMode, time: Duration) -> Option<u
     }
 }
 
-fn by_samples(machine: &Lifecycle, per_gib: u64, time: Duration) -> Option<u64> {
+fn by_samples(machine: &Lifecycle, per_gib: u64, time: Duration) -> Option<(u64, Duration)> {
     let go_on = || machine.dirty_rates.go_on();
     let samples = Samples::take(&machine.ram, per_gib, &go_on)?;
     let begin = Instant::now();
@@ -175,16 +177,16 @@ fn by_samples(machine: &Lifecycle, per_gib: u64, time: Duration) -> Option<u64> 
     }
     let elapsed = begin.elapsed();
     let bytes = samples.share_of_changed(machine.ram.total(), &go_on)?;
-    Some(rate(bytes, elapsed))
+    Some((rate(bytes, elapsed), elapsed))
 }
 
-fn by_bitmap(machine: &Lifecycle, time: Duration) -> Option<u64> {
+fn by_bitmap(machine: &Lifecycle, time: Duration) -> Option<(u64, Duration)> {
     let begin = Instant::now();
     let went_on = machine.dirty_rates.wait(time);
     let elapsed = begin.elapsed();
     let mut state = machine.lock();
     let Some(vm) = &mut state.vm else {
-        return Some(0); // nothing runs
+        return went_on.then_some((0, elapsed)); // nothing runs
     };
     let pages = vm.take_written_pages();
     let stopped = vm.log_writes(false);
@@ -192,7 +194,7 @@ fn by_bitmap(machine: &Lifecycle, time: Duration) -> Option<u64> {
     if !went_on || stopped.is_err() {
         return None;
     }
-    Some(rate(pages.ok()? * PAGE, elapsed))
+    Some((rate(pages.ok()? * PAGE, elapsed), elapsed))
 }
 
 /// MiB per second.

@@ -142,3 +142,48 @@ fn events_are_on_from_the_start_and_go_to_a_file() {
         "{missing}"
     );
 }
+
+#[test]
+fn options_switch_events_on_and_off_as_those_of_qemu() {
+    if !both_work() {
+        return;
+    }
+    let requests = ["{'execute': 'query-name'}", "{'execute': 'query-uuid'}"];
+    // QEMU asks itself for its version, and tells so: none of these asks for that.
+    for options in [
+        &["-d", "trace:qmp_enter_query_name,trace:qmp_exit_quit"][..],
+        &["-trace", "qmp_*_query_uu*", "-trace", "-qmp_exit_*"],
+        &[
+            "-d",
+            "trace:qmp_*_query_n*,trace:qmp_*_query_uuid,trace:-qmp_*_query_name",
+        ],
+        &["-trace", "enable=qmp_enter_query_uui*"],
+    ] {
+        let theirs = conversation(&mut Command::new(QEMU), options, &requests);
+        assert!(theirs.0.contains("qmp_enter_query_"), "{theirs:?}");
+        assert_eq!(
+            conversation(&mut command(), options, &requests),
+            theirs,
+            "{options:?}"
+        );
+    }
+}
+
+#[test]
+fn events_are_listed_and_what_cannot_be_logged_is_refused_by_name() {
+    for options in [
+        ["-trace", "?"],
+        ["-trace", "enable=help,file=/nonexistent/f"],
+        ["-d", "trace:help"],
+    ] {
+        let list = String::from_utf8(run(&options).stdout).unwrap();
+        let is_listed = list.lines().any(|name| name == "qmp_exit_query_status");
+        assert!(is_listed, "{options:?}: {list}");
+    }
+    let items = String::from_utf8(run(&["-d", "help"]).stdout).unwrap();
+    assert!(items.starts_with("trace:PATTERN "), "{items}");
+    let refused = run(&["-d", "trace:qmp_*,in_asm"]);
+    assert!(!refused.status.success());
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(text.contains("-d in_asm: this cannot be logged"), "{text}");
+}
