@@ -1,5 +1,6 @@
-//! The short way for what most messages are made of: punctuation with at most one blank behind it, and strings
-//! of plain ASCII that are whole. Everything else, errors too, is left to the long way, byte by byte.
+//! The short way for what most messages are made of: punctuation with at most one blank behind it, strings
+//! of plain ASCII that are whole, keywords, and integers of digits alone. Everything else, errors too, is left to the
+//! long way, byte by byte.
 
 use super::document::Kind;
 use super::lex::end_of_plain;
@@ -54,8 +55,7 @@ impl Parser {
                     here += end + 2;
                     let id =
                         self.push(Node::leaf(Kind::String, false, start, (base + here) as u32));
-                    let result = self.completed(id, source);
-                    self.keep_error(result);
+                    self.completed(id, true, source);
                 }
                 (Expected::Colon, b':')
                 | (Expected::ArraySeparator | Expected::ObjectSeparator, b',') => {
@@ -86,8 +86,15 @@ impl Parser {
                         run.brackets -= 1;
                     }
                     here += 1;
-                    let result = self.close(source);
-                    self.keep_error(result);
+                    self.close(source);
+                }
+                (Expected::Value | Expected::Element, _) => {
+                    let Some((kind, length)) = scalar(&input[here..limit]) else {
+                        break;
+                    };
+                    here += length;
+                    let id = self.push(Node::leaf(kind, false, start, (base + here) as u32));
+                    self.completed(id, false, source);
                 }
                 _ => break,
             }
@@ -97,4 +104,21 @@ impl Parser {
         run.ends_blank = run.used > 0 && input[here - 1] == b' ';
         run
     }
+}
+
+/// The keyword or number of digits at the start, with its length, if what is behind it shows that it is whole.
+#[inline]
+fn scalar(text: &[u8]) -> Option<(Kind, usize)> {
+    let (kind, length) = match text {
+        [b'n', b'u', b'l', b'l', ..] => (Kind::Null, 4),
+        [b't', b'r', b'u', b'e', ..] => (Kind::Bool, 4),
+        [b'f', b'a', b'l', b's', b'e', ..] => (Kind::Bool, 5),
+        [b'0', ..] => (Kind::Integer, 1),
+        [b'1'..=b'9', rest @ ..] => {
+            let digits = rest.iter().position(|byte| !byte.is_ascii_digit())?;
+            (Kind::Integer, 1 + digits)
+        }
+        _ => return None,
+    };
+    matches!(text.get(length), Some(b',' | b'}' | b']')).then_some((kind, length))
 }

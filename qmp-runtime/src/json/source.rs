@@ -56,8 +56,10 @@ impl<'a> Source<'a> {
     /// Whether two string nodes have the same value.
     #[inline]
     pub(super) fn same(self, a: Node, b: Node) -> bool {
+        if a.is_escaped() || b.is_escaped() {
+            return self.string(a) == self.string(b);
+        }
         // Most differ in length, which is cheap to tell.
-        let same_length = a.length() == b.length();
-        (a.is_escaped() || b.is_escaped() || same_length) && self.string(a) == self.string(b)
+        a.length() == b.length() && self.get(a.inner()) == self.get(b.inner())
     }
 }
