@@ -56,31 +56,29 @@ macro_rules! record {
         $crate::standard!($type);
     };
     ($type:ident, [$($(#[$cfg:meta])* ($name:literal, $field:ident $(, $($flag:ident)+)?)),* $(,)?]) => {
-        const _: () = {
-            static SHAPE: $crate::Shape = $crate::Shape::new(
-                &[$($(#[$cfg])* $crate::member($name)$($(.$flag())+)?),*]
+        impl $type {
+            const __SHAPE: &'static $crate::Shape = &$crate::Shape::new(
+                &[$($(#[$cfg])* $name),*],
+                &[$($($crate::member($name)$(.$flag())+,)?)*],
             );
+        }
 
-            impl $crate::Json for $type {
-                #[inline]
-                fn blank() -> Self {
-                    Self { $($(#[$cfg])* $field: $crate::blank()),* }
-                }
-
-                #[inline]
-                fn slots_mut(
-                    &mut self,
-                    visit: $crate::SlotsMut<'_>,
-                ) -> $crate::Done {
-                    visit(&SHAPE, &mut [$($(#[$cfg])* &mut self.$field),*])
-                }
-
-                #[inline]
-                fn slots(&self, visit: $crate::Slots<'_>) {
-                    visit(&SHAPE, &[$($(#[$cfg])* &self.$field),*]);
-                }
+        impl $crate::Json for $type {
+            #[inline]
+            fn blank() -> Self {
+                Self { $($(#[$cfg])* $field: $crate::blank()),* }
             }
-        };
+
+            #[inline]
+            fn slots_mut(&mut self, visit: $crate::SlotsMut<'_>) -> $crate::Done {
+                visit(Self::__SHAPE, &mut [$($(#[$cfg])* &mut self.$field),*])
+            }
+
+            #[inline]
+            fn slots(&self, visit: $crate::Slots<'_>) {
+                visit(Self::__SHAPE, &[$($(#[$cfg])* &self.$field),*]);
+            }
+        }
 
         $crate::standard!($type);
     };

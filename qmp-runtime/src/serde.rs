@@ -87,12 +87,12 @@ fn members<M: SerializeMap>(value: &dyn Json, map: &mut M) -> Result<(), M::Erro
     }
     let mut result = Ok(());
     value.slots(&mut |shape, slots| {
-        let all = shape.members.iter().zip(slots);
+        let all = shape.names.iter().zip(slots);
         result = all
             .into_iter()
-            .try_for_each(|(member, slot)| match slot.view() {
+            .try_for_each(|(name, slot)| match slot.view() {
                 View::Absent => Ok(()),
-                _ => map.serialize_entry(member.name, &Lent(*slot)),
+                _ => map.serialize_entry(name, &Lent(*slot)),
             });
         for slot in slots {
             if let (Ok(()), View::Variant(_, Some(data))) = (&result, slot.view()) {

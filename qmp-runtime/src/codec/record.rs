@@ -54,17 +54,32 @@ impl Member {
 /// The table of a record.
 #[derive(Debug)]
 pub struct Shape {
-    /// The members, in the schema's order.
-    pub members: &'static [Member],
+    /// The names of the members on the wire, in the schema's order.
+    pub names: &'static [&'static str],
+    /// The members of which there is more to say: few.
+    pub marked: &'static [Member],
 }
 
 impl Shape {
     /// No members.
-    pub const EMPTY: Shape = Shape::new(&[]);
+    pub const EMPTY: Shape = Shape::new(&[], &[]);
 
     /// A record with these members.
-    pub const fn new(members: &'static [Member]) -> Self {
-        Shape { members }
+    pub const fn new(names: &'static [&'static str], marked: &'static [Member]) -> Self {
+        Shape { names, marked }
+    }
+
+    /// What there is to say of a member besides its name.
+    #[inline]
+    fn mark(&self, name: &str) -> Option<&'static Member> {
+        self.marked.iter().find(|member| member.name == name)
+    }
+
+    /// The place of the member that decides on further ones.
+    #[inline]
+    fn tag(&self) -> Option<usize> {
+        let tag = self.marked.iter().find(|member| member.tag)?;
+        self.names.iter().position(|&name| name == tag.name)
     }
 }
 
@@ -100,9 +115,8 @@ fn decode_record(
 /// The members of a value in the order in which they are decoded.
 fn names(value: &dyn Json, all: &mut Vec<&'static str>) {
     value.slots(&mut |shape, slots| {
-        all.extend(shape.members.iter().map(|member| member.name));
-        let tag = shape.members.iter().position(|member| member.tag);
-        if let Some(View::Variant(_, Some(data))) = tag.map(|at| slots[at].view()) {
+        all.extend(shape.names);
+        if let Some(View::Variant(_, Some(data))) = shape.tag().map(|at| slots[at].view()) {
             names(data, all);
         }
     });
@@ -130,22 +144,20 @@ fn decode_slots(
     decoder: &mut Decoder<'_>,
     object: &mut Object,
 ) -> Result<(), QmpError> {
-    let mut branch = None;
-    for (member, slot) in shape.members.iter().zip(slots) {
-        match decoder.take(object, member.name) {
+    for (name, slot) in shape.names.iter().zip(&mut *slots) {
+        match decoder.take(object, name) {
             Some(at) => {
-                decoder.check(member)?;
-                decoder.at_member(member.name, |decoder| decode(*slot, decoder, at))?;
+                if let Some(member) = shape.mark(name) {
+                    decoder.check(member)?;
+                }
+                decoder.at_member(name, |decoder| decode(*slot, decoder, at))?;
             }
             // A blank value is absent where it may be left out.
             None if matches!(slot.view(), View::Absent) => {}
-            None => return Err(decoder.missing(member.name)),
-        }
-        if member.tag {
-            branch = Some(slot);
+            None => return Err(decoder.missing(name)),
         }
     }
-    match branch {
+    match shape.tag().and_then(|at| slots.get_mut(at)) {
         Some(branch) => branch.decode_members(decoder, object),
         None => Ok(()),
     }
@@ -153,17 +165,17 @@ fn decode_slots(
 
 pub(super) fn encode(shape: &Shape, slots: &[&dyn Json], out: &mut Writer) {
     let mut rest = None;
-    for (member, slot) in shape.members.iter().zip(slots) {
+    for (name, slot) in shape.names.iter().zip(slots) {
         match slot.view() {
             View::Absent => {}
-            _ if out.policy.hides(member) => {}
+            _ if shape.mark(name).is_some_and(|it| out.policy.hides(it)) => {}
             View::Variant(tag, data) => {
-                out.key(member.name);
+                out.key(name);
                 out.str(&tag);
                 rest = data;
             }
             view => {
-                out.key(member.name);
+                out.key(name);
                 write(*slot, view, out);
             }
         }

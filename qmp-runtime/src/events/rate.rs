@@ -129,8 +129,8 @@ impl Limiter {
 fn text_of(data: &dyn Json, name: &str) -> String {
     let mut text = String::new();
     data.slots(&mut |shape, slots| {
-        let mut members = shape.members.iter().zip(slots);
-        if let Some((_, slot)) = members.find(|(member, _)| member.name == name)
+        let mut members = shape.names.iter().zip(slots);
+        if let Some((_, slot)) = members.find(|(member, _)| **member == name)
             && let View::Str(value) = slot.view()
         {
             text = value.into_owned();

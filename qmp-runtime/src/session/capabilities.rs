@@ -1,7 +1,7 @@
 //! `qmp_capabilities`, which the protocol itself answers.
 
 use super::Negotiated;
-use crate::codec::{Decoder, Json, Member, Shape, Slots, SlotsMut, View};
+use crate::codec::{Decoder, Json, Shape, Slots, SlotsMut, View};
 use crate::command::{Command, CommandInfo};
 use crate::error::{ErrorClass, QmpError};
 use crate::json::NodeId;
@@ -30,7 +30,7 @@ impl Json for Oob {
     }
 }
 
-static CAPABILITIES: Shape = Shape::new(&[Member::new("enable")]);
+static CAPABILITIES: Shape = Shape::new(&["enable"], &[]);
 
 impl Json for Capabilities {
     fn blank() -> Self {
