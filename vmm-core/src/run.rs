@@ -114,6 +114,7 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     }
     let finish = machine.wait();
     server.close(PATIENCE);
+    machine.close();
     Ok(finish.exit_code)
 }
 

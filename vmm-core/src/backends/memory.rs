@@ -222,11 +222,18 @@ impl MemoryBackend {
     }
 }
 
-impl Drop for MemoryBackend {
-    fn drop(&mut self) {
+impl MemoryBackend {
+    /// Drops the contents of the file, if they are to go with the object.
+    pub(crate) fn drop_contents(&self) {
         if self.share && *lock(&self.discards) == Some(true) {
             let _ = self.discard(); // what cannot be dropped stays
         }
+    }
+}
+
+impl Drop for MemoryBackend {
+    fn drop(&mut self) {
+        self.drop_contents();
     }
 }
 
@@ -297,6 +304,40 @@ fn wanted_size(cx: &Creation<'_>) -> Result<u64, QomError> {
     Ok(size)
 }
 
+fn cannot_set_up(id: &str, error: &io::Error) -> QomError {
+    let reason = reason(error);
+    refuse(format!("cannot set up guest memory '{id}': {reason}"))
+}
+
+/// Makes a new file as long as it has to be, and checks that one that was there is.
+fn fit(cx: &Creation<'_>, file: Option<&File>, size: u64, offset: u64) -> Result<(), QomError> {
+    let (id, properties) = (cx.id.unwrap_or_default(), cx.properties);
+    let end = size
+        .checked_add(offset)
+        .ok_or_else(|| refuse(format!("size {size} and offset {offset} are too large")))?;
+    let Some(file) = file else {
+        return Ok(());
+    };
+    let fail = |error: io::Error| cannot_set_up(id, &error);
+    let length = || file.metadata().map(|metadata| metadata.len()).map_err(fail);
+    if length()? == 0 && !properties.bool("readonly") {
+        file.set_len(end).map_err(fail)?;
+    }
+    // What is beyond the end of a file would end the process where the guest touches it.
+    let length = length()?;
+    if length < end {
+        return Err(refuse(format!(
+            "{id} backing store size {length:#x} is too small for 'size' option {size:#x} plus 'offset' option {offset:#x}"
+        )));
+    }
+    check_offset(offset, number(properties, "align"))?;
+    if properties.bool("seal") {
+        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        fcntl_add_seals(file, seals).map_err(|error| fail(error.into()))?;
+    }
+    Ok(())
+}
+
 /// Makes an object over a file or over nothing; the words of errors are QEMU's.
 fn create(
     cx: &mut Creation<'_>,
@@ -304,13 +345,11 @@ fn create(
 ) -> Result<Arc<dyn Object>, QomError> {
     let id = cx.id.unwrap_or_default();
     let size = wanted_size(cx)?;
-    let fail = |error: &io::Error| {
-        let reason = reason(error);
-        refuse(format!("cannot set up guest memory '{id}': {reason}"))
-    };
+    let fail = |error: &io::Error| cannot_set_up(id, error);
     let properties = cx.properties;
     let (share, prealloc) = (properties.bool("share"), properties.bool("prealloc"));
     let (reserve, offset) = (properties.bool("reserve"), number(properties, "offset"));
+    check_threads(cx)?;
     if prealloc && !reserve {
         return Err(refuse("'prealloc=on' and 'reserve=off' are incompatible"));
     }
@@ -323,21 +362,7 @@ fn create(
         ));
     }
     let file = open(cx, size)?;
-    let end = size
-        .checked_add(offset)
-        .ok_or_else(|| refuse(format!("size {size} and offset {offset} are too large")))?;
-    if let Some(file) = &file
-        && !properties.bool("readonly")
-        && file.metadata().map_err(|error| fail(&error))?.len() < end
-    {
-        file.set_len(end).map_err(|error| fail(&error))?;
-    }
-    if let Some(file) = &file
-        && properties.bool("seal")
-    {
-        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-        fcntl_add_seals(file, seals).map_err(|error| fail(&error.into()))?;
-    }
+    fit(cx, file.as_ref(), size, offset)?;
     let flag = |on: bool, flag| if on { flag } else { 0 };
     let flags = match share {
         true => libc::MAP_SHARED,
@@ -345,6 +370,7 @@ fn create(
     } | flag(file.is_none(), libc::MAP_ANONYMOUS)
         | flag(!reserve, libc::MAP_NORESERVE)
         | flag(prealloc, libc::MAP_POPULATE);
+    let is_file = file.is_some();
     let mut pieces = Vec::new();
     for (start, length) in [
         (0, size.min(HOLE_START)),
@@ -362,6 +388,12 @@ fn create(
             flags,
         );
         pieces.push(Arc::new(region.map_err(|error| match error {
+            MmapRegionError::Mmap(error) if is_file => {
+                let reason = reason(&error);
+                refuse(format!(
+                    "unable to map backing store for guest RAM: {reason}"
+                ))
+            }
             MmapRegionError::Mmap(error) => fail(&error),
             other => refuse(format!("cannot set up guest memory '{id}': {other}")),
         })?));
@@ -383,11 +415,7 @@ fn create(
     Ok(Arc::new(backend))
 }
 
-fn backing_file(cx: &Creation<'_>) -> Result<File, QomError> {
-    let properties = cx.properties;
-    let path = properties.str("mem-path").filter(|path| !path.is_empty());
-    let path = path.ok_or_else(|| refuse("Parameter 'mem-path' is missing"))?;
-    let (offset, align) = (number(properties, "offset"), number(properties, "align"));
+fn check_offset(offset: u64, align: u64) -> Result<(), QomError> {
     if !offset.is_multiple_of(PAGE) {
         return Err(refuse(format!(
             "offset {offset:#x} must be multiples of page size {PAGE:#x}"
@@ -398,9 +426,35 @@ fn backing_file(cx: &Creation<'_>) -> Result<File, QomError> {
             "alignment {align:#x} must be multiples of page size {PAGE:#x}"
         )));
     }
+    if align > 0 && !align.is_power_of_two() {
+        return Err(refuse(format!(
+            "alignment {align:#x} must be a power of two"
+        )));
+    }
     if align > PAGE {
         return Err(refuse("'align' beyond 4 KiB is not there: leave it out"));
     }
+    Ok(())
+}
+
+/// How many threads may make memory present; one is enough, whatever is allowed.
+fn check_threads(cx: &Creation<'_>) -> Result<(), QomError> {
+    match cx.properties.i64("prealloc-threads") {
+        0 => Err(refuse(format!(
+            "property 'prealloc-threads' of {} doesn't take value '0'",
+            cx.type_info.name
+        ))),
+        number if u32::try_from(number).is_err() => {
+            Err(refuse("Parameter 'prealloc-threads' expects uint32_t"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn backing_file(cx: &Creation<'_>) -> Result<File, QomError> {
+    let properties = cx.properties;
+    let path = properties.str("mem-path").filter(|path| !path.is_empty());
+    let path = path.ok_or_else(|| refuse("Parameter 'mem-path' is missing"))?;
     let readonly = properties.bool("readonly");
     match properties.str("rom") {
         Some("on") => return Err(refuse("'rom=on' is not there: leave it out")),
@@ -450,7 +504,10 @@ fn anonymous_file(cx: &Creation<'_>, size: u64) -> Result<File, QomError> {
     let made = memfd_create(id, flags);
     let made = made.map_err(|error| {
         let reason = reason(&error.into());
-        refuse(format!("failed to create memfd: {reason}"))
+        let flags = flags.bits();
+        refuse(format!(
+            "failed to create memfd with flags {flags:#x}: {reason}"
+        ))
     })?;
     let file = File::from(made);
     file.set_len(size).map_err(|error| {

@@ -148,6 +148,15 @@ impl Node {
         self.child.as_ref()
     }
 
+    /// What this one calls it.
+    #[must_use]
+    pub fn child_name(&self) -> Option<&'static str> {
+        self.child.as_ref().map(|_| match self.driver {
+            "blkdebug" => "image",
+            _ => "file",
+        })
+    }
+
     /// The node at the very end.
     #[must_use]
     pub fn bottom(&self) -> &Node {
@@ -336,6 +345,51 @@ impl Graph {
     pub fn node(&self, name: &str) -> Result<Arc<Node>, BlockError> {
         let found = self.state().node(name);
         found.ok_or_else(|| BlockError::NoNode(name.to_owned()))
+    }
+
+    /// The image that is in a drive, or the node of this name.
+    ///
+    /// # Errors
+    /// There is neither, or the drive is empty.
+    pub fn image(&self, name: &str) -> Result<Arc<Node>, BlockError> {
+        let state = self.state();
+        let named = state.drives.iter().find(|drive| drive.name == name);
+        match named.filter(|_| !name.is_empty()) {
+            Some(drive) => {
+                let empty = || BlockError::Refused(format!("Device '{name}' has no medium"));
+                drive.node.clone().ok_or_else(empty)
+            }
+            None => {
+                let found = state.node(name);
+                found.ok_or_else(|| BlockError::NoDevice(name.to_owned()))
+            }
+        }
+    }
+
+    /// The same if no other node is above it.
+    ///
+    /// # Errors
+    /// There is none, or one is above it.
+    pub fn root(&self, name: &str) -> Result<Arc<Node>, BlockError> {
+        let image = self.image(name)?;
+        let state = self.state();
+        let mut below = state.nodes.iter().filter_map(|node| node.child());
+        match below.any(|child| Arc::ptr_eq(child, &image)) {
+            true => Err(BlockError::Refused("Need a root block node".to_owned())),
+            false => Ok(image),
+        }
+    }
+
+    /// The name of the drive that a node is in, or its own.
+    #[must_use]
+    pub fn shown_name(&self, node: &Arc<Node>) -> String {
+        let state = self.state();
+        let mut drives = state.drives.iter();
+        let drive = drives.find(|drive| {
+            let image = drive.node.as_ref();
+            !drive.name.is_empty() && image.is_some_and(|image| Arc::ptr_eq(image, node))
+        });
+        drive.map_or_else(|| node.name.clone(), |drive| drive.name.clone())
     }
 
     /// Makes a node.

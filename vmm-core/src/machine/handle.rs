@@ -429,6 +429,14 @@ impl Machine {
         dump::write_in_background(&self.inner, request)
     }
 
+    /// Does what has to be done when the machine has ended and the process is about to: others may hold the
+    /// machine until then, so that it is not dropped.
+    pub(crate) fn close(&self) {
+        self.inner.dumps.cancel();
+        self.inner.dumps.join();
+        objects::drop_contents(&self.inner.services);
+    }
+
     /// How far the last dump has got.
     #[must_use]
     pub fn dump_progress(&self) -> DumpProgress {

@@ -301,6 +301,15 @@ fn make_memory(config: &MachineConfig, services: &Services) -> Result<Arc<Node>,
     Ok(add_object(&spec, services, None)?)
 }
 
+/// Drops the contents of memory that nobody wants any more, at the end.
+pub(super) fn drop_contents(services: &Services) {
+    for node in services.tree.all_of("memory-backend") {
+        if let Some(backend) = node.downcast::<MemoryBackend>() {
+            backend.drop_contents();
+        }
+    }
+}
+
 /// Opens the disk images of a machine that is being built.
 pub(super) fn add_configured_disks(
     config: &MachineConfig,

@@ -28,6 +28,23 @@ impl MigrationCommands for Vmm {
         Ok(MigrationInfo::default()) // none has been started
     }
 
+    fn migrate_cancel(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::MigrateCancel,
+    ) -> Result<(), QmpError> {
+        Ok(()) // nothing is under way, and QEMU says nothing to that
+    }
+
+    fn migrate_incoming(
+        &mut self,
+        _: &mut Context<'_>,
+        _: commands::MigrateIncoming,
+    ) -> Result<(), QmpError> {
+        let text = "'-incoming' was not specified on the command line";
+        Err(QmpError::generic(text))
+    }
+
     fn query_migrate_capabilities(
         &mut self,
         _: &mut Context<'_>,

@@ -19,6 +19,7 @@ mod machine_target;
 mod migration;
 mod misc;
 mod misc_target;
+mod net;
 mod qdev;
 mod qom;
 mod rocker;
@@ -35,8 +36,8 @@ use qmp_types::qmp::types::Audiodev;
 use qmp_types::qmp::{
     AcpiCommands, AudioCommands, BlockCoreCommands, CharCommands, ControlCommands, DumpCommands,
     INTROSPECTION, JobCommands, MachineCommands, MachineTargetCommands, MigrationCommands,
-    MiscCommands, MiscTargetCommands, QdevCommands, QomCommands, RockerCommands, RunStateCommands,
-    TpmCommands, TraceCommands, UiCommands,
+    MiscCommands, MiscTargetCommands, NetCommands, QdevCommands, QomCommands, RockerCommands,
+    RunStateCommands, TpmCommands, TraceCommands, UiCommands,
 };
 
 pub(crate) use block::node_config;
@@ -56,7 +57,7 @@ pub(crate) const PACKAGE: &str = concat!(" (vmm ", env!("CARGO_PKG_VERSION"), ")
 const BUILT_IN: [&str; 3] = ["qmp_capabilities", "query-commands", "query-qmp-schema"];
 
 /// The commands that have handlers.
-const COMMANDS: [&[Entry<Vmm>]; 19] = [
+const COMMANDS: [&[Entry<Vmm>]; 20] = [
     <Vmm as AcpiCommands>::COMMANDS,
     <Vmm as AudioCommands>::COMMANDS,
     <Vmm as BlockCoreCommands>::COMMANDS,
@@ -69,6 +70,7 @@ const COMMANDS: [&[Entry<Vmm>]; 19] = [
     <Vmm as MigrationCommands>::COMMANDS,
     <Vmm as MiscCommands>::COMMANDS,
     <Vmm as MiscTargetCommands>::COMMANDS,
+    <Vmm as NetCommands>::COMMANDS,
     <Vmm as QdevCommands>::COMMANDS,
     <Vmm as QomCommands>::COMMANDS,
     <Vmm as RockerCommands>::COMMANDS,

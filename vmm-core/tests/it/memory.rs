@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use vmm_core::guests;
-use vmm_core::machine::{BootConfig, Image, MachineError};
+use vmm_core::machine::{BootConfig, Image, MachineConfig, MachineError};
 use vmm_core::qom::{Given, Spec};
 
 use crate::fixture::Fixture;
@@ -87,6 +87,36 @@ fn guest_memory_is_in_the_file_if_it_is_shared() {
         let text = "object 'mem' is in use, can not be deleted";
         assert_eq!(error.to_string(), text);
     }
+}
+
+/// Two machines over one file see what the other writes if both share it.
+#[test]
+fn shared_file_is_the_memory_of_two_machines() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("memory");
+    let guest = guests::heartbeat().unwrap();
+    let backend = |share| file_backend(&path, &[("size", "4M"), ("share", share)]);
+    let with = |config: &mut MachineConfig, share| {
+        config.ram_size = 0;
+        config.memory_backend = Some("mem".to_owned());
+        config.objects = vec![backend(share)];
+    };
+    let Some(fixture) = Fixture::guest(guest.boot(), |config| with(config, "on")) else {
+        return;
+    };
+    fixture.expect("heartbeat: running\n");
+    let shared = Fixture::new(|config| with(config, "on"));
+    assert_eq!(shared.word(guests::PATTERN_ADDRESS + 4), guests::pattern(1));
+    let ticks = shared.word(guests::TICKS);
+    shared.await_word(guests::TICKS, ticks + 2);
+    let private = Fixture::new(|config| with(config, "off"));
+    let free = 3 << 20;
+    private.machine.write_physical(free, &[1; 4]).unwrap();
+    assert_eq!((fixture.word(free), shared.word(free)), (0, 0));
+    shared.machine.write_physical(free, &[2; 4]).unwrap();
+    assert_eq!(fixture.word(free), 0x0202_0202);
+    // what it has written to is its own by now
+    assert_eq!(private.word(free), 0x0101_0101);
 }
 
 #[test]

@@ -162,3 +162,156 @@ fn what_others_replicate_or_other_targets_have_is_refused_alike() {
         ],
     );
 }
+
+// as QEMU: change, block_passwd, x-blockdev-del, x-blockdev-remove-medium, x-blockdev-insert-medium
+// as QEMU: migrate_set_speed, migrate_set_downtime, migrate-set-cache-size, query-migrate-cache-size
+// as QEMU: get-win32-socket
+#[test]
+fn commands_of_the_past_and_of_other_systems_are_gone_alike() {
+    compare(
+        &[],
+        &[
+            "{'execute': 'change', 'arguments': {'device': 'vnc', 'target': 'x'}}",
+            "{'execute': 'block_passwd', 'arguments': {'device': 'x', 'password': 'y'}}",
+            "{'execute': 'x-blockdev-del', 'arguments': {'node-name': 'x'}}",
+            "{'execute': 'x-blockdev-remove-medium', 'arguments': {'device': 'x'}}",
+            "{'execute': 'x-blockdev-insert-medium', 'arguments': {'device': 'x', 'node-name': 'y'}}",
+            "{'execute': 'migrate_set_speed', 'arguments': {'value': 1}}",
+            "{'execute': 'migrate_set_downtime', 'arguments': {'value': 1}}",
+            "{'execute': 'migrate-set-cache-size', 'arguments': {'value': 1}}",
+            "{'execute': 'query-migrate-cache-size'}",
+            "{'execute': 'get-win32-socket', 'arguments': {'info': 'x', 'fdname': 'y'}}",
+        ],
+    );
+}
+
+// as QEMU: query-rx-filter, set_link, netdev_del
+#[test]
+fn networks_are_not_found_alike() {
+    compare(
+        &[],
+        &[
+            "{'execute': 'query-rx-filter'}",
+            "{'execute': 'query-rx-filter', 'arguments': {'name': 'net0'}}",
+            "{'execute': 'set_link', 'arguments': {'name': 'net0', 'up': false}}",
+            "{'execute': 'netdev_del', 'arguments': {'id': 'net0'}}",
+        ],
+    );
+}
+
+// as QEMU: migrate_cancel, migrate-incoming
+#[test]
+fn machine_that_stays_where_it_is_says_so_alike() {
+    compare(
+        &[],
+        &[
+            "{'execute': 'migrate_cancel'}",
+            "{'execute': 'query-migrate'}",
+            "{'execute': 'migrate-incoming', 'arguments': {'uri': 'tcp:localhost:1'}}",
+            "{'execute': 'migrate-incoming', 'arguments': {'uri': 'x', 'channels': []}}",
+            "{'execute': 'migrate-incoming', 'arguments': {}}",
+        ],
+    );
+}
+
+// as QEMU: job-pause, job-resume, job-cancel, job-complete, job-dismiss, job-finalize
+// as QEMU: block-job-cancel, block-job-pause, block-job-resume, block-job-complete, block-job-set-speed
+// as QEMU: block-job-dismiss, block-job-finalize, block-job-change
+#[test]
+fn jobs_are_not_found_alike() {
+    let jobs = [
+        "pause", "resume", "cancel", "complete", "dismiss", "finalize",
+    ];
+    let mut commands = Vec::new();
+    for job in jobs {
+        let id = match job {
+            "dismiss" | "finalize" => "id",
+            _ => "device",
+        };
+        commands.extend([
+            format!("{{'execute': 'job-{job}', 'arguments': {{'id': 'x'}}}}"),
+            format!("{{'execute': 'block-job-{job}', 'arguments': {{'{id}': 'x'}}}}"),
+            format!("{{'execute': 'block-job-{job}', 'arguments': {{'{id}': 5}}}}"),
+        ]);
+    }
+    commands.extend(
+        [
+            "{'execute': 'block-job-set-speed', 'arguments': {'device': 'x', 'speed': 1}}",
+            "{'execute': 'block-job-change', 'arguments': {'id': 'x', 'type': 'commit'}}",
+            "{'execute': 'query-block-jobs'}",
+        ]
+        .map(str::to_owned),
+    );
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    compare(&[], &commands);
+}
+
+// as QEMU: blockdev-snapshot-internal-sync, blockdev-snapshot-delete-internal-sync
+// as QEMU: change-backing-file, x-blockdev-change
+#[test]
+fn images_without_snapshots_and_backing_files_are_alike() {
+    let image = tempfile::NamedTempFile::new().unwrap();
+    image.as_file().set_len(1 << 20).unwrap();
+    let drive = format!("if=none,id=d,format=raw,file={}", image.path().display());
+    let options = [
+        "-drive",
+        &drive,
+        "-blockdev",
+        "driver=null-co,node-name=n",
+        "-blockdev",
+        "driver=raw,node-name=r,file=n",
+        "-blockdev",
+        "driver=null-co,node-name=alone",
+        "-drive",
+        "if=none,id=e",
+    ];
+    let mut commands = Vec::new();
+    for device in ["d", "r", "n", "alone", "x", "e", ""] {
+        for (command, first, more) in [
+            ("blockdev-snapshot-internal-sync", "device", ", 'name': 's'"),
+            ("blockdev-snapshot-internal-sync", "device", ", 'name': ''"),
+            (
+                "blockdev-snapshot-delete-internal-sync",
+                "device",
+                ", 'name': 's'",
+            ),
+            (
+                "blockdev-snapshot-delete-internal-sync",
+                "device",
+                ", 'id': '1'",
+            ),
+            ("blockdev-snapshot-delete-internal-sync", "device", ""),
+            (
+                "change-backing-file",
+                "device",
+                ", 'image-node-name': 'r', 'backing-file': 'z'",
+            ),
+            (
+                "change-backing-file",
+                "device",
+                ", 'image-node-name': 'n', 'backing-file': 'z'",
+            ),
+            (
+                "change-backing-file",
+                "device",
+                ", 'image-node-name': 'x', 'backing-file': 'z'",
+            ),
+            ("x-blockdev-change", "parent", ""),
+            ("x-blockdev-change", "parent", ", 'child': 'file'"),
+            ("x-blockdev-change", "parent", ", 'child': 'c'"),
+            ("x-blockdev-change", "parent", ", 'node': 'n'"),
+            ("x-blockdev-change", "parent", ", 'node': 'x'"),
+            (
+                "x-blockdev-change",
+                "parent",
+                ", 'node': 'n', 'child': 'file'",
+            ),
+        ] {
+            commands.push(format!(
+                "{{'execute': '{command}', 'arguments': {{'{first}': '{device}'{more}}}}}"
+            ));
+        }
+    }
+    let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+    compare(&options, &commands);
+}

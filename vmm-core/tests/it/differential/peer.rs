@@ -117,6 +117,11 @@ impl Peer {
         peer
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Sends a command and waits for its reply.
     pub(crate) fn send(&mut self, command: &str) -> Value {
         use std::io::Write;

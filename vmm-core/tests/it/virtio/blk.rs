@@ -372,7 +372,7 @@ fn resizing_is_refused_alike() {
 }
 
 /// What a program says of options that make no machine.
-pub(super) fn complaint(program: &str, options: &[&str]) -> String {
+pub(crate) fn complaint(program: &str, options: &[&str]) -> String {
     let output = Command::new(program)
         .args(["-M", "microvm", "-nodefaults", "-display", "none", "-S"])
         .args(["-accel", if program == QEMU { "tcg" } else { "kvm" }])

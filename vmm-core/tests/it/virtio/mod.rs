@@ -1,7 +1,7 @@
 //! Virtio devices: what guests find in them, and what QMP says of them.
 
 mod balloon;
-mod blk;
+pub(crate) mod blk;
 mod images;
 mod operations;
 mod rng;
