@@ -53,7 +53,7 @@ pub use power::{
     suspend_with_keyboard, wild_jump,
 };
 pub use rng::{RNG_BYTES, rng};
-pub use serial::{echo, hello};
+pub use serial::{echo, hello, ports};
 pub use smp::smp;
 pub use vga::{PICTURE_HEIGHT, PICTURE_WIDTH, pixel, vga};
 pub use virtio::Wait;

@@ -1,0 +1,158 @@
+//! `vmm` and QEMU 10.0.2 in turn, each with the same guests: a table for docs/performance.md.
+//!
+//! `cargo bench -p vmm-core --bench beside_qemu [-- ROUNDS]`. Without QEMU there is the one column; without KVM there
+//! is nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that cannot run must say so"
+)]
+
+mod peer;
+mod table;
+
+use std::time::{Duration, Instant};
+
+use qmp_types::qmp::commands::{Cont, DumpGuestMemory, Stop};
+use vmm_core::accel::kvm;
+use vmm_core::guests::{self, BlkRequest, Guest, Wait};
+
+use peer::{Kind, Peer};
+use table::Table;
+
+/// Runs of each program for a row unless it is said otherwise.
+const ROUNDS: usize = 10;
+/// Stops and continues in a round.
+const STOPS: usize = 50;
+const PORT_WRITES: u32 = 100_000;
+const REQUESTS: u32 = 10_000;
+/// Bytes of a request.
+const REQUEST: u32 = 4096;
+const DISK: u64 = 16 << 20;
+/// MiB of guest memory in a dump.
+const DUMP: u32 = 512;
+
+fn main() {
+    if kvm::probe().is_err() {
+        println!("skipped: there is no KVM");
+        return;
+    }
+    let rounds = std::env::args()
+        .skip(1)
+        .find_map(|argument| argument.parse().ok());
+    let rounds: usize = rounds.unwrap_or(ROUNDS);
+    let mut table = Table::default();
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        for kind in Kind::present() {
+            boot(&mut table, kind);
+            stay(&mut table, kind);
+            ports(&mut table, kind);
+            disk(&mut table, kind);
+            dump(&mut table, kind);
+        }
+    }
+    print!("{}", table.render());
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn boot(table: &mut Table, kind: Kind) {
+    let start = Instant::now();
+    let mut peer = Peer::start(kind, &guests::hello().unwrap(), &[]);
+    peer.await_text("h");
+    table.add(
+        "exec to first serial byte, ms",
+        kind,
+        millis(start.elapsed()),
+    );
+    peer.await_text("hello from q-min\n");
+    table.add(
+        "exec to the whole greeting, ms",
+        kind,
+        millis(start.elapsed()),
+    );
+}
+
+/// Memory, and how soon a guest that never waits stands still.
+fn stay(table: &mut Table, kind: Kind) {
+    let mut peer = Peer::start(kind, &guests::spin().unwrap(), &["-m", "128"]);
+    peer.await_text("spin\n");
+    let memory = peer.memory();
+    table.add("resident, MB", kind, memory.resident);
+    table.add("private, MB", kind, memory.private);
+    table.add("private and written to, MB", kind, memory.dirty);
+    let mut client = peer.connect();
+    for _ in 0..STOPS {
+        let start = Instant::now();
+        client.execute(&Stop {}).unwrap();
+        table.add("stop, ms", kind, millis(start.elapsed()));
+        let start = Instant::now();
+        client.execute(&Cont {}).unwrap();
+        table.add("cont, ms", kind, millis(start.elapsed()));
+        // It has to be in guest code again.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// How long a guest takes from one text to another.
+fn between(kind: Kind, guest: &Guest, options: &[&str], texts: [&str; 2]) -> f64 {
+    let mut peer = Peer::start(kind, guest, options);
+    peer.await_text(texts[0]);
+    let start = Instant::now();
+    peer.await_text(texts[1]);
+    start.elapsed().as_secs_f64()
+}
+
+fn ports(table: &mut Table, kind: Kind) {
+    let guest = guests::ports(PORT_WRITES).unwrap();
+    let seconds = between(kind, &guest, &[], ["ports\n", "done\n"]);
+    table.add(
+        "writes to a port, per second",
+        kind,
+        f64::from(PORT_WRITES) / seconds,
+    );
+}
+
+fn disk(table: &mut Table, kind: Kind) {
+    let image = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
+    image.as_file().set_len(DISK).unwrap();
+    let drive = format!("if=none,id=d,format=raw,file={}", image.path().display());
+    let options = ["-drive", &drive, "-device", "virtio-blk-device,drive=d"];
+    for (wait, what) in [
+        (
+            Wait::Interrupt,
+            "disk requests of 4 KiB with interrupts, per second",
+        ),
+        (
+            Wait::Poll,
+            "disk requests of 4 KiB, the guest looking for the answer, per second",
+        ),
+    ] {
+        let requests = [BlkRequest::Again(REQUEST, REQUESTS)];
+        let guest = guests::blk(wait, &requests).unwrap();
+        let seconds = between(kind, &guest, &options, ["blk: 00", "blk: done\n"]);
+        table.add(what, kind, f64::from(REQUESTS) / seconds);
+    }
+}
+
+fn dump(table: &mut Table, kind: Kind) {
+    let size = DUMP.to_string();
+    let mut peer = Peer::start(kind, &guests::spin().unwrap(), &["-m", &size]);
+    peer.await_text("spin\n");
+    let file = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
+    let protocol = format!("file:{}", file.path().display());
+    let mut client = peer.connect();
+    let start = Instant::now();
+    client
+        .execute(&DumpGuestMemory::new(false, protocol))
+        .unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    table.add(
+        "dump-guest-memory of 512 MiB, MB per second",
+        kind,
+        f64::from(DUMP) / seconds,
+    );
+}
