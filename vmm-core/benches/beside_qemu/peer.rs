@@ -50,14 +50,19 @@ impl Peer {
         std::fs::write(&kernel, guest.elf()).unwrap();
         let (program, board) = match kind {
             Kind::Vmm => (env!("CARGO_BIN_EXE_vmm"), "q-min"),
-            // Without those of its devices that the host's KVM emulates slowly.
-            Kind::Qemu => (QEMU, "microvm,pit=off,pic=off,rtc=off"),
+            // Without what the guests do not use, and this host's KVM emulates slowly.
+            Kind::Qemu => (QEMU, "microvm,pit=off,pic=off,rtc=off,acpi=off"),
         };
         let qmp = format!(
             "unix:{},server=on,wait=off",
             dir.path().join("qmp").display()
         );
+        let modern: &[&str] = match kind {
+            Kind::Vmm => &[],
+            Kind::Qemu => &["-global", "virtio-mmio.force-legacy=false"],
+        };
         let process = Command::new(program)
+            .args(modern)
             .args([
                 "-M",
                 board,
