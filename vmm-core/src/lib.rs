@@ -26,6 +26,7 @@ mod report;
 mod run;
 pub mod sandbox;
 mod sync;
+mod terminal;
 pub mod trace;
 
 pub use fdset::FdSets;

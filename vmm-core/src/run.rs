@@ -21,6 +21,7 @@ use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
 use crate::qmp::{EventBridge, Vmm};
 use crate::report::{report, set_format};
 use crate::sandbox::{SandboxError, confine_process};
+use crate::terminal;
 use crate::trace;
 
 /// How long requests under way may hold up the end of the process.
@@ -103,9 +104,15 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     let server = vmm
         .serve(Server::builder().events(&events).held(true))
         .map_err(io::Error::other)?;
+    let server = Arc::new(server);
     trace_from_start(options.trace_file, &options.trace_events)?;
     for monitor in options.monitors {
         open(&server, monitor)?;
+    }
+    for label in options.terminals {
+        let held = machine.chardevs().open(&label);
+        let frontend = held.map_err(|error| RunError::Chardev { label, error })?;
+        terminal::serve(Arc::clone(&server), frontend)?;
     }
     machine.start()?;
     server.release();

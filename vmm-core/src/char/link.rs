@@ -188,6 +188,7 @@ impl Link {
             state.peer = Some(peer);
             state.greeted = true;
         });
+        self.receive(&[]);
         let goes_on = loop {
             let wants_out = !lock(&self.state).queue.is_empty();
             let is_one = std::ptr::eq(input, output);

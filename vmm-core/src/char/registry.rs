@@ -138,6 +138,15 @@ impl Frontend {
 
     /// Where its input goes from now on.
     pub fn accept(&self, sink: InputSink) {
+        self.accept_with_clients(Arc::new(move |bytes| {
+            if !bytes.is_empty() {
+                sink(bytes);
+            }
+        }));
+    }
+
+    /// The same, where no bytes at all say that a client has connected.
+    pub(crate) fn accept_with_clients(&self, sink: InputSink) {
         let mut device = lock(&self.0.device);
         device.input = Some(Arc::clone(&sink));
         self.0.backend().connect(Some(sink));

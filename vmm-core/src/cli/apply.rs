@@ -122,7 +122,8 @@ impl Builder {
             "boot" => process::boot(value)?,
             "add-fd" => self.options.fds.push(process::add_fd(value)?),
             "sandbox" => self.sandbox = Some(sandbox::parse(value)?),
-            "monitor" | "display" if value != "none" => {
+            "monitor" => self.monitor(value)?,
+            "display" if value != "none" => {
                 return Err(UsageError::new(format!(
                     "'{value}' is not there; leave the option out or say none"
                 )));
@@ -295,19 +296,50 @@ impl Builder {
         Ok(())
     }
 
+    /// A human monitor, by the short form of a character device.
+    fn monitor(&mut self, value: &str) -> Result<(), UsageError> {
+        if value == "none" {
+            return Ok(());
+        }
+        let label = match value.strip_prefix("chardev:") {
+            Some(label) => label.to_owned(),
+            None => {
+                let label = format!("compat_monitor{}", self.options.terminals.len());
+                let backend = Chardev::Backend(chardev::short(value)?, None);
+                self.chardevs.push((label.clone(), backend));
+                label
+            }
+        };
+        self.options.terminals.push(label);
+        Ok(())
+    }
+
     fn mon(&mut self, value: &str) -> Result<(), UsageError> {
         let mut params = Params::parse(value, Some("chardev"));
         let id = params.first().map(str::to_owned);
         let id = id.ok_or_else(|| UsageError::new("needs a character device: add chardev=ID"))?;
         params.take("id");
         let mode = params.take("mode");
-        if mode.as_deref() != Some("control") {
-            return Err(UsageError::new(
-                "there is no human monitor: add mode=control for QMP",
-            ));
-        }
+        let names_layout = value.split(',').any(|part| part.starts_with("pretty="));
         let pretty = params.take_switch("pretty", false)?;
         params.finish()?;
+        match mode.as_deref() {
+            Some("control") => {}
+            None | Some("readline") if names_layout => {
+                return Err(UsageError::new(
+                    "'pretty' is not compatible with HMP monitors",
+                ));
+            }
+            None | Some("readline") => {
+                self.options.terminals.push(id);
+                return Ok(());
+            }
+            Some(mode) => {
+                return Err(UsageError::new(format!(
+                    "mode={mode}: say readline or control"
+                )));
+            }
+        }
         self.mons.push((id, pretty));
         Ok(())
     }
@@ -513,6 +545,14 @@ impl Builder {
                         "-chardev: with TLS the socket '{label}' can serve a monitor only (-mon)"
                     )));
                 }
+            }
+        }
+        for label in &self.options.terminals {
+            let mut known = self.options.chardevs.iter();
+            if !known.any(|(known, ..)| known == label) {
+                return Err(UsageError::new(format!(
+                    "-mon: there is no character device '{label}'"
+                )));
             }
         }
         for label in &self.options.machine.serial {

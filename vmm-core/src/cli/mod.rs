@@ -51,6 +51,8 @@ pub struct Options {
     pub chardevs: Vec<(String, BackendConfig, Option<LogConfig>)>,
     /// Where QMP clients connect.
     pub monitors: Vec<Endpoint>,
+    /// The labels of the character devices that human monitors are on.
+    pub terminals: Vec<String>,
     /// Where to write the process id.
     pub pidfile: Option<PathBuf>,
     /// What becomes of deprecated and unstable commands, arguments and results.

@@ -216,8 +216,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     option("qmp-pretty", "ADDRESS", "the same, with indented output"),
     option(
         "mon",
-        "chardev=ID,mode=control",
-        "a QMP monitor on a character device",
+        "chardev=ID[,mode=readline|control]",
+        "a human monitor on a character device, or with mode=control a QMP monitor",
     )
     .group(
         "mon",
@@ -229,8 +229,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     option(
         "monitor",
-        "none",
-        "accepted for QEMU's sake: there is no human monitor",
+        "DEVICE",
+        "a human monitor: stdio, none, pty, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT or chardev:ID",
     ),
     flag("S", "start with the guest paused; 'cont' lets it go"),
     flag(

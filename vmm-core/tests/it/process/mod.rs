@@ -7,6 +7,7 @@ mod hostile;
 mod memory;
 mod options;
 mod python;
+mod terminal;
 mod trace;
 mod transports;
 

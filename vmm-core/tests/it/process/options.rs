@@ -81,8 +81,8 @@ fn wrong_option_is_one_line_with_the_remedy() {
             "-qmp: 'unix:': this is none of unix:PATH, tcp:HOST:PORT, vsock:CID:PORT, device:PATH, stdio",
         ),
         (
-            &["-mon", "chardev=c,mode=readline"],
-            "-mon: there is no human monitor: add mode=control for QMP",
+            &["-mon", "chardev=c,mode=readline,pretty=on"],
+            "-mon: 'pretty' is not compatible with HMP monitors",
         ),
         (
             &["disk.img"],
