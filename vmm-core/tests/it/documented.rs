@@ -246,16 +246,25 @@ const SETTINGS: &[Setting] = &[
 /// Examples that are answered otherwise, by line: as by a QEMU 10.0.2 without the feature (which other tests compare),
 /// or because they are dated.
 const OTHERWISE: &[(u64, &str)] = &[
+    // There is no migration, no network and no image with snapshots, and no disk has other disks below it.
+    (411, "'-incoming' was not specified on the command line"),
     (483, "VM is not in COLO mode"),
+    (587, "Device 'netdev1' not found"),
+    (1029, "Cannot find device='ide-hd0'"),
+    (1051, "Cannot find device='ide-hd0'"),
+    (1218, "Device 'e1000.0' not found"),
     (1427, "Could not set password"),
     (1443, "Could not set password expire time"),
     (1456, "Capabilities negotiation is already complete"),
     (1973, "the list is empty"),
     (1998, "the list is empty"),
     (2010, "the list is empty"),
+    (2085, "invalid net client name: vnet0"),
     // Images are raw here.
     (2125, "there are no other drivers here"),
     (2133, "Parameter 'cache.writeback' is unexpected"),
+    (2373, "Cannot find device='disk1'"),
+    (2379, "Cannot find device='disk1'"),
     // There is no tablet.
     (2658, "Input handler not found for event type abs"),
     (2692, "rocker sw1 not found"),

@@ -14,7 +14,7 @@ use crate::fixture::kvm_works;
 fn topology_is_told_and_filled() {
     let mut vmm = Vmm::start(&[
         "-M",
-        "microvm,pit=off,pic=off,rtc=off,acpi=off,accel=none",
+        "microvm,pit=off,pic=off,rtc=off,accel=none",
         "-smp",
         "2,maxcpus=8,sockets=2,cores=2",
         "-cpu",
