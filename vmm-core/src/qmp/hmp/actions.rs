@@ -10,15 +10,8 @@ use qmp_types::qmp::{
 };
 
 use super::line::Line;
-use super::{Human, Stop, expression};
+use super::{Human, Said, Stop, expression, silently};
 use crate::qmp::Vmm;
-
-type Said = Result<String, Stop>;
-
-fn silently<T>(result: Result<T, qmp_runtime::QmpError>) -> Said {
-    result?;
-    Ok(String::new())
-}
 
 /// A command without arguments.
 macro_rules! plain {

@@ -12,12 +12,10 @@ use qmp_types::qmp::{
 };
 
 use super::line::Line;
-use super::{Human, HumanCommand, Stop, expression};
+use super::{Human, HumanCommand, Said, Stop, expression};
 use crate::accel::{Registers, Segment};
 use crate::qmp::{PACKAGE, QEMU_VERSION};
 use crate::qom::Node;
-
-type Said = Result<String, Stop>;
 
 const fn about(
     name: &'static str,

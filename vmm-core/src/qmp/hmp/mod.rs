@@ -24,7 +24,7 @@ struct HumanCommand {
     /// Its arguments, for people.
     arguments: &'static str,
     help: &'static str,
-    run: fn(&mut Human<'_, '_>, Line<'_>) -> Result<String, Stop>,
+    run: fn(&mut Human<'_, '_>, Line<'_>) -> Said,
 }
 
 impl HumanCommand {
@@ -48,6 +48,15 @@ impl<E: Into<QmpError>> From<E> for Stop {
     fn from(error: E) -> Self {
         Stop::Failed(error.into())
     }
+}
+
+/// What a line prints.
+type Said = Result<String, Stop>;
+
+/// What is done prints nothing.
+fn silently<T>(result: Result<T, QmpError>) -> Said {
+    result?;
+    Ok(String::new())
 }
 
 /// One line's surroundings.

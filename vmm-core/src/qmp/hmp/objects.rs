@@ -6,15 +6,8 @@ use qmp_runtime::json::{Style, Value, Writer};
 use qmp_types::qmp::{CharCommands, QdevCommands, QomCommands, commands};
 
 use super::line::Line;
-use super::{Human, Stop, expression};
+use super::{Human, Said, Stop, expression, silently};
 use crate::cli;
-
-type Said = Result<String, Stop>;
-
-fn silently<T>(result: Result<T, QmpError>) -> Said {
-    result?;
-    Ok(String::new())
-}
 
 /// What is wrong with text that is an option on the command line.
 fn refused(error: &cli::UsageError) -> Stop {
