@@ -299,8 +299,9 @@ proptest! {
         let mut vmm = Vmm::start(&["-M", "none"]);
         let mut client = vmm.connect();
         for command_line in lines {
-            if command_line.trim_start().starts_with(['q', 'd']) {
-                continue; // it may end the machine, or write a file
+            let name = command_line.split_ascii_whitespace().next().unwrap_or_default();
+            if ["q", "quit"].contains(&name) || name.starts_with('d') {
+                continue; // it ends the machine, or may write a file
             }
             let hmp = qmp_types::qmp::commands::HumanMonitorCommand { command_line, cpu_index: None };
             prop_assert!(client.execute(&hmp).is_ok());

@@ -16,7 +16,7 @@ pub(super) fn read(human: &Human<'_, '_>, line: &mut Line<'_>) -> Result<i64, St
 pub(super) fn read_32(human: &Human<'_, '_>, line: &mut Line<'_>) -> Result<i64, Stop> {
     let command = line.command_name();
     let value = read(human, line)?;
-    // Larger ones are taken if all that is lost are ones or zeroes.
+    // That leaves negative ones out, as in QEMU.
     match value >> 32 {
         0 => Ok(value),
         _ => Err(Stop::Usage(format!(
