@@ -1,5 +1,7 @@
 //! Core files: what is in them, beside QEMU's and for debuggers, and how they come to be.
 
+mod sparse;
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::OwnedFd;

@@ -6,8 +6,10 @@
 mod elf;
 mod notes;
 mod output;
+mod pages;
 mod paging;
 
+use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -16,6 +18,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use rustix::event::{EventfdFlags, eventfd};
+use vm_memory::mmap::MmapRegion;
+use vm_memory::{GuestAddress, GuestMemoryBackend, GuestMemoryRegion, VolatileSlice};
 
 use super::lifecycle::Lifecycle;
 use super::{GuestRam, MachineError, MachineEvent, RunState};
@@ -23,9 +27,10 @@ use crate::accel::Registers;
 use crate::sync::lock;
 use elf::{Class, Head};
 use output::Output;
+use pages::{Pages, Run};
 
-/// How much memory is copied at a time.
-const CHUNK: u64 = 1 << 20;
+/// How much memory is written at a time.
+const CHUNK: u64 = 4 << 20;
 
 /// Why a dump does not come to be; the words are QEMU's, but for the last.
 #[derive(Debug, thiserror::Error)]
@@ -319,7 +324,7 @@ fn save(
     head: &Head,
     regions: &[(u64, u64)],
 ) -> Result<(), DumpError> {
-    let output = Output::new(file, &dumps.wake);
+    let mut output = Output::new(file, &dumps.wake);
     for (what, bytes) in [
         ("write elf header", &head.file),
         ("write elf program headers", &head.programs),
@@ -328,24 +333,66 @@ fn save(
         output.write_all(bytes, what)?;
     }
     let what = "save memory";
-    let mut buffer = Vec::new();
+    let mut pages = output.is_sparse().then(Pages::new);
+    for_each_chunk(dumps, ram, regions, what, |region, memory| {
+        let runs = match &mut pages {
+            Some(pages) => pages.runs(region, memory),
+            None => vec![Run {
+                length: memory.len(),
+                is_zero: false,
+            }],
+        };
+        let mut offset = 0;
+        for run in runs {
+            match run.is_zero {
+                true => output.leave_out(run.length),
+                false => {
+                    let part = memory.subslice(offset, run.length);
+                    let part = part.map_err(|error| gone(what, error))?;
+                    output.write_memory(&part, what)?;
+                }
+            }
+            offset += run.length;
+        }
+        Ok(())
+    })?;
+    output.finish(what)
+}
+
+/// Takes the memory at `regions` in turn, in pieces, until the dump is cancelled; `what` is done with it.
+fn for_each_chunk(
+    dumps: &Dumps,
+    ram: &GuestRam,
+    regions: &[(u64, u64)],
+    what: &'static str,
+    mut each: impl FnMut(&MmapRegion<()>, &VolatileSlice<'_>) -> Result<(), DumpError>,
+) -> Result<(), DumpError> {
+    let memory = ram.memory();
     for &(start, length) in regions {
         let mut done = 0;
         while done < length {
             if dumps.cancelled.load(Ordering::Relaxed) {
                 return Err(DumpError::Cancelled);
             }
-            let part = (length - done).min(CHUNK);
-            buffer.resize(usize::try_from(part).unwrap_or_default(), 0);
-            let read = ram.read(start + done, &mut buffer);
-            read.map_err(|error| DumpError::Write {
-                what,
-                error: io::Error::other(error),
-            })?;
-            output.write_all(&buffer, what)?;
+            let address = start + done;
+            // to a border, so that pages stay whole
+            let part = (CHUNK - address % CHUNK).min(length - done);
+            let (region, offset) = memory
+                .to_region_addr(GuestAddress(address))
+                .ok_or_else(|| gone(what, "the memory is gone"))?;
+            let slice = region.get_slice(offset, usize::try_from(part).unwrap_or(usize::MAX));
+            each(region, &slice.map_err(|error| gone(what, error))?)?;
             done += part;
             lock(&dumps.progress).completed += part;
         }
     }
     Ok(())
+}
+
+/// Memory that was there when the dump began.
+fn gone(what: &'static str, error: impl Into<Box<dyn Error + Send + Sync>>) -> DumpError {
+    DumpError::Write {
+        what,
+        error: io::Error::other(error),
+    }
 }
