@@ -3,6 +3,7 @@
 //! A [`Chardev`] is a back end with a label; the [`Registry`] holds all of a
 //! process's. A device that uses one holds a [`Frontend`].
 
+mod inet;
 mod link;
 mod log;
 mod null;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use crate::fdset::FdSets;
 
+pub use inet::InetAddress;
 pub use log::LogConfig;
 pub use null::Null;
 pub(crate) use object::TYPES;
@@ -29,7 +31,7 @@ pub use pipe::Pipe;
 pub use pty::Pty;
 pub use registry::{Chardev, Frontend, Registry};
 pub use ringbuf::RingBuf;
-pub use socket::{InetAddress, Socket, SocketAddress, SocketConfig};
+pub use socket::{Socket, SocketAddress, SocketConfig};
 pub use stream::Stream;
 pub use udp::Udp;
 
@@ -112,6 +114,11 @@ pub enum BackendConfig {
         /// How many bytes: a power of two.
         size: usize,
     },
+    /// The same under its old name.
+    Memory {
+        /// How many bytes: a power of two.
+        size: usize,
+    },
 }
 
 /// Why a character device cannot be made, used or removed.
@@ -181,6 +188,7 @@ impl BackendConfig {
             Self::Udp { remote, local } => Arc::new(Udp::new(remote, local.as_ref())?),
             Self::Pty { link } => Arc::new(Pty::new(link.as_deref())?),
             Self::RingBuf { size } => Arc::new(RingBuf::new(*size)?),
+            Self::Memory { size } => Arc::new(RingBuf::new(*size)?.as_memory()),
         })
     }
 }

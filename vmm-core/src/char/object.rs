@@ -7,25 +7,28 @@ use super::registry::Chardev;
 use crate::qom::{Child, Object, TypeInfo, base};
 
 static CHARDEV: TypeInfo = TypeInfo::new("chardev", &base::OBJECT).abstract_type();
+/// What reads and writes files of some kind.
+static FD: TypeInfo = TypeInfo::new("chardev-fd", &CHARDEV).abstract_type();
 
 macro_rules! types {
-    ($($name:ident = $text:literal,)*) => {
-        $(static $name: TypeInfo = TypeInfo::new($text, &CHARDEV);)*
+    ($($name:ident = $text:literal of $parent:ident,)*) => {
+        $(static $name: TypeInfo = TypeInfo::new($text, &$parent);)*
 
         /// The types of this module.
-        pub(crate) const TYPES: &[&TypeInfo] = &[&CHARDEV, $(&$name),*];
+        pub(crate) const TYPES: &[&TypeInfo] = &[&CHARDEV, &FD, $(&$name),*];
     };
 }
 
 types! {
-    NULL = "chardev-null",
-    FILE = "chardev-file",
-    STDIO = "chardev-stdio",
-    PIPE = "chardev-pipe",
-    PTY = "chardev-pty",
-    RINGBUF = "chardev-ringbuf",
-    SOCKET = "chardev-socket",
-    UDP = "chardev-udp",
+    NULL = "chardev-null" of CHARDEV,
+    FILE = "chardev-file" of FD,
+    STDIO = "chardev-stdio" of FD,
+    PIPE = "chardev-pipe" of FD,
+    PTY = "chardev-pty" of CHARDEV,
+    RINGBUF = "chardev-ringbuf" of CHARDEV,
+    MEMORY = "chardev-memory" of RINGBUF,
+    SOCKET = "chardev-socket" of CHARDEV,
+    UDP = "chardev-udp" of CHARDEV,
 }
 
 impl Object for Chardev {}

@@ -115,7 +115,8 @@ impl Chardev {
         self.is_used() && self.is_open.load(Ordering::Acquire)
     }
 
-    fn is_used(&self) -> bool {
+    /// Whether a device uses it.
+    pub(crate) fn is_used(&self) -> bool {
         self.in_use.load(Ordering::Acquire)
     }
 }

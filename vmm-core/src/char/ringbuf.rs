@@ -13,6 +13,7 @@ use crate::sync::lock;
 pub struct RingBuf {
     shared: Arc<Shared>,
     size: usize,
+    kind: &'static str,
 }
 
 #[derive(Debug, Default)]
@@ -36,7 +37,17 @@ impl RingBuf {
         Ok(Self {
             shared: Arc::default(),
             size,
+            kind: "ringbuf",
         })
+    }
+
+    /// The same under its old name.
+    #[must_use]
+    pub(super) fn as_memory(self) -> Self {
+        Self {
+            kind: "memory",
+            ..self
+        }
     }
 
     /// Takes up to `max` of the oldest bytes out.
@@ -103,7 +114,7 @@ impl RingBuf {
 
 impl Backend for RingBuf {
     fn kind(&self) -> &'static str {
-        "ringbuf"
+        self.kind
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::FileTypeExt;
@@ -15,6 +15,7 @@ use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::net::sockopt;
 
+use super::inet::InetAddress;
 use super::link::Link;
 use super::telnet::Telnet;
 use super::{Backend, CharError, InputSink, reason};
@@ -52,53 +53,6 @@ pub enum SocketAddress {
     Inet(InetAddress),
     /// A socket that somebody else has opened, and what they call it.
     Fd(Arc<OwnedFd>, String),
-}
-
-/// A host and a port, of TCP or UDP.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InetAddress {
-    /// The host's name or address; empty for any.
-    pub host: String,
-    /// The port.
-    pub port: String,
-    /// The last port to try, to listen.
-    pub to: Option<u16>,
-    /// Whether IPv4 may be used.
-    pub ipv4: Option<bool>,
-    /// Whether IPv6 may be used.
-    pub ipv6: Option<bool>,
-}
-
-impl InetAddress {
-    /// The socket addresses of `port`.
-    pub(super) fn resolve(&self, port: &str) -> Result<Vec<SocketAddr>, CharError> {
-        let failed = |why: &str| {
-            CharError::Other(format!(
-                "address resolution failed for {}:{port}: {why}",
-                self.host
-            ))
-        };
-        let number: u16 = port
-            .parse()
-            .map_err(|_| failed("Servname not supported for ai_socktype"))?;
-        let host = if self.host.is_empty() {
-            "0.0.0.0"
-        } else {
-            &self.host
-        };
-        let only = |mine: Option<bool>, other: Option<bool>| mine.unwrap_or(other != Some(true));
-        let (v4, v6) = (only(self.ipv4, self.ipv6), only(self.ipv6, self.ipv4));
-        let found = (host, number)
-            .to_socket_addrs()
-            .map_err(|_| failed("Name or service not known"))?;
-        let found: Vec<_> = found
-            .filter(|address| if address.is_ipv4() { v4 } else { v6 })
-            .collect();
-        if found.is_empty() {
-            return Err(failed("Name or service not known"));
-        }
-        Ok(found)
-    }
 }
 
 /// A back end over a stream socket.
@@ -156,14 +110,11 @@ impl Socket {
             let listener = config.listen()?;
             if let Listener::Tcp(listener) = &listener
                 && let Ok(address) = listener.local_addr()
-                && let SocketAddress::Inet(inet) = &config.address
+                && let SocketAddress::Inet(_) = &config.address
             {
-                idle = format!(
-                    "disconnected:{}:{}:{},server=on",
-                    config.protocol(),
-                    inet.host,
-                    address.port()
-                );
+                let protocol = config.protocol();
+                let (host, port) = (address.ip(), address.port());
+                idle = format!("disconnected:{protocol}:{host}:{port},server=on");
             }
             if let SocketAddress::Unix(path) = &config.address {
                 file = Some(path.clone());
@@ -197,8 +148,8 @@ impl SocketConfig {
         match &self.address {
             SocketAddress::Unix(path) => format!("disconnected:unix:{}{suffix}", path.display()),
             SocketAddress::Abstract { name, tight } => {
-                let tight = if *tight { "on" } else { "off" };
-                format!("disconnected:unix:{name},abstract=on,tight={tight}{suffix}")
+                let tight = if *tight { ",tight=on" } else { "" };
+                format!("disconnected:unix:{name},abstract=on{tight}{suffix}")
             }
             SocketAddress::Inet(inet) => {
                 format!(
@@ -226,16 +177,19 @@ impl SocketConfig {
                     ))
                 })
             }
-            SocketAddress::Abstract { name, tight } => abstract_name(name, *tight)
-                .and_then(|address| UnixListener::bind_addr(&address))
-                .map(Listener::Unix)
-                .map_err(|error| {
-                    CharError::Other(format!(
-                        "Failed to bind socket to {name}: {}",
-                        reason(&error)
-                    ))
-                }),
-            SocketAddress::Inet(inet) => listen_tcp(inet).map(Listener::Tcp),
+            SocketAddress::Abstract { name, tight } => {
+                check_length(Path::new(name))?;
+                abstract_name(name, *tight)
+                    .and_then(|address| UnixListener::bind_addr(&address))
+                    .map(Listener::Unix)
+                    .map_err(|error| {
+                        CharError::Other(format!(
+                            "Failed to bind socket to {name}: {}",
+                            reason(&error)
+                        ))
+                    })
+            }
+            SocketAddress::Inet(inet) => inet.listen().map(Listener::Tcp),
             SocketAddress::Fd(fd, name) => {
                 let wrong = |error: io::Error| {
                     CharError::Other(format!(
@@ -243,6 +197,7 @@ impl SocketConfig {
                         reason(&error)
                     ))
                 };
+                check_socket(fd, name)?;
                 let fd = fd.try_clone().map_err(wrong)?;
                 rustix::net::listen(&fd, 1).map_err(|error| wrong(error.into()))?;
                 Ok(match sockopt::socket_domain(&fd) {
@@ -269,17 +224,23 @@ impl SocketConfig {
                     .map_err(failed(path.display().to_string()))?
                     .into()
             }
-            SocketAddress::Abstract { name, tight } => abstract_name(name, *tight)
-                .and_then(|address| UnixStream::connect_addr(&address))
-                .map_err(failed(name.clone()))?
-                .into(),
+            SocketAddress::Abstract { name, tight } => {
+                check_length(Path::new(name))?;
+                abstract_name(name, *tight)
+                    .and_then(|address| UnixStream::connect_addr(&address))
+                    .map_err(failed(name.clone()))?
+                    .into()
+            }
             SocketAddress::Inet(inet) => {
-                let addresses = inet.resolve(&inet.port)?;
+                let addresses = inet.resolve_peer()?;
                 TcpStream::connect(&addresses[..])
                     .map_err(failed(format!("{}:{}", inet.host, inet.port)))?
                     .into()
             }
-            SocketAddress::Fd(fd, name) => fd.try_clone().map_err(failed(name.clone()))?,
+            SocketAddress::Fd(fd, name) => {
+                check_socket(fd, name)?;
+                fd.try_clone().map_err(failed(name.clone()))?
+            }
         };
         self.connection(socket).map_err(CharError::Thread)
     }
@@ -386,28 +347,14 @@ impl SocketConfig {
     }
 }
 
-fn listen_tcp(inet: &InetAddress) -> Result<TcpListener, CharError> {
-    let first: u16 = match inet.port.parse() {
-        Ok(port) => port,
+fn check_socket(fd: &OwnedFd, name: &str) -> Result<(), CharError> {
+    match sockopt::socket_type(fd) {
+        Ok(_) => Ok(()),
         Err(_) => {
-            return Err(inet
-                .resolve(&inet.port)
-                .err()
-                .unwrap_or(CharError::RingSize));
-        }
-    };
-    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for port in first..=inet.to.unwrap_or(first) {
-        let addresses = inet.resolve(&port.to_string())?;
-        match TcpListener::bind(&addresses[..]) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last = error,
+            let text = format!("File descriptor '{name}' is not a socket");
+            Err(CharError::Other(text))
         }
     }
-    Err(CharError::Other(format!(
-        "Failed to find an available port: {}",
-        reason(&last)
-    )))
 }
 
 fn check_length(path: &Path) -> Result<(), CharError> {

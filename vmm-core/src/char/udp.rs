@@ -1,7 +1,7 @@
 //! Datagrams.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use rustix::event::PollFlags;
@@ -25,27 +25,19 @@ impl Udp {
         if remote.port.is_empty() {
             return Err(CharError::Other("remote port not specified".into()));
         }
-        let named = |address: &InetAddress| InetAddress {
-            host: if address.host.is_empty() {
-                "localhost".into()
-            } else {
-                address.host.clone()
-            },
-            ..address.clone()
-        };
-        let remote = named(remote).resolve(&remote.port)?;
-        let is_v4 = remote.iter().any(|address| address.is_ipv4());
-        let any = InetAddress {
-            host: if is_v4 { "0.0.0.0" } else { "::" }.into(),
-            ..InetAddress::default()
-        };
-        let local = local.unwrap_or(&any);
-        let port = if local.port.is_empty() {
-            "0"
-        } else {
-            &local.port
-        };
-        let here = local.resolve(port)?;
+        let mut named = remote.clone();
+        if named.host.is_empty() {
+            "localhost".clone_into(&mut named.host);
+        }
+        let remote = named.resolve_peer()?;
+        let mut local = local.cloned().unwrap_or_default();
+        if local.port.is_empty() {
+            "0".clone_into(&mut local.port);
+        }
+        // The two ends are of one family.
+        let is_v4 = remote.first().is_none_or(SocketAddr::is_ipv4);
+        (local.ipv4, local.ipv6) = (Some(is_v4), Some(!is_v4));
+        let here = local.resolve_datagram()?;
         let set_up = |what: &'static str| {
             move |error: io::Error| {
                 CharError::Other(format!("Failed to {what} socket: {}", reason(&error)))

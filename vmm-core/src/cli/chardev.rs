@@ -43,11 +43,15 @@ pub(super) fn parse(value: &str) -> Result<(String, Chardev), UsageError> {
             link: params.take("path").map(PathBuf::from),
         },
         "udp" => udp(&mut params)?,
-        "ringbuf" => {
+        kind @ ("ringbuf" | "memory") => {
+            let is_old = kind == "memory";
             let size = params
                 .take("size")
                 .map_or(Ok(64 << 10), |size| parse_bytes(&size))?;
-            BackendConfig::RingBuf { size }
+            match is_old {
+                true => BackendConfig::Memory { size },
+                false => BackendConfig::RingBuf { size },
+            }
         }
         "socket" => {
             let socket = socket(&mut params, log)?;
@@ -235,6 +239,7 @@ fn device_address(address: &Address) -> Result<SocketAddress, UsageError> {
             to: tcp.to,
             ipv4: (!tcp.ipv4).then_some(false),
             ipv6: (!tcp.ipv6).then_some(false),
+            ..InetAddress::default()
         }),
         Address::Inherited(fd) => {
             let own = fd

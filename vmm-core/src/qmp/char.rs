@@ -112,11 +112,15 @@ impl CharCommands for Vmm {
         args: commands::ChardevChange,
     ) -> Result<ChardevReturn, QmpError> {
         let chardevs = self.machine.chardevs().clone();
-        if chardevs.get(&args.id).is_none() {
-            return Err(QmpError::generic(format!(
-                "Chardev '{}' does not exist",
-                args.id
-            )));
+        let Some(chardev) = chardevs.get(&args.id) else {
+            let text = format!("Chardev '{}' does not exist", args.id);
+            return Err(QmpError::generic(text));
+        };
+        if !chardev.is_used() {
+            // as with QEMU, the old one is gone even if the new one cannot be made
+            let _ = chardevs.remove(&args.id);
+            let commands::ChardevChange { id, backend } = args;
+            return self.chardev_add(cx, commands::ChardevAdd { id, backend });
         }
         let (config, log) = self.plan(cx, args.backend)?;
         let made = chardevs.change(&args.id, &config, log.as_ref());
@@ -189,15 +193,18 @@ impl Vmm {
                     log(pty.data.logfile, pty.data.logappend),
                 )
             }
-            ChardevBackendType::Ringbuf(ring) | ChardevBackendType::Memory(ring) => {
-                let size = ring.data.size.unwrap_or(RING_SIZE);
-                // No size at all is as good as none named.
-                let size = usize::try_from(if size == 0 { RING_SIZE } else { size }).unwrap_or(0);
-                (
-                    BackendConfig::RingBuf { size },
-                    log(ring.data.logfile, ring.data.logappend),
-                )
-            }
+            ChardevBackendType::Ringbuf(ring) => (
+                BackendConfig::RingBuf {
+                    size: ring_size(ring.data.size),
+                },
+                log(ring.data.logfile, ring.data.logappend),
+            ),
+            ChardevBackendType::Memory(ring) => (
+                BackendConfig::Memory {
+                    size: ring_size(ring.data.size),
+                },
+                log(ring.data.logfile, ring.data.logappend),
+            ),
             ChardevBackendType::Udp(udp) => {
                 let remote = datagram(udp.data.remote)?;
                 let local = udp.data.local.map(datagram).transpose()?;
@@ -215,11 +222,21 @@ impl Vmm {
     fn socket(&mut self, cx: &Context<'_>, socket: ChardevSocket) -> Result<Plan, QmpError> {
         let fail = |text: &str| Err(QmpError::generic(text));
         let server = socket.server.unwrap_or(true);
+        let has_fd = matches!(socket.addr.r#type, SocketAddressLegacyType::Fd(_));
+        if has_fd && socket.reconnect.is_some() {
+            return fail("'reconnect' option is incompatible with 'fd' address type");
+        }
         if socket.reconnect.is_some() && socket.reconnect_ms.is_some() {
             return fail("'reconnect' and 'reconnect-ms' are mutually exclusive");
         }
-        if server && socket.reconnect.is_some_and(|seconds| seconds != 0) {
+        if socket.tls_authz.is_some() && socket.tls_creds.is_none() {
+            return fail("'tls_authz' option requires 'tls_creds' option");
+        }
+        if server && socket.reconnect.is_some() {
             return fail("'reconnect' option is incompatible with socket in server listen mode");
+        }
+        if !server && socket.websocket == Some(true) {
+            return fail("Websocket client is not implemented");
         }
         if !server && socket.wait.is_some() {
             return fail("'wait' option is incompatible with socket in client connect mode");
@@ -287,6 +304,12 @@ fn made_of(chardev: &Chardev) -> ChardevReturn {
     }
 }
 
+/// No size at all is as good as none named.
+fn ring_size(size: Option<i64>) -> usize {
+    let size = size.filter(|&size| size != 0).unwrap_or(RING_SIZE);
+    usize::try_from(size).unwrap_or(0)
+}
+
 fn log(path: Option<String>, append: Option<bool>) -> Option<LogConfig> {
     path.map(|path| LogConfig {
         path: path.into(),
@@ -308,6 +331,7 @@ fn internet(inet: InetSocketAddress) -> InetAddress {
         to: inet.to,
         ipv4: inet.ipv4,
         ipv6: inet.ipv6,
+        numeric: inet.numeric.unwrap_or(false),
     }
 }
 
