@@ -24,6 +24,7 @@ const fn number(name: &'static str, default: i64) -> Property {
 /// What has an event loop.
 pub(super) static EVENT_LOOP_BASE: TypeInfo = TypeInfo::new("event-loop-base", &base::OBJECT)
     .abstract_type()
+    .user_creatable()
     .properties(&[
         number("thread-pool-min", 0),
         number("thread-pool-max", THREAD_POOL_MAX),
@@ -37,7 +38,6 @@ pub(super) static IO_THREAD: TypeInfo = TypeInfo::new("iothread", &EVENT_LOOP_BA
         number("poll-grow", 0),
         number("poll-shrink", 0),
     ])
-    .user_creatable()
     .created_by(create);
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -152,6 +152,7 @@ impl Settings {
         ] {
             settings.set(name, properties.i64(name))?;
         }
+        settings.check()?;
         Ok(settings)
     }
 
@@ -172,15 +173,19 @@ impl Settings {
             let range = format!("{name} value must be in range [0, {}]", i64::MAX);
             return Err(QomError::Refused(range));
         }
-        let mut changed = *self;
-        if let Some(field) = changed.field(name) {
+        if let Some(field) = self.field(name) {
             *field = value;
         }
-        if changed.thread_pool_min > changed.thread_pool_max {
+        Ok(())
+    }
+
+    /// Whether there can be such a pool of threads.
+    fn check(&self) -> Result<(), QomError> {
+        let (min, max) = (self.thread_pool_min, self.thread_pool_max);
+        if min > max || max == 0 || max > i32::MAX.into() {
             let text = "bad thread-pool-min/thread-pool-max values";
             return Err(QomError::Refused(text.to_owned()));
         }
-        *self = changed;
         Ok(())
     }
 }
@@ -201,6 +206,9 @@ impl Object for IoThread {
     }
 
     fn set(&self, property: &str, value: &Value) -> Result<(), QomError> {
-        lock(&self.settings).set(property, value.as_i64().unwrap_or_default())
+        let mut settings = lock(&self.settings);
+        // As with QEMU, a number that does not go with another one stays until that one is right, too.
+        settings.set(property, value.as_i64().unwrap_or_default())?;
+        settings.check()
     }
 }

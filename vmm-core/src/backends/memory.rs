@@ -32,8 +32,9 @@ const fn share(default: bool) -> Property {
 
 pub(super) static MEMORY_BACKEND: TypeInfo = TypeInfo::new("memory-backend", &base::OBJECT)
     .abstract_type()
+    .user_creatable()
     .properties(&[
-        Property::new("size", Kind::SIZE).described("How long it is"),
+        Property::new("size", Kind::BYTES).described("How long it is"),
         Property::new("merge", Kind::BOOL)
             .access(Access::Write)
             .described("Whether the host may keep equal pages once"),
@@ -57,7 +58,6 @@ pub(super) static MEMORY_BACKEND: TypeInfo = TypeInfo::new("memory-backend", &ba
 pub(super) static RAM: TypeInfo = TypeInfo::new("memory-backend-ram", &MEMORY_BACKEND)
     .described("Memory")
     .properties(&[share(false)])
-    .user_creatable()
     .created_by(|cx| create(cx, |_, _| Ok(None)));
 
 pub(super) static FILE: TypeInfo = TypeInfo::new("memory-backend-file", &MEMORY_BACKEND)
@@ -66,10 +66,10 @@ pub(super) static FILE: TypeInfo = TypeInfo::new("memory-backend-file", &MEMORY_
         share(false),
         Property::new("mem-path", Kind::STRING)
             .described("The file, made if it is missing; or a directory for one without a name"),
-        Property::new("offset", Kind::SIZE)
+        Property::new("offset", Kind::BYTES)
             .default_uint(0)
             .described("Where in the file it begins"),
-        Property::new("align", Kind::SIZE)
+        Property::new("align", Kind::BYTES)
             .default_uint(0)
             .described("What its address here is a multiple of"),
         Property::new("discard-data", Kind::BOOL)
@@ -83,7 +83,6 @@ pub(super) static FILE: TypeInfo = TypeInfo::new("memory-backend-file", &MEMORY_
             .default_str("auto")
             .described("Whether the guest cannot write to it"),
     ])
-    .user_creatable()
     .created_by(|cx| create(cx, |cx, _| backing_file(cx).map(Some)));
 
 pub(super) static MEMFD: TypeInfo = TypeInfo::new("memory-backend-memfd", &MEMORY_BACKEND)
@@ -93,14 +92,13 @@ pub(super) static MEMFD: TypeInfo = TypeInfo::new("memory-backend-memfd", &MEMOR
         Property::new("hugetlb", Kind::BOOL)
             .default_bool(false)
             .described("Whether it is of huge pages"),
-        Property::new("hugetlbsize", Kind::SIZE)
+        Property::new("hugetlbsize", Kind::BYTES)
             .default_uint(0)
             .described("How large those are"),
         Property::new("seal", Kind::BOOL)
             .default_bool(true)
             .described("Whether nobody can make it longer or shorter"),
     ])
-    .user_creatable()
     .created_by(|cx| create(cx, |cx, size| anonymous_file(cx, size).map(Some)));
 
 /// What the host is told of memory whose back end does not say otherwise.

@@ -21,6 +21,7 @@ const fn text(name: &'static str) -> Property {
 
 pub(super) static SECRET_COMMON: TypeInfo = TypeInfo::new("secret_common", &base::OBJECT)
     .abstract_type()
+    .user_creatable()
     .properties(&[
         Property::new("format", FORMAT)
             .access(Access::Write)
@@ -32,7 +33,6 @@ pub(super) static SECRET_COMMON: TypeInfo = TypeInfo::new("secret_common", &base
 pub(super) static SECRET: TypeInfo = TypeInfo::new("secret", &SECRET_COMMON)
     .described("A password or a key")
     .properties(&[text("data"), text("file")])
-    .user_creatable()
     .created_by(create);
 
 /// A secret. Its bytes are what its data or its file was when it was made.

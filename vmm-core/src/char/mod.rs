@@ -188,7 +188,7 @@ impl BackendConfig {
             Self::Udp { remote, local } => Arc::new(Udp::new(remote, local.as_ref())?),
             Self::Pty { link } => Arc::new(Pty::new(link.as_deref())?),
             Self::RingBuf { size } => Arc::new(RingBuf::new(*size)?),
-            Self::Memory { size } => Arc::new(RingBuf::new(*size)?.as_memory()),
+            Self::Memory { size } => Arc::new(RingBuf::new(*size)?.into_memory()),
         })
     }
 }

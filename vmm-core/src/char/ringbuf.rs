@@ -43,7 +43,7 @@ impl RingBuf {
 
     /// The same under its old name.
     #[must_use]
-    pub(super) fn as_memory(self) -> Self {
+    pub(super) fn into_memory(self) -> Self {
         Self {
             kind: "memory",
             ..self

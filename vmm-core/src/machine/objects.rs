@@ -101,7 +101,7 @@ pub(super) fn add_device(
     let type_info = device_type(&spec.type_name)?;
     spec.complete(type_info, globals);
     let hotplugged = running.is_some();
-    let wanted = spec.take_text("bus")?;
+    let wanted = spec.take_text("bus");
     let bus = find_bus(type_info, wanted.as_deref(), services)?;
     if hotplugged {
         if let Some(bus) = &bus
@@ -396,8 +396,8 @@ impl Lifecycle {
         let node = if id.starts_with('/') {
             tree.at(id)?
         } else {
-            let found = tree.peripheral(id);
-            found.ok_or_else(|| QomError::NoObject(id.to_owned()))?
+            let found = tree.at(&format!("/machine/peripheral/{id}"));
+            found.map_err(|_| QomError::NoObject(id.to_owned()))?
         };
         if !node.type_info().is_a("device") {
             return Ok(refuse(format!("{id} is not a device"))?);

@@ -5,7 +5,7 @@ use qmp_types::qmp::types::ObjectPropertyInfo;
 use qmp_types::qmp::{QdevCommands, commands};
 
 use super::Vmm;
-use super::qom::property_info;
+use super::qom::device_property_info;
 use crate::qom::{QomError, Spec, registry};
 
 #[handlers]
@@ -18,7 +18,7 @@ impl QdevCommands for Vmm {
         let known = registry::find(&args.typename);
         let known = known.ok_or(QomError::NoObject(args.typename))?;
         let properties = known.device_properties()?;
-        Ok(properties.into_iter().map(property_info).collect())
+        Ok(properties.into_iter().map(device_property_info).collect())
     }
 
     fn device_add(

@@ -7,7 +7,7 @@ use qmp_types::qmp::types::{ObjectPropertyInfo, ObjectTypeInfo};
 use qmp_types::qmp::{QomCommands, commands};
 
 use super::Vmm;
-use crate::qom::{Property, QomError, Spec, TypeInfo, registry};
+use crate::qom::{Kind, Property, QomError, Spec, TypeInfo, registry};
 
 #[handlers]
 impl QomCommands for Vmm {
@@ -54,11 +54,11 @@ impl QomCommands for Vmm {
     ) -> Result<Vec<ObjectPropertyInfo>, QmpError> {
         let known = registry::find(&args.typename);
         let known = known.ok_or(QomError::NoType(args.typename))?;
-        Ok(known
-            .all_properties()
-            .into_iter()
-            .map(property_info)
-            .collect())
+        let properties = known.all_properties().into_iter();
+        match known.is_a("device") {
+            true => Ok(properties.map(device_property_info).collect()),
+            false => Ok(properties.map(property_info).collect()),
+        }
     }
 
     fn object_add(
@@ -91,12 +91,25 @@ fn type_info(known: &'static TypeInfo) -> ObjectTypeInfo {
     }
 }
 
-/// A property of a type.
-pub(super) fn property_info(property: &Property) -> ObjectPropertyInfo {
+/// A property of a type; QEMU tells the defaults of devices only.
+fn property_info(property: &Property) -> ObjectPropertyInfo {
     ObjectPropertyInfo {
         name: property.name.to_owned(),
         r#type: property.kind.type_name().into_owned(),
         description: property.description.map(str::to_owned),
-        default_value: property.default.value(),
+        default_value: None,
     }
+}
+
+/// A property of a type of devices.
+pub(super) fn device_property_info(property: &Property) -> ObjectPropertyInfo {
+    let mut info = property_info(property);
+    // what is in numbers without a size is no property of the device's own making
+    if property.kind != Kind::INT {
+        info.default_value = property.default.value();
+    }
+    if info.description.is_none() && info.default_value.is_some() {
+        info.description = property.kind.described().map(str::to_owned);
+    }
+    info
 }

@@ -102,18 +102,14 @@ impl Spec {
     /// An object from JSON, where the type's name is the member `type_key`.
     ///
     /// # Errors
-    /// There is no type, or the type or the id is no text.
+    /// There is no type.
     pub fn from_json(mut members: Map<String, Value>, type_key: &str) -> Result<Self, QomError> {
+        // As with QEMU, what is no text is as good as not there.
         let mut text = |key: &str| match members.remove(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(QomError::WrongType {
-                name: key.to_owned(),
-                expected: "string".to_owned(),
-            }),
+            Some(Value::String(text)) => Some(text),
+            _ => None,
         };
-        let type_name = text(type_key)?;
-        let id = text("id")?;
+        let (type_name, id) = (text(type_key), text("id"));
         let type_name = type_name
             .ok_or_else(|| QomError::Refused(format!("Parameter '{type_key}' is missing")))?;
         let properties = members

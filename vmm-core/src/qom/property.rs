@@ -167,6 +167,8 @@ impl Kind {
     pub const UINT64: Self = Self::unsigned("uint64", u64::MAX);
     /// A number of bytes; as text with a suffix such as `M`.
     pub const SIZE: Self = Self::of("size", Shape::Size);
+    /// The same, by the name that objects which are no devices have for it.
+    pub const BYTES: Self = Self::of("int", Shape::Size);
     /// A switch that can be left to the machine.
     pub const ON_OFF_AUTO: Self = Self::choice("OnOffAuto", &["auto", "on", "off"]);
 
@@ -213,6 +215,16 @@ impl Kind {
         }
     }
 
+    /// The words for it, where the name does not say them.
+    #[must_use]
+    pub fn described(&self) -> Option<&'static str> {
+        match self.shape {
+            Shape::Bool => Some("on/off"),
+            Shape::Choice(_) if *self == Self::ON_OFF_AUTO => Some("on/off/auto"),
+            _ => None,
+        }
+    }
+
     /// The type of the objects that it links to, if it is a link.
     #[must_use]
     pub fn target(&self) -> Option<&'static str> {
@@ -230,28 +242,30 @@ impl Kind {
                 expected: expected.to_owned(),
             })
         };
-        let bad = || {
+        let bad = |expected: &str| {
             Err(QomError::BadValue {
                 name: name.to_owned(),
-                expected: self.c_name(),
+                expected: expected.to_owned(),
             })
         };
         match (self.shape, value) {
             (Shape::Other, _)
             | (Shape::Bool, Value::Bool(_))
             | (Shape::Text | Shape::Link, Value::String(_)) => Ok(()),
-            (Shape::Signed { min, max }, Value::Number(number)) => match number.as_i64() {
+            (Shape::Signed { min, max }, _) => match value.as_i64() {
                 Some(number) if (min..=max).contains(&number) => Ok(()),
-                _ => bad(),
+                Some(_) => bad(&self.c_name()),
+                None => wrong("integer"),
             },
-            (Shape::Unsigned { max }, Value::Number(number)) => {
-                match number.as_u64().or(number.as_i64().map(i64::cast_unsigned)) {
+            (Shape::Unsigned { max }, _) => {
+                match value.as_u64().or(value.as_i64().map(i64::cast_unsigned)) {
                     Some(number) if number <= max => Ok(()),
-                    _ => bad(),
+                    Some(_) => bad(&self.c_name()),
+                    None => bad("uint64"),
                 }
             }
             (Shape::Size, Value::Number(number)) if number.is_u64() => Ok(()),
-            (Shape::Size, Value::Number(_)) => bad(),
+            (Shape::Size, _) => bad("uint64"),
             (Shape::Choice(values), Value::String(text)) => {
                 if values.contains(&text.as_str()) {
                     return Ok(());
@@ -263,7 +277,6 @@ impl Kind {
             }
             (Shape::Bool, _) => wrong("boolean"),
             (Shape::Text | Shape::Link | Shape::Choice(_), _) => wrong("string"),
-            (Shape::Signed { .. } | Shape::Unsigned { .. } | Shape::Size, _) => wrong("integer"),
         }
     }
 
@@ -296,7 +309,8 @@ impl Kind {
         match self.shape {
             Shape::Unsigned { max: u64::MAX } => "uint64".to_owned(),
             Shape::Unsigned { .. } => format!("{}_t", self.name),
-            Shape::Signed { .. } => "integer".to_owned(),
+            Shape::Signed { max: i64::MAX, .. } => "integer".to_owned(),
+            Shape::Signed { .. } => format!("{}_t", self.name),
             _ => self.name.to_owned(),
         }
     }
@@ -438,8 +452,22 @@ mod tests {
             refused(Kind::BOOL, "on".into()),
             "Invalid parameter type for 'x', expected: boolean"
         );
+        for value in [Value::from("1"), Value::from(1.5), Value::Null] {
+            assert_eq!(
+                refused(Kind::UINT32, value.clone()),
+                "Parameter 'x' expects uint64"
+            );
+            assert_eq!(
+                refused(Kind::INT32, value),
+                "Invalid parameter type for 'x', expected: integer"
+            );
+        }
         assert_eq!(
-            refused(Kind::UINT32, "1".into()),
+            refused(Kind::INT32, (1i64 << 31).into()),
+            "Parameter 'x' expects int32_t"
+        );
+        assert_eq!(
+            refused(Kind::INT, (1u64 << 63).into()),
             "Invalid parameter type for 'x', expected: integer"
         );
         assert_eq!(

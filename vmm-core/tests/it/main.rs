@@ -27,6 +27,7 @@ mod libvirt;
 mod lifecycle;
 mod memory;
 mod no_accel;
+mod objects_beside_qemu;
 mod plug;
 mod process;
 mod qom;

@@ -258,7 +258,7 @@ fn replies_are_those_of_qemu() {
 }
 
 /// Asks both the same.
-pub(super) fn compare(script: Vec<(&'static str, Value)>) {
+pub(crate) fn compare(script: Vec<(&'static str, Value)>) {
     let version = Command::new(QEMU).arg("--version").output();
     if !version
         .is_ok_and(|version| String::from_utf8_lossy(&version.stdout).contains("version 10.0.2"))

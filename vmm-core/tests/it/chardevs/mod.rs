@@ -1,5 +1,5 @@
 //! Character devices: replies beside QEMU's, and guests behind each kind of back end.
 
 mod addresses;
-mod beside_qemu;
+pub(crate) mod beside_qemu;
 mod guests;
