@@ -133,7 +133,8 @@ impl Json for () {
     fn blank() -> Self {}
 
     fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
-        decoder.object(at).map(drop)
+        let object = decoder.object(at)?;
+        decoder.finish(at, &object, Vec::new)
     }
 
     fn view(&self) -> View<'_> {

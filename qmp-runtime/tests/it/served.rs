@@ -232,6 +232,23 @@ fn command_left_out_is_neither_found_nor_advertised() {
 }
 
 #[test]
+fn what_the_server_tells_of_itself_takes_no_arguments() {
+    let setup = serve();
+    let mut client = Client::connect_unix(&setup.path).unwrap();
+    for command in ["query-commands", "query-qmp-schema"] {
+        client.execute_value(command, &Map::new()).unwrap();
+        let more = json!({"x": 1});
+        let error = client
+            .execute_value(command, more.as_object().unwrap())
+            .unwrap_err();
+        assert_eq!(
+            error.as_command_error().unwrap().desc(),
+            "Parameter 'x' is unexpected"
+        );
+    }
+}
+
+#[test]
 fn panicking_handler_fails_its_command_alone() {
     let setup = serve();
     let mut client = Client::connect_unix(&setup.path).unwrap();

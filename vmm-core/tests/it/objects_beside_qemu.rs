@@ -16,7 +16,7 @@ fn delete() -> Request {
     ("object-del", json!({"id": "o"}))
 }
 
-fn set(property: &str, value: Value) -> Request {
+fn set(property: &str, value: &Value) -> Request {
     let arguments = json!({"path": "/objects/o", "property": property, "value": value});
     ("qom-set", arguments)
 }
@@ -65,7 +65,7 @@ fn numbers_are_taken_and_refused_alike() {
         }
         script.push(object("iothread", json!({})));
         for value in &values {
-            script.extend([set(name, value.clone()), get(name)]);
+            script.extend([set(name, value), get(name)]);
         }
         script.push(delete());
     }
