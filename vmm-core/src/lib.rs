@@ -20,6 +20,7 @@ mod fdset;
 #[cfg(feature = "guests")]
 pub mod guests;
 pub mod machine;
+mod monitor;
 pub mod qmp;
 pub mod qom;
 mod report;

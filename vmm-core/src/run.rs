@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use qmp_runtime::EventSink;
-use qmp_runtime::server::{Endpoint, Server};
+use qmp_runtime::server::Server;
 use rustix::mm::{MlockAllFlags, mlockall};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -18,6 +18,7 @@ use crate::cli::{MemoryLock, Options};
 use crate::daemon::{self, Half};
 use crate::fdset::FdSets;
 use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
+use crate::monitor;
 use crate::qmp::{EventBridge, Vmm};
 use crate::report::{report, set_format};
 use crate::sandbox::{SandboxError, confine_process};
@@ -106,8 +107,9 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
         .map_err(io::Error::other)?;
     let server = Arc::new(server);
     trace_from_start(options.trace_file, &options.trace_events)?;
-    for monitor in options.monitors {
-        open(&server, monitor)?;
+    let mut monitors = Vec::new();
+    for config in options.monitors {
+        monitors.push(monitor::open(&server, machine.chardevs(), config)?);
     }
     for label in options.terminals {
         let held = machine.chardevs().open(&label);
@@ -121,6 +123,7 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     }
     let finish = machine.wait();
     server.close(PATIENCE);
+    drop(monitors);
     machine.close();
     Ok(finish.exit_code)
 }
@@ -167,24 +170,6 @@ fn lock_memory(lock: MemoryLock) -> Result<(), RunError> {
         MemoryLock::OnFault => all | MlockAllFlags::ONFAULT,
     };
     mlockall(flags).map_err(|error| RunError::MemoryLock(error.into()))
-}
-
-fn open(server: &Server, endpoint: Endpoint) -> Result<(), RunError> {
-    let address = endpoint.address().to_string();
-    let waits = endpoint.waits();
-    let listens = endpoint.listens();
-    let monitor = server.open(endpoint).map_err(|error| RunError::Monitor {
-        address,
-        error,
-        remedy: match listens {
-            true => "",
-            false => "; for clients to connect here, add server=on",
-        },
-    })?;
-    if waits {
-        monitor.wait_for_client();
-    }
-    Ok(())
 }
 
 /// The usual signals end the machine, whatever its shutdown action is.

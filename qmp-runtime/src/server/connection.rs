@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::MonitorClient;
 use super::outbox::Outbox;
 use super::shared::Shared;
 use crate::context::{Context, MonitorId};
@@ -19,6 +20,7 @@ const READ_MANY_BYTES: usize = 32 << 10;
 
 /// Serves a client until it goes, or the server is closed.
 pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, style: Style) {
+    let here = MonitorClient::of(&channel);
     let Ok(outbox) = Outbox::new(channel, style) else {
         return;
     };
@@ -32,6 +34,7 @@ pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, 
         state: Mutex::new(State::new(protocol)),
         queue_changed: Condvar::new(),
     });
+    shared.arrive(monitor, here);
     shared.begin(monitor, &client.outbox);
     let subscriber: Arc<dyn Subscriber> = Arc::<Outbox>::clone(&client.outbox);
     shared.events.subscribe(Arc::downgrade(&subscriber));
@@ -45,6 +48,7 @@ pub(super) fn serve(shared: &Arc<Shared>, monitor: MonitorId, channel: Channel, 
     }
     client.close_queue();
     client.outbox.close();
+    shared.leave(monitor);
 }
 
 struct Client {

@@ -13,6 +13,7 @@ mod tls;
 pub mod tokio;
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,11 +22,13 @@ use std::time::Duration;
 
 pub use address::{Address, AddressError, Tcp};
 pub use endpoint::Endpoint;
+use rustix::net::{SocketAddrAny, getpeername, getsockname};
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsSession;
 
 use crate::context::MonitorId;
 use crate::events::EventSink;
+use crate::fd::Channel;
 use crate::json::Style;
 use crate::router::{Dispatcher, Router};
 use crate::session::Protocol;
@@ -125,7 +128,30 @@ pub struct Monitor {
     shared: Arc<Shared>,
 }
 
+/// A client that is connected to a monitor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonitorClient {
+    /// The addresses here and there, over TCP.
+    pub addresses: Option<(SocketAddr, SocketAddr)>,
+}
+
+impl MonitorClient {
+    fn of(channel: &Channel) -> Self {
+        let local = getsockname(&channel.input).ok();
+        let peer = getpeername(&channel.input).ok().flatten();
+        let address = |address: Option<SocketAddrAny>| SocketAddr::try_from(address?).ok();
+        Self {
+            addresses: address(local).zip(address(peer)),
+        }
+    }
+}
+
 impl Monitor {
+    /// The client that is connected to it, if one is.
+    pub fn client(&self) -> Option<MonitorClient> {
+        self.shared.client(self.id)
+    }
+
     /// Its number, as handlers see it in their context.
     pub fn id(&self) -> MonitorId {
         self.id

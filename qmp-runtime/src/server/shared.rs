@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use super::MonitorClient;
 use super::outbox::Outbox;
 use crate::context::MonitorId;
 use crate::events::EventSink;
@@ -37,6 +38,8 @@ struct State {
     /// How many sessions have begun on each monitor, by its number.
     sessions: Vec<u64>,
     connections: Vec<Weak<Outbox>>,
+    /// The clients that are there.
+    clients: Vec<(MonitorId, MonitorClient)>,
     /// Listening sockets to shut down at the end.
     listening: Vec<Weak<Vec<OwnedFd>>>,
     /// Socket files to remove at the end.
@@ -97,6 +100,23 @@ impl Shared {
         if self.is_closed() {
             outbox.close();
         }
+    }
+
+    /// Takes note of a client that is there until [`leave`](Self::leave).
+    pub(super) fn arrive(&self, id: MonitorId, client: MonitorClient) {
+        self.lock().clients.push((id, client));
+    }
+
+    /// Takes note that the client of a monitor has gone.
+    pub(super) fn leave(&self, id: MonitorId) {
+        self.lock().clients.retain(|(monitor, _)| *monitor != id);
+    }
+
+    /// The client of a monitor, while there is one.
+    pub(super) fn client(&self, id: MonitorId) -> Option<MonitorClient> {
+        let state = self.lock();
+        let mut clients = state.clients.iter();
+        Some(clients.find(|(monitor, _)| *monitor == id)?.1.clone())
     }
 
     /// Waits until a client has connected to a monitor, or the server is closed.

@@ -1,6 +1,7 @@
 //! A server with a handler, and clients that talk to it.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -439,7 +440,7 @@ fn client_is_served_over_tcp() {
         .local_addr()
         .unwrap()
         .port();
-    setup
+    let monitor = setup
         .server
         .listen(
             format!("tcp:127.0.0.1:{port},server=on,wait=off")
@@ -447,7 +448,12 @@ fn client_is_served_over_tcp() {
                 .unwrap(),
         )
         .unwrap();
+    assert_eq!(monitor.client(), None);
     let mut client = Client::connect_tcp(("127.0.0.1", port)).unwrap();
+    let (here, there) = monitor.client().unwrap().addresses.unwrap();
+    assert_eq!(here, (Ipv4Addr::LOCALHOST, port).into());
+    assert_eq!(there.ip(), Ipv4Addr::LOCALHOST);
+    assert_ne!(there.port(), port);
     assert_eq!(
         client
             .execute(&commands::QueryLeaf {
@@ -458,6 +464,12 @@ fn client_is_served_over_tcp() {
             .id,
         "t"
     );
+    drop(client);
+    let end = std::time::Instant::now() + Duration::from_secs(10);
+    while monitor.client().is_some() {
+        assert!(std::time::Instant::now() < end);
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -60,6 +60,11 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
         drop(input);
     }
 
+    /// Whether who uses it cannot go on with another one.
+    fn is_fixed(&self) -> bool {
+        false
+    }
+
     /// Waits until the output so far is out, or is not going to be soon.
     fn flush(&self) {}
 

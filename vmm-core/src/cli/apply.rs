@@ -11,7 +11,7 @@ use super::chardev::{self, Chardev};
 use super::params::{Params, ParamsError, parse_size};
 use super::table;
 use super::tls::{self, Credentials};
-use super::{Options, UsageError, audio, process, sandbox, trace};
+use super::{MonitorConfig, Options, UsageError, audio, process, sandbox, trace};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::clock::ClockKind;
@@ -46,6 +46,8 @@ pub(super) struct Builder {
     chardevs: Vec<(String, Chardev)>,
     /// Character device and layout of each `-mon`.
     mons: Vec<(String, bool)>,
+    /// How many monitors there are that are given by the short form.
+    short_monitors: usize,
     nographic: bool,
     nodefaults: bool,
     /// Whether messages name the guest.
@@ -278,6 +280,7 @@ impl Builder {
             return Ok(());
         }
         if let Some(id) = value.strip_prefix("chardev:") {
+            self.short_monitors += 1;
             self.mons.push((id.to_owned(), pretty));
             return Ok(());
         }
@@ -292,8 +295,19 @@ impl Builder {
             true => endpoint,
             false => endpoint.server(false),
         };
-        self.options.monitors.push(endpoint.style(style(pretty)));
+        let label = self.next_monitor();
+        self.options.monitors.push(MonitorConfig {
+            label,
+            endpoint: endpoint.style(style(pretty)),
+        });
         Ok(())
+    }
+
+    /// The label of the next monitor's character device, if it is not given.
+    fn next_monitor(&mut self) -> String {
+        let number = self.short_monitors;
+        self.short_monitors += 1;
+        format!("compat_monitor{number}")
     }
 
     /// A human monitor, by the short form of a character device.
@@ -302,9 +316,12 @@ impl Builder {
             return Ok(());
         }
         let label = match value.strip_prefix("chardev:") {
-            Some(label) => label.to_owned(),
+            Some(label) => {
+                self.short_monitors += 1;
+                label.to_owned()
+            }
             None => {
-                let label = format!("compat_monitor{}", self.options.terminals.len());
+                let label = self.next_monitor();
                 let backend = Chardev::Backend(chardev::short(value)?, None);
                 self.chardevs.push((label.clone(), backend));
                 label
@@ -492,7 +509,7 @@ impl Builder {
             |chardev: &Chardev| matches!(chardev, Chardev::Backend(BackendConfig::Stdio, _));
         let chardevs = self.chardevs.iter().any(|(_, chardev)| is_stdio(chardev));
         let mut monitors = self.options.monitors.iter();
-        if chardevs || monitors.any(|monitor| matches!(monitor.address(), Address::Stdio)) {
+        if chardevs || monitors.any(|one| matches!(one.endpoint.address(), Address::Stdio)) {
             return fail("cannot use stdio with -daemonize");
         }
         Ok(())
@@ -506,8 +523,8 @@ impl Builder {
             })?;
             let endpoint = match self.chardevs.remove(at).1 {
                 Chardev::Socket(endpoint, None, ..) => endpoint,
-                Chardev::Socket(endpoint, Some(id), ..) => {
-                    self.credentials(&id)?.protect(endpoint)?
+                Chardev::Socket(endpoint, Some(credentials), ..) => {
+                    self.credentials(&credentials)?.protect(endpoint)?
                 }
                 Chardev::Backend(BackendConfig::Stdio, _) => Endpoint::listen(Address::Stdio),
                 Chardev::Backend(..) => {
@@ -516,7 +533,10 @@ impl Builder {
                     )));
                 }
             };
-            self.options.monitors.push(endpoint.style(style(pretty)));
+            self.options.monitors.push(MonitorConfig {
+                label: id,
+                endpoint: endpoint.style(style(pretty)),
+            });
         }
         Ok(())
     }

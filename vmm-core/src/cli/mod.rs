@@ -38,6 +38,15 @@ pub enum Request {
     Print(String),
 }
 
+/// A monitor for QMP clients.
+#[derive(Debug)]
+pub struct MonitorConfig {
+    /// The label of its character device.
+    pub label: String,
+    /// Where clients connect.
+    pub endpoint: Endpoint,
+}
+
 /// A machine and its surroundings.
 #[derive(Debug, Default)]
 pub struct Options {
@@ -50,7 +59,7 @@ pub struct Options {
     /// Character devices that a serial port may use, with their labels.
     pub chardevs: Vec<(String, BackendConfig, Option<LogConfig>)>,
     /// Where QMP clients connect.
-    pub monitors: Vec<Endpoint>,
+    pub monitors: Vec<MonitorConfig>,
     /// The labels of the character devices that human monitors are on.
     pub terminals: Vec<String>,
     /// Where to write the process id.

@@ -122,6 +122,10 @@ impl CharCommands for Vmm {
             let commands::ChardevChange { id, backend } = args;
             return self.chardev_add(cx, commands::ChardevAdd { id, backend });
         }
+        if chardev.backend().is_fixed() {
+            let text = "Chardev user does not support chardev hotswap";
+            return Err(QmpError::generic(text));
+        }
         let (config, log) = self.plan(cx, args.backend)?;
         let made = chardevs.change(&args.id, &config, log.as_ref());
         let made = made.map_err(|error| QmpError::generic(error.to_string()))?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::beside_qemu::{add, compare, socket, with_id};
+use super::beside_qemu::{add, compare, compare_with, socket, with_id};
 
 type Request = (&'static str, Value);
 
@@ -146,4 +146,45 @@ fn back_ends_that_nobody_uses_are_replaced_as_a_whole() {
     script.extend(change("null", json!({})));
     script.push(("qom-list-types", json!({"implements": "chardev-ringbuf"})));
     compare(script);
+}
+
+#[test]
+fn monitors_are_character_devices_that_stay() {
+    let mut script = vec![
+        ("query-chardev", json!({})),
+        ("qom-list", json!({"path": "/chardevs"})),
+    ];
+    for id in [
+        "named",
+        "short",
+        "calling",
+        "compat_monitor1",
+        "compat_monitor3",
+    ] {
+        let change = json!({"id": id, "backend": {"type": "null", "data": {}}});
+        script.push(with_id("chardev-remove", id));
+        script.push(("chardev-change", change));
+        script.push(add(id, "null", json!({})));
+        script.push(with_id("chardev-send-break", id));
+    }
+    script.push(("query-chardev", json!({})));
+    let options = [
+        "-chardev",
+        "socket,id=named,path={dir}/named,server=on,wait=off",
+        "-mon",
+        "chardev=named,mode=control",
+        "-qmp",
+        "unix:{dir}/second,server=on,wait=off",
+        "-chardev",
+        "socket,id=short,path={dir}/short,abstract=on,server=on,wait=off",
+        "-qmp",
+        "chardev:short",
+        "-chardev",
+        "socket,id=calling,path={dir}/nobody,reconnect-ms=100000",
+        "-mon",
+        "chardev=calling,mode=control",
+        "-qmp",
+        "unix:{dir}/third,server=on,wait=off",
+    ];
+    compare_with(&options, script);
 }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Instant;
 
 use qmp_runtime::client::Client;
 use qmp_runtime::json::Value;
@@ -48,7 +49,9 @@ fn expect(line: &mut impl Read, text: &[u8]) {
 
 fn filename(client: &mut Client) -> String {
     let all = run(client, "query-chardev", "{}");
-    all[0]["filename"].as_str().unwrap().to_owned()
+    let mut all = all.as_array().unwrap().iter();
+    let serial = all.find(|entry| entry["label"] == "serial0").unwrap();
+    serial["filename"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -101,8 +104,13 @@ fn client_connects_again_after_a_loss() {
     };
     let (line, _) = port.accept().unwrap();
     drop(line);
-    let (mut line, _) = port.accept().unwrap();
+    let (mut line, peer) = port.accept().unwrap();
     line.set_read_timeout(Some(LIMIT)).unwrap();
+    // What the guest says before the connection is seen to be there is lost.
+    let end = Instant::now() + LIMIT;
+    while !filename(&mut qmp).contains(&peer.to_string()) {
+        assert!(Instant::now() < end, "{}", filename(&mut qmp));
+    }
     run(&mut qmp, "cont", "{}");
     expect(&mut line, b"echo\n");
     converse(&mut line);
@@ -210,7 +218,7 @@ fn client_that_never_reads_costs_bounded_memory_and_no_time() {
         .add("line", &BackendConfig::Socket(config))
         .unwrap();
     let (client, _) = listener.accept().unwrap();
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let lost = (0..64)
         .filter(|_| chardev.write(&[b'x'; 65536]).is_err())
         .count();

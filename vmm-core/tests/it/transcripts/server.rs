@@ -91,9 +91,9 @@ impl Running {
         command.args(["-nodefaults", "-display", "none"]);
         command.args(&case.args);
         for monitor in 0..case.monitors {
-            let chardev = format!("socket,id=m{monitor},path={dir}/{monitor},server=on,wait=off");
+            let chardev = format!("socket,id=mon{monitor},path={dir}/{monitor},server=on,wait=off");
             command.args(["-chardev", &chardev]);
-            command.args(["-mon", &format!("chardev=m{monitor},mode=control")]);
+            command.args(["-mon", &format!("chardev=mon{monitor},mode=control")]);
         }
         Running::Process(command.stdin(Stdio::null()).spawn().unwrap())
     }
