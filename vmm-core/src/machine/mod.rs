@@ -42,7 +42,7 @@ pub use device_memory::{DeviceMemories, DeviceMemory};
 pub use dimm::DimmInfo;
 pub(crate) use dimm::PC_DIMM;
 pub use dirty_rate::{DirtyRate, DirtyRateBusy, DirtyRateMode};
-pub use dump::{DumpError, DumpProgress, DumpRequest, DumpStatus};
+pub use dump::{DumpError, DumpFormat, DumpProgress, DumpRequest, DumpStatus};
 pub use error::MachineError;
 pub use event::{Cause, GuestPanicAction, MachineEvent, Observer};
 pub use global::{Global, GlobalError};

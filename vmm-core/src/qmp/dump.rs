@@ -1,6 +1,7 @@
 //! `dump.json`: a guest's memory as a file for debuggers.
 
 use std::fs::{File, OpenOptions};
+use std::io::Seek;
 use std::os::unix::fs::OpenOptionsExt;
 
 use qmp_runtime::{Context, QmpError, handlers};
@@ -12,7 +13,7 @@ use rustix::fs::OFlags;
 
 use super::{Vmm, os_text};
 use crate::fdset;
-use crate::machine::{self, DumpProgress, DumpRequest};
+use crate::machine::{self, DumpFormat, DumpProgress, DumpRequest};
 
 #[handlers]
 impl DumpCommands for Vmm {
@@ -36,13 +37,24 @@ impl DumpCommands for Vmm {
             (Some(_), None) => return Err(missing("length")),
             (None, Some(_)) => return Err(missing("begin")),
         };
-        if !matches!(format, DumpGuestMemoryFormat::Elf) {
-            // how pages are compressed is what is missing, whatever the file around them
-            let format = format.as_str().replace("-raw-", "-");
-            return Err(QmpError::generic(format!("{format} is not available now")));
+        let format = match format {
+            DumpGuestMemoryFormat::Elf => DumpFormat::Elf,
+            DumpGuestMemoryFormat::KdumpZlib => DumpFormat::Kdump { raw: false },
+            DumpGuestMemoryFormat::KdumpRawZlib => DumpFormat::Kdump { raw: true },
+            other => {
+                // how pages are compressed is what is missing, whatever the file around them
+                let format = other.as_str().replace("-raw-", "-");
+                return Err(QmpError::generic(format!("{format} is not available now")));
+            }
+        };
+        let mut file = self.dump_file(cx, &args.protocol)?;
+        if format == (DumpFormat::Kdump { raw: true }) && file.stream_position().is_err() {
+            let text = "kdump-raw formats require a seekable file";
+            return Err(QmpError::generic(text));
         }
         let request = DumpRequest {
-            file: self.dump_file(cx, &args.protocol)?,
+            file,
+            format,
             paging: args.paging,
             range,
         };
@@ -66,7 +78,11 @@ impl DumpCommands for Vmm {
         _: &mut Context<'_>,
         _: commands::QueryDumpGuestMemoryCapability,
     ) -> Result<DumpGuestMemoryCapability, QmpError> {
-        let formats = vec![DumpGuestMemoryFormat::Elf];
+        let formats = vec![
+            DumpGuestMemoryFormat::Elf,
+            DumpGuestMemoryFormat::KdumpZlib,
+            DumpGuestMemoryFormat::KdumpRawZlib,
+        ];
         Ok(DumpGuestMemoryCapability::new(formats))
     }
 }

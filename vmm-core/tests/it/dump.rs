@@ -1,5 +1,6 @@
 //! Core files: what is in them, beside QEMU's and for debuggers, and how they come to be.
 
+mod kdump;
 mod sparse;
 
 use std::fs::{self, File};
@@ -17,7 +18,7 @@ use qmp_runtime::json::Value;
 use qmp_types::qmp::commands;
 use qmp_types::qmp::types::{DumpGuestMemoryFormat, DumpStatus, RunState};
 use vmm_core::guests;
-use vmm_core::machine::{self, DumpRequest, MachineEvent};
+use vmm_core::machine::{self, DumpFormat, DumpRequest, MachineEvent};
 
 use crate::differential::peer::{both_work, peers};
 use crate::fixture::{Fixture, kvm_works};
@@ -250,7 +251,14 @@ fn dump_in_the_background_tells_how_far_it_is() {
     let formats = client
         .execute(&commands::QueryDumpGuestMemoryCapability {})
         .unwrap();
-    assert!(matches!(formats.formats[..], [DumpGuestMemoryFormat::Elf]));
+    assert!(matches!(
+        formats.formats[..],
+        [
+            DumpGuestMemoryFormat::Elf,
+            DumpGuestMemoryFormat::KdumpZlib,
+            DumpGuestMemoryFormat::KdumpRawZlib
+        ]
+    ));
     let progress = client.execute(&commands::QueryDump {}).unwrap();
     assert_eq!((progress.status, progress.total), (DumpStatus::None, 0));
 
@@ -438,6 +446,7 @@ fn dump_ends_with_the_machine() {
         };
         let request = DumpRequest {
             file: writer,
+            format: DumpFormat::Elf,
             paging: false,
             range: None,
         };
@@ -475,6 +484,7 @@ fn quitting_ends_a_dump_that_is_waited_for() {
     thread::scope(|scope| {
         let request = DumpRequest {
             file,
+            format: DumpFormat::Elf,
             paging: false,
             range: None,
         };

@@ -27,7 +27,7 @@ pub(super) struct Class {
     /// The first CPU runs in long mode.
     pub(super) long_mode: bool,
     /// Addresses are of 64 bits.
-    wide: bool,
+    pub(super) wide: bool,
 }
 
 impl Class {

@@ -4,6 +4,7 @@
 //! those that would let it run.
 
 mod elf;
+mod kdump;
 mod notes;
 mod output;
 mod pages;
@@ -26,6 +27,7 @@ use super::{GuestRam, MachineError, MachineEvent, RunState};
 use crate::accel::Registers;
 use crate::sync::lock;
 use elf::{Class, Head};
+use kdump::Kdump;
 use output::Output;
 use pages::{Pages, Run};
 
@@ -53,6 +55,14 @@ pub enum DumpError {
         /// The cause.
         error: io::Error,
     },
+    /// The file cannot be written, in a format whose errors are told without their cause.
+    #[error("dump: failed to {what}")]
+    Part {
+        /// What was tried.
+        what: &'static str,
+        /// The cause.
+        error: io::Error,
+    },
     /// The machine ended first.
     #[error("dump: the machine has been shut down")]
     Cancelled,
@@ -66,10 +76,25 @@ pub enum DumpError {
 pub struct DumpRequest {
     /// Where it goes.
     pub file: File,
+    /// How it is written.
+    pub format: DumpFormat,
     /// Whether virtual addresses are those that the guest's page tables give.
     pub paging: bool,
     /// The first physical address and the number of bytes; everything if absent.
     pub range: Option<(u64, u64)>,
+}
+
+/// How a dump is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DumpFormat {
+    /// A core file.
+    #[default]
+    Elf,
+    /// What `makedumpfile` writes, its pages compressed by zlib; it is all of memory, at its physical addresses.
+    Kdump {
+        /// As the program `crash` reads it, into a file with offsets; otherwise in records, for pipes, too.
+        raw: bool,
+    },
 }
 
 /// How far the last dump has got.
@@ -175,11 +200,18 @@ impl Dumps {
 #[derive(Debug)]
 struct Job {
     file: File,
-    head: Head,
+    content: Content,
     /// The memory that follows, by start and length.
     regions: Vec<(u64, u64)>,
     /// The guest ran before.
     resume: bool,
+}
+
+/// What precedes the memory.
+#[derive(Debug)]
+enum Content {
+    Elf(Head),
+    Kdump(Kdump),
 }
 
 /// A range of physical memory and where it is in virtual memory.
@@ -231,13 +263,13 @@ fn prepare(machine: &Lifecycle, request: DumpRequest) -> Result<Job, MachineErro
         true => machine.halt(&mut state, RunState::SaveVm, true).map(drop),
         false => Ok(()),
     }
-    .and_then(|()| head(machine, &request));
+    .and_then(|()| content(machine, &request));
     match prepared {
-        Ok((head, regions)) => {
+        Ok((content, regions)) => {
             lock(&machine.dumps.progress).total = regions.iter().map(|(_, length)| length).sum();
             Ok(Job {
                 file: request.file,
-                head,
+                content,
                 regions,
                 resume,
             })
@@ -250,16 +282,23 @@ fn prepare(machine: &Lifecycle, request: DumpRequest) -> Result<Job, MachineErro
     }
 }
 
-fn head(
+fn content(
     machine: &Lifecycle,
     request: &DumpRequest,
-) -> Result<(Head, Vec<(u64, u64)>), MachineError> {
+) -> Result<(Content, Vec<(u64, u64)>), MachineError> {
     let regions = regions(&machine.ram, request.range)?;
     let cpus: Vec<(u32, Registers)> = (machine.vcpus.indexes().into_iter())
         .map(|index| Ok((index, machine.cpu_job(index, |core| core.registers())?)))
         .collect::<Result<_, MachineError>>()?;
     let (indexes, registers): (Vec<_>, Vec<_>) = cpus.iter().cloned().unzip();
     drop(indexes);
+    let long_mode = registers.first().is_some_and(Registers::is_long_mode);
+    let notes = notes::of(&cpus, long_mode);
+    let class = Class::new(long_mode, machine.ram.ranges());
+    if let DumpFormat::Kdump { raw } = request.format {
+        let kdump = Kdump::new(&regions, notes, cpus.len(), class.wide, raw);
+        return Ok((Content::Kdump(kdump), regions));
+    }
     let pieces = match request.paging && registers.iter().any(Registers::has_paging) {
         true => paging::mapped(&machine.ram, &registers)?,
         false => regions
@@ -271,10 +310,8 @@ fn head(
             })
             .collect(),
     };
-    let long_mode = registers.first().is_some_and(Registers::is_long_mode);
-    let notes = notes::of(&cpus, long_mode);
-    let class = Class::new(long_mode, machine.ram.ranges());
-    Ok((elf::head(&regions, &pieces, notes, class), regions))
+    let head = elf::head(&regions, &pieces, notes, class);
+    Ok((Content::Elf(head), regions))
 }
 
 /// The memory that there is in a range.
@@ -301,11 +338,15 @@ fn regions(ram: &GuestRam, range: Option<(u64, u64)>) -> Result<Vec<(u64, u64)>,
 fn finish(machine: &Lifecycle, job: Job) -> Result<(), DumpError> {
     let Job {
         file,
-        head,
+        content,
         regions,
         resume,
     } = job;
-    let result = save(&machine.dumps, &machine.ram, &file, &head, &regions);
+    let output = Output::new(&file, &machine.dumps.wake);
+    let result = match content {
+        Content::Elf(head) => save(machine, output, &head, &regions),
+        Content::Kdump(kdump) => save_pages(machine, output, &kdump, &regions),
+    };
     drop(file); // whoever reads a pipe sees its end before the event
     let mut state = machine.lock();
     machine.tell(&MachineEvent::DumpCompleted {
@@ -318,13 +359,11 @@ fn finish(machine: &Lifecycle, job: Job) -> Result<(), DumpError> {
 }
 
 fn save(
-    dumps: &Dumps,
-    ram: &GuestRam,
-    file: &File,
+    machine: &Lifecycle,
+    mut output: Output<'_>,
     head: &Head,
     regions: &[(u64, u64)],
 ) -> Result<(), DumpError> {
-    let mut output = Output::new(file, &dumps.wake);
     for (what, bytes) in [
         ("write elf header", &head.file),
         ("write elf program headers", &head.programs),
@@ -334,7 +373,7 @@ fn save(
     }
     let what = "save memory";
     let mut pages = output.is_sparse().then(Pages::new);
-    for_each_chunk(dumps, ram, regions, what, |region, memory| {
+    for_each_chunk(machine, regions, what, |region, memory| {
         let runs = match &mut pages {
             Some(pages) => pages.runs(region, memory),
             None => vec![Run {
@@ -359,15 +398,29 @@ fn save(
     output.finish(what)
 }
 
+fn save_pages(
+    machine: &Lifecycle,
+    mut output: Output<'_>,
+    kdump: &Kdump,
+    regions: &[(u64, u64)],
+) -> Result<(), DumpError> {
+    let mut writer = kdump.begin(&mut output, regions)?;
+    let mut pages = Pages::new();
+    for_each_chunk(machine, regions, "write page data", |region, memory| {
+        pages.each(region, memory, |page, is_zero| writer.page(&page, is_zero));
+        writer.flush()
+    })?;
+    writer.finish()
+}
+
 /// Takes the memory at `regions` in turn, in pieces, until the dump is cancelled; `what` is done with it.
 fn for_each_chunk(
-    dumps: &Dumps,
-    ram: &GuestRam,
+    machine: &Lifecycle,
     regions: &[(u64, u64)],
     what: &'static str,
     mut each: impl FnMut(&MmapRegion<()>, &VolatileSlice<'_>) -> Result<(), DumpError>,
 ) -> Result<(), DumpError> {
-    let memory = ram.memory();
+    let (dumps, memory) = (&machine.dumps, machine.ram.memory());
     for &(start, length) in regions {
         let mut done = 0;
         while done < length {

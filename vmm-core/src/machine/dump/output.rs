@@ -63,6 +63,15 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
+    /// Goes to `offset` of the file, where `what` is to be written.
+    ///
+    /// # Errors
+    /// There are no offsets in it.
+    pub(super) fn go_to(&mut self, offset: u64, what: &'static str) -> Result<(), DumpError> {
+        let gone = seek(self.file, SeekFrom::Start(offset));
+        gone.map(drop).map_err(|error| fail(what, error.into()))
+    }
+
     /// Ends the file behind what was left out last, which is `what`.
     ///
     /// # Errors
