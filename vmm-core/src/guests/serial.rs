@@ -16,18 +16,18 @@ pub fn hello() -> Result<Guest, AssembleError> {
     })
 }
 
-/// Prints `ports` and a newline, writes to port 0x80, which nobody listens to, so often, and prints `done` and a
-/// newline; then it powers off.
+/// Prints `ports` and a newline, writes to a port so often, and prints `done` and a newline; then it powers off.
 ///
 /// # Errors
 /// None in practice; see [`AssembleError`].
-pub fn ports(writes: u32) -> Result<Guest, AssembleError> {
+pub fn ports(port: u16, writes: u32) -> Result<Guest, AssembleError> {
     assemble(|p| {
         let mut next = p.label();
         p.print("ports\n")?;
         p.asm.mov(x::ecx, writes)?;
+        p.asm.mov(x::edx, u32::from(port))?;
         p.asm.set_label(&mut next)?;
-        p.asm.out(0x80, x::al)?;
+        p.asm.out(x::dx, x::al)?;
         p.asm.dec(x::ecx)?;
         p.asm.jnz(next)?;
         p.print("done\n")?;

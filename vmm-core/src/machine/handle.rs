@@ -541,7 +541,8 @@ impl Machine {
         self.inner.object_del(id)
     }
 
-    /// Where vCPUs reach devices.
+    /// Where vCPUs reach devices. A device that takes port 0x80 now hears of writes to it from the next reset on: until
+    /// then KVM keeps them, as nobody was there.
     #[must_use]
     pub fn buses(&self) -> &Buses {
         &self.inner.services.buses

@@ -24,6 +24,9 @@ use crate::boot::Loader;
 use crate::devices::virtio::Slot;
 use crate::sync::lock;
 
+/// What guests write to in order to let a little time pass; firmware of PCs shows its progress there.
+const DELAY_PORT: u16 = 0x80;
+
 /// Everything of a machine that its threads share.
 pub(super) struct Lifecycle {
     pub(super) config: MachineConfig,
@@ -107,10 +110,13 @@ pub(super) fn power_on(
     for device in services.device_memory.all() {
         memory.extend(regions_of(device.mmap()));
     }
+    // whatever is to be there has been made by now
+    let is_deaf = services.buses.pio.is_free(DELAY_PORT.into(), 1);
     let (vm, cores) = KvmVm::new(&VmParts {
         memory: &memory,
         lines: &services.lines.all(),
         doorbells: &services.doorbells.all(),
+        deaf_ports: if is_deaf { &[DELAY_PORT] } else { &[] },
         cpus,
         topology: config.cpu_topology(),
         model: config.cpu_model.clone(),

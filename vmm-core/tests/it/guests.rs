@@ -1,12 +1,15 @@
 //! Each guest does what it says, on the first serial port and in memory.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
+use vmm_core::accel::AccelKind;
 use vmm_core::char::{Backend, InputSink, Registry, RingBuf};
+use vmm_core::devices::{Device, GuestRequest};
 use vmm_core::guests::{self, ResetBy};
-use vmm_core::machine::{Cause, Finish, MachineEvent, RunState};
+use vmm_core::machine::{Cause, Finish, MachineEvent, RunState, ShutdownAction};
 
-use crate::fixture::{Fixture, LIMIT};
+use crate::fixture::{Fixture, LIMIT, kvm_works};
 
 const POWER_OFF: MachineEvent = MachineEvent::Shutdown {
     guest: true,
@@ -222,6 +225,56 @@ fn suspend_sleeps_until_woken() {
         fixture.events(),
         [Resume, Suspend, Stop, Resume, Wakeup, POWER_OFF]
     );
+}
+
+/// Counts what is written to it.
+#[derive(Debug, Default)]
+struct Counter(AtomicU32);
+
+impl Device for Counter {
+    fn read(&self, _offset: u64, data: &mut [u8]) {
+        data.fill(0);
+    }
+
+    fn write(&self, _offset: u64, _data: &[u8]) -> Option<GuestRequest> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+}
+
+/// Writes to the port of delays leave the kernel only if there is someone to hear of them.
+#[test]
+fn delays_stay_in_the_kernel() {
+    for (port, at_first) in [(0x80, 0), (0x81, 300)] {
+        let guest = guests::ports(port, 300).unwrap();
+        if !kvm_works() {
+            return;
+        }
+        let fixture = Fixture::new(|config| {
+            config.accel = AccelKind::Kvm;
+            config.boot = Some(guest.boot());
+            config.actions.shutdown = ShutdownAction::Pause;
+        });
+        let counter = Arc::new(Counter::default());
+        let place = fixture.machine.buses();
+        place
+            .pio
+            .insert(port.into(), 1, Arc::clone(&counter) as _)
+            .unwrap();
+        fixture.machine.start().unwrap();
+        fixture.await_event(POWER_OFF);
+        assert_eq!(fixture.console(), "ports\ndone\n");
+        assert_eq!(counter.0.load(Ordering::Relaxed), at_first, "{port:#x}");
+        // the machine is made anew with what there is by now
+        fixture.machine.reset(Cause::HostQmpSystemReset).unwrap();
+        fixture.machine.cont().unwrap();
+        fixture.expect("done\n");
+        assert_eq!(
+            counter.0.load(Ordering::Relaxed),
+            at_first + 300,
+            "{port:#x}"
+        );
+    }
 }
 
 #[test]

@@ -22,9 +22,10 @@ use kvm_bindings::{
     CpuId, KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KVM_MAX_CPUID_ENTRIES,
     KVM_PIT_SPEAKER_DUMMY, kvm_irqchip, kvm_pit_config,
 };
-use kvm_ioctls::{Cap, IoEventAddress, Kvm, VmFd};
+use kvm_ioctls::{Cap, IoEventAddress, Kvm, NoDatamatch, VmFd};
 
 use vm_memory::{GuestMemoryRegion, GuestRegionMmap};
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::{AccelError, Doorbell, IrqLine};
 use crate::cpu::{CpuConfig, Leaf};
@@ -90,6 +91,8 @@ pub(crate) struct VmParts<'a> {
     pub(crate) memory: &'a [Arc<GuestRegionMmap<()>>],
     pub(crate) lines: &'a [IrqLine],
     pub(crate) doorbells: &'a [Doorbell],
+    /// Ports that nobody listens to: writes to them need not leave the kernel.
+    pub(crate) deaf_ports: &'a [u16],
     /// The CPUs that are there, by index.
     pub(crate) cpus: &'a [u32],
     pub(crate) topology: Topology,
@@ -152,6 +155,9 @@ impl KvmVm {
         for region in parts.memory {
             vm.map(region)?;
         }
+        for &port in parts.deaf_ports {
+            vm.keep_writes(port)?;
+        }
         vm.create_board()?;
         let mut cores = Vec::new();
         for &index in parts.cpus {
@@ -171,6 +177,20 @@ impl KvmVm {
                 .map_err(AccelError::call("connect a doorbell"))?;
         }
         Ok((vm, cores))
+    }
+
+    /// Has the kernel drop what the guest writes to a port: it goes to a counter that nobody reads.
+    fn keep_writes(&self, port: u16) -> Result<(), AccelError> {
+        let failed = AccelError::call("keep writes to a port");
+        let counter = EventFd::new(EFD_NONBLOCK).map_err(|error| AccelError::Call {
+            what: "make a counter for a port",
+            error,
+        })?;
+        let address = IoEventAddress::Pio(port.into());
+        // the kernel keeps the counter
+        (self.vm)
+            .register_ioevent(&counter, &address, NoDatamatch)
+            .map_err(failed)
     }
 
     /// Interrupt controllers, timer, and the pages that VMX needs.
