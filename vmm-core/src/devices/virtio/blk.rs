@@ -1,6 +1,7 @@
 //! The disk: a queue (or several) of requests on a drive.
 
 mod config;
+mod news;
 mod request;
 
 use std::io;
@@ -27,6 +28,7 @@ use crate::machine::Services;
 use crate::qom::{Creation, Kind, Object, Property, QomError, TypeInfo};
 use crate::sync::lock;
 use config::{Config, WRITE_CACHE};
+use news::News;
 use request::{Action, Policy, Request};
 
 const DEVICE_ID: u32 = 2;
@@ -218,13 +220,15 @@ impl Blk {
     fn serve(&self) -> Option<RawFd> {
         let again = lock(&self.failed).take();
         if let Some(chain) = again.filter(|chain| self.transport.is_current(chain))
-            && !self.answer(chain)
+            && !self.answer(chain, &mut News::new(&self.transport))
         {
             return None;
         }
         for queue in 0..self.queues {
+            // the guest is told at the end of it, however that comes about
+            let mut news = News::new(&self.transport);
             while let Some(chain) = self.transport.take(queue) {
-                if !self.answer(chain) {
+                if !self.answer(chain, &mut news) {
                     return None;
                 }
             }
@@ -233,9 +237,14 @@ impl Blk {
     }
 
     /// Does what a chain asks for; false where nothing should follow.
-    fn answer(&self, chain: Chain) -> bool {
+    fn answer(&self, chain: Chain, news: &mut News<'_>) -> bool {
         let outcome = match Request::read(&chain) {
-            Ok(request) => self.execute(&request, &chain),
+            Ok(request) => {
+                if request.may_take_long() {
+                    news.tell();
+                }
+                self.execute(&request, &chain)
+            }
             Err(error) => {
                 self.transport.broken(error);
                 return false;
@@ -245,7 +254,8 @@ impl Blk {
             Outcome::Done { status, written } => {
                 // the last byte is for the status
                 chain.write(chain.writable() - 1, &status.to_le_bytes()[..1]);
-                self.transport.give_back(&chain, written + 1);
+                self.transport.put_back(&chain, written + 1);
+                news.add(&chain);
                 true
             }
             Outcome::Stopped => {

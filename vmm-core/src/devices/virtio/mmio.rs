@@ -229,8 +229,14 @@ impl Transport {
         })
     }
 
-    /// Gives a chain back, into which `written` bytes went.
+    /// Gives a chain back, into which `written` bytes went, and lets the guest know.
     pub(super) fn give_back(&self, chain: &Chain, written: u64) {
+        self.put_back(chain, written);
+        self.announce(chain.queue, chain.life);
+    }
+
+    /// Gives a chain back; [`announce`](Self::announce) lets the guest know.
+    pub(super) fn put_back(&self, chain: &Chain, written: u64) {
         let mut state = lock(&self.state);
         if state.broken || chain.life != state.life {
             return;
@@ -239,7 +245,21 @@ impl Transport {
         let Some(queue) = state.queues.get_mut(usize::from(chain.queue)) else {
             return;
         };
-        match queue::give_back(queue, &self.ram.memory(), chain, written) {
+        if let Err(error) = queue::give_back(queue, &self.ram.memory(), chain, written) {
+            self.fail(&mut state, error);
+        }
+    }
+
+    /// Lets the guest know of what was put back into a queue, if it wants to; `life` is that of the chains.
+    pub(super) fn announce(&self, number: u16, life: u64) {
+        let mut state = lock(&self.state);
+        if state.broken || life != state.life {
+            return;
+        }
+        let Some(queue) = state.queues.get_mut(usize::from(number)) else {
+            return;
+        };
+        match queue::wants_interrupt(queue, &self.ram.memory()) {
             Ok(true) => self.interrupt(&mut state, QUEUE_INTERRUPT),
             Ok(false) => {}
             Err(error) => self.fail(&mut state, error),

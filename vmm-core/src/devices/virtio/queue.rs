@@ -280,16 +280,23 @@ fn indirect(descriptor: &Descriptor) -> Result<Table, Malformed> {
     })
 }
 
-/// Gives `chain` back with `written` bytes; whether the guest wants to know.
+/// Gives `chain` back with `written` bytes.
 pub(super) fn give_back(
     queue: &mut Queue,
     memory: &GuestMemoryMmap<()>,
     chain: &Chain,
     written: u32,
-) -> Result<bool, Malformed> {
+) -> Result<(), Malformed> {
     queue
         .add_used(memory, chain.head, written)
-        .map_err(|_| Malformed::Rings)?;
+        .map_err(|_| Malformed::Rings)
+}
+
+/// Whether the guest wants to know of what was given back since this was asked last.
+pub(super) fn wants_interrupt(
+    queue: &mut Queue,
+    memory: &GuestMemoryMmap<()>,
+) -> Result<bool, Malformed> {
     if queue.event_idx_enabled() {
         return queue
             .needs_notification(memory)

@@ -272,6 +272,33 @@ fn chain_is_taken_filled_and_given_back() {
 }
 
 #[test]
+fn many_chains_are_announced_at_once_or_not_at_all() {
+    for event_idx in [false, true] {
+        let bench = Bench::new();
+        bench.start(if event_idx { 1 << 29 } else { 0 });
+        bench.descriptor(DESCRIPTORS, 0, (0x5000, 3, 0, 0));
+        let mut life = 0;
+        for index in 0..3 {
+            bench.offer(index, 0);
+            let chain = bench.transport.take(0).unwrap();
+            bench.transport.put_back(&chain, 0);
+            life = chain.life;
+        }
+        // the guest can see them, and nobody has told it
+        assert_eq!((bench.used(), bench.pulses()), (3, 0));
+        bench.transport.announce(0, life);
+        assert_eq!((bench.get(0x60), bench.pulses()), (1, 1));
+        // after a reset there is nothing to tell of
+        bench.offer(3, 0);
+        let chain = bench.transport.take(0).unwrap();
+        bench.transport.put_back(&chain, 0);
+        bench.start(0);
+        bench.transport.announce(0, chain.life);
+        assert_eq!((bench.get(0x60), bench.pulses()), (0, 0));
+    }
+}
+
+#[test]
 fn chain_of_an_earlier_life_is_not_given_back() {
     let bench = Bench::new();
     bench.start(0);

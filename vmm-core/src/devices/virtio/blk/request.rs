@@ -58,6 +58,11 @@ impl Request {
     /// Bytes in front of what is to be written.
     pub(super) const HEADER: u64 = 16;
 
+    /// Whether it may take much longer than moving bytes.
+    pub(super) fn may_take_long(&self) -> bool {
+        matches!(self, Self::Flush | Self::Discard { .. })
+    }
+
     /// Reads what a chain begins with.
     pub(super) fn read(chain: &Chain) -> Result<Self, Malformed> {
         let mut header = [0; Self::HEADER as usize];
