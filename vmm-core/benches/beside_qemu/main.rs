@@ -11,6 +11,7 @@
 mod peer;
 mod table;
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use qmp_types::qmp::commands::{Cont, DumpGuestMemory, Stop};
@@ -26,6 +27,13 @@ const ROUNDS: usize = 10;
 const STOPS: usize = 50;
 const PORT_WRITES: u32 = 100_000;
 const REQUESTS: u32 = 10_000;
+/// Rounds of [`guests::DEEP`] requests.
+const DEEP_ROUNDS: u32 = 1_000;
+/// What firmware and kernels write to for a little delay, and the scratch register of a serial port.
+const PORTS: [(u16, &str); 2] = [
+    (0x80, "writes to port 0x80, per second"),
+    (0x3ff, "writes to a port of a device, per second"),
+];
 /// Bytes of a request.
 const REQUEST: u32 = 4096;
 const DISK: u64 = 16 << 20;
@@ -49,7 +57,9 @@ fn main() {
             stay(&mut table, kind);
             ports(&mut table, kind);
             disk(&mut table, kind);
+            deep_disk(&mut table, kind);
             dump(&mut table, kind);
+            full_dump(&mut table, kind);
         }
     }
     print!("{}", table.render());
@@ -107,13 +117,11 @@ fn between(kind: Kind, guest: &Guest, options: &[&str], texts: [&str; 2]) -> f64
 }
 
 fn ports(table: &mut Table, kind: Kind) {
-    let guest = guests::ports(PORT_WRITES).unwrap();
-    let seconds = between(kind, &guest, &[], ["ports\n", "done\n"]);
-    table.add(
-        "writes to a port, per second",
-        kind,
-        f64::from(PORT_WRITES) / seconds,
-    );
+    for (port, what) in PORTS {
+        let guest = guests::ports(port, PORT_WRITES).unwrap();
+        let seconds = between(kind, &guest, &[], ["ports\n", "done\n"]);
+        table.add(what, kind, f64::from(PORT_WRITES) / seconds);
+    }
 }
 
 fn disk(table: &mut Table, kind: Kind) {
@@ -129,9 +137,60 @@ fn disk(table: &mut Table, kind: Kind) {
     table.add(what, kind, f64::from(REQUESTS) / seconds);
 }
 
+/// As many requests at once as a guest's kernel has under load, next to each other and not.
+fn deep_disk(table: &mut Table, kind: Kind) {
+    let image = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
+    image.as_file().set_len(DISK).unwrap();
+    let drive = format!("if=none,id=d,format=raw,file={}", image.path().display());
+    let options = ["-drive", &drive, "-device", "virtio-blk-device,drive=d"];
+    let sectors = REQUEST / 512;
+    for (stride, what) in [
+        (
+            sectors,
+            "disk requests of 4 KiB, 32 at once in a row, per second",
+        ),
+        (
+            3 * sectors,
+            "disk requests of 4 KiB, 32 at once apart, per second",
+        ),
+    ] {
+        let guest = guests::deep_blk(REQUEST, stride, DEEP_ROUNDS).unwrap();
+        let seconds = between(kind, &guest, &options, ["deep\n", "done\n"]);
+        table.add(what, kind, f64::from(DEEP_ROUNDS * guests::DEEP) / seconds);
+    }
+}
+
+/// Memory that nobody has touched, but for a few pages.
 fn dump(table: &mut Table, kind: Kind) {
+    let what = "dump of 512 MiB, hardly touched, MB per second";
+    timed_dump(table, kind, what, &["-m", &DUMP.to_string()]);
+}
+
+/// Memory without a page of zeroes.
+fn full_dump(table: &mut Table, kind: Kind) {
+    let mut memory = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
+    let page: Vec<u8> = (0..4096u32).map(|byte| (byte % 251) as u8 + 1).collect();
+    let part = page.repeat(256);
+    for _ in 0..DUMP {
+        memory.write_all(&part).unwrap();
+    }
     let size = DUMP.to_string();
-    let mut peer = Peer::start(kind, &guests::spin().unwrap(), &["-m", &size]);
+    let path = memory.path().display();
+    let backend = format!("memory-backend-file,id=m,size={size}M,mem-path={path},share=on");
+    let options = [
+        "-m",
+        &size,
+        "-object",
+        &backend,
+        "-machine",
+        "memory-backend=m",
+    ];
+    let what = "dump of 512 MiB, full of data, MB per second";
+    timed_dump(table, kind, what, &options);
+}
+
+fn timed_dump(table: &mut Table, kind: Kind, what: &'static str, options: &[&str]) {
+    let mut peer = Peer::start(kind, &guests::spin().unwrap(), options);
     peer.await_text("spin\n");
     let file = tempfile::NamedTempFile::new_in("/dev/shm").unwrap();
     let protocol = format!("file:{}", file.path().display());
@@ -141,9 +200,5 @@ fn dump(table: &mut Table, kind: Kind) {
         .execute(&DumpGuestMemory::new(false, protocol))
         .unwrap();
     let seconds = start.elapsed().as_secs_f64();
-    table.add(
-        "dump-guest-memory of 512 MiB, MB per second",
-        kind,
-        f64::from(DUMP) / seconds,
-    );
+    table.add(what, kind, f64::from(DUMP) / seconds);
 }

@@ -3,7 +3,7 @@
 use iced_x86::code_asm as x;
 
 use super::program::{Program, Result as Step, assemble};
-use super::virtio::{BUFFERS, Buffer, CONFIG, Wait};
+use super::virtio::{BUFFERS, Buffer, CONFIG, NOTIFY, Wait, rings};
 use super::{AssembleError, Guest};
 
 const DEVICE_ID: u32 = 2;
@@ -18,6 +18,9 @@ const SEGMENT: u32 = BUFFERS + 0x40;
 const DATA: u32 = BUFFERS + 0x1000;
 /// Bytes of data that are printed.
 const SHOWN: u32 = 8;
+
+/// Requests at once of [`deep_blk`].
+pub const DEEP: u32 = 32;
 
 /// Something to ask a disk for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,61 @@ pub enum BlkRequest {
     Again(u32, u32),
     /// Whether writes go through a cache; no request, there is no answer.
     WriteCache(bool),
+}
+
+/// Prints `deep` and a newline; then it reads so many bytes, in [`DEEP`] requests at once, each `stride` sectors behind
+/// the one before, so many times, looking at the ring until all are done. In the end it prints `done` and powers off.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn deep_blk(bytes: u32, stride: u32, times: u32) -> Result<Guest, AssembleError> {
+    /// The descriptors of all requests fit into it, and whole rounds.
+    const SIZE: u32 = 128;
+    let headers = BUFFERS;
+    let statuses = BUFFERS + 16 * DEEP;
+    assemble(|p| {
+        p.queue_size = SIZE;
+        p.virtio_find(DEVICE_ID)?;
+        p.virtio_start(FEATURES, &[QUEUE], Wait::Poll)?;
+        let [descriptors, available, used] = rings(QUEUE);
+        for request in 0..DEEP {
+            let (header, status) = (headers + 16 * request, statuses + request);
+            for (offset, value) in [(0, 0), (4, 0), (8, stride * request), (12, 0)] {
+                p.asm.mov(x::dword_ptr(header + offset), value)?;
+            }
+            let first = 3 * request;
+            let data = DATA + bytes * request;
+            for (number, address, length, flags) in [
+                (first, header, 16, 1),
+                (first + 1, data, bytes, 3),
+                (first + 2, status, 1, 2),
+            ] {
+                let at = descriptors + 16 * number;
+                let next = flags | (number + 1) << 16;
+                for (offset, value) in [(0, address), (4, 0), (8, length), (12, next)] {
+                    p.asm.mov(x::dword_ptr(at + offset), value)?;
+                }
+            }
+        }
+        for slot in 0..SIZE {
+            p.asm
+                .mov(x::word_ptr(available + 4 + 2 * slot), 3 * (slot % DEEP))?;
+        }
+        p.print("deep\n")?;
+        let (mut next, mut wait) = (p.label(), p.label());
+        p.asm.mov(x::r13d, times)?;
+        p.asm.set_label(&mut next)?;
+        p.asm.add(x::word_ptr(available + 2), DEEP)?;
+        p.virtio_set(NOTIFY, QUEUE)?;
+        p.asm.set_label(&mut wait)?;
+        p.asm.mov(x::ax, x::word_ptr(used + 2))?;
+        p.asm.cmp(x::ax, x::word_ptr(available + 2))?;
+        p.asm.jne(wait)?;
+        p.asm.dec(x::r13d)?;
+        p.asm.jnz(next)?;
+        p.print("done\n")?;
+        p.power_off()
+    })
 }
 
 /// Prints `blk: ` and the number of sectors in eight hexadecimal digits. Then it

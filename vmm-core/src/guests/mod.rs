@@ -40,7 +40,7 @@ mod watchdog;
 use std::sync::Arc;
 
 pub use balloon::{BALLOON_PAGES, BALLOON_TOTAL, balloon};
-pub use blk::{BlkRequest, blk};
+pub use blk::{BlkRequest, DEEP, blk, deep_blk};
 pub use clock::{clock_ticks, set_clock};
 pub use console::console;
 pub use heartbeat::{dirty, heartbeat, spin};

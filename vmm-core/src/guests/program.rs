@@ -52,6 +52,8 @@ pub(super) struct Program {
     pub(super) asm: x::CodeAssembler,
     texts: Vec<(x::CodeLabel, Vec<u8>)>,
     print: x::CodeLabel,
+    /// Entries of a virtio device's queue; others than the default are the caller's to fill.
+    pub(super) queue_size: u32,
 }
 
 /// Assembles what `body` writes.
@@ -74,6 +76,7 @@ pub(super) fn assemble_behind(
         asm,
         texts: Vec::new(),
         print,
+        queue_size: super::virtio::QUEUE_SIZE,
     };
     body(&mut program)?;
     program.finish()?;

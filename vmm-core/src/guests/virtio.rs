@@ -22,7 +22,8 @@ const LOCAL_APIC: u32 = 0xfee0_0000;
 const FIRST_INPUT: u32 = 16;
 const VECTOR: u32 = 0x30;
 
-const QUEUE_SIZE: u32 = 8;
+/// Entries of a queue that is filled here.
+pub(super) const QUEUE_SIZE: u32 = 8;
 /// Bytes of a buffer for what comes in.
 const POSTED: u32 = 256;
 /// Registers of a transport.
@@ -32,7 +33,7 @@ const DRIVER_FEATURES_HALF: u32 = 0x24;
 const QUEUE: u32 = 0x30;
 const QUEUE_NUMBER: u32 = 0x38;
 const QUEUE_READY: u32 = 0x44;
-const NOTIFY: u32 = 0x50;
+pub(super) const NOTIFY: u32 = 0x50;
 const INTERRUPTS: u32 = 0x60;
 const ACKNOWLEDGE: u32 = 0x64;
 const STATUS: u32 = 0x70;
@@ -48,7 +49,7 @@ pub(super) enum Buffer {
 }
 
 /// Where a queue's rings are.
-fn rings(queue: u32) -> [u32; 3] {
+pub(super) fn rings(queue: u32) -> [u32; 3] {
     let start = 0x20_0000 + queue * 0x4000;
     [start, start + 0x1000, start + 0x2000]
 }
@@ -132,7 +133,7 @@ impl Program {
             }
         }
         self.virtio_set(QUEUE, queue)?;
-        self.virtio_set(QUEUE_NUMBER, QUEUE_SIZE)?;
+        self.virtio_set(QUEUE_NUMBER, self.queue_size)?;
         for (register, place) in [0x80, 0x90, 0xa0].into_iter().zip(places) {
             self.virtio_set(register, place)?;
             self.virtio_set(register + 4, 0)?;
