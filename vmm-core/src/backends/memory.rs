@@ -451,18 +451,23 @@ fn check_threads(cx: &Creation<'_>) -> Result<(), QomError> {
 
 fn backing_file(cx: &Creation<'_>) -> Result<File, QomError> {
     let properties = cx.properties;
-    let path = properties.str("mem-path").filter(|path| !path.is_empty());
+    let path = properties.str("mem-path");
     let path = path.ok_or_else(|| refuse("Parameter 'mem-path' is missing"))?;
     let readonly = properties.bool("readonly");
     match properties.str("rom") {
+        Some("on") if !readonly => {
+            return Err(refuse(
+                "property 'rom' = 'on' is not supported with 'readonly' = 'off'",
+            ));
+        }
+        Some("off") if readonly && properties.bool("share") => {
+            return Err(refuse(
+                "property 'rom' = 'off' is incompatible with 'readonly' = 'on' and 'share' = 'on'",
+            ));
+        }
         Some("on") => return Err(refuse("'rom=on' is not there: leave it out")),
         Some("auto") if readonly => {
             return Err(refuse("'readonly=on' is there with 'rom=off' only"));
-        }
-        _ if readonly && properties.bool("share") => {
-            return Err(refuse(
-                "'readonly=on' is there with 'share=off' only: writes would go nowhere",
-            ));
         }
         _ => {}
     }

@@ -83,6 +83,14 @@ fn layer_config(
     if cache.direct == Some(true) {
         return refuse("cache.direct=on: the host's cache is always used");
     }
+    if options.force_share == Some(true) && !config.read_only {
+        return refuse("force-share=on can only be used with read-only images");
+    }
+    if options.detect_zeroes == Some(BlockdevDetectZeroesOptions::Unmap) && !config.unmap {
+        return refuse(
+            "setting detect-zeroes to unmap is not allowed without setting discard operation to unmap",
+        );
+    }
     if !matches!(
         options.detect_zeroes,
         None | Some(BlockdevDetectZeroesOptions::Off)
@@ -112,6 +120,9 @@ fn file_source(file: BlockdevOptionsFile) -> Result<NodeSource, BlockError> {
     }
     if file.pr_manager.is_some() {
         return refuse("pr-manager: there are no persistent reservations here");
+    }
+    if file.filename.is_empty() {
+        return refuse("The 'file' block driver requires a file name");
     }
     Ok(NodeSource::File(file.filename))
 }

@@ -147,3 +147,33 @@ fn what_is_no_text_and_no_device_is_answered_alike() {
     }
     compare(script);
 }
+
+// proves: blockdev-add
+#[test]
+fn options_that_exclude_each_other_are_refused_alike() {
+    let image = tempfile::NamedTempFile::new().unwrap();
+    let path = image.path().to_str().unwrap();
+    let node = |options: Value| {
+        let mut node = json!({"driver": "file", "node-name": "n", "filename": path});
+        let all = node.as_object_mut().unwrap();
+        all.extend(options.as_object().unwrap().clone());
+        ("blockdev-add", node)
+    };
+    let memory = |options: Value| {
+        let mut memory = json!({"size": 4096, "mem-path": path});
+        let all = memory.as_object_mut().unwrap();
+        all.extend(options.as_object().unwrap().clone());
+        object("memory-backend-file", memory)
+    };
+    let script = vec![
+        node(json!({"filename": ""})),
+        node(json!({"force-share": true})),
+        node(json!({"force-share": true, "auto-read-only": true})),
+        node(json!({"detect-zeroes": "unmap"})),
+        node(json!({"force-share": true, "read-only": true})),
+        memory(json!({"mem-path": ""})),
+        memory(json!({"rom": "on"})),
+        memory(json!({"rom": "off", "readonly": true, "share": true})),
+    ];
+    compare(script);
+}
