@@ -265,6 +265,11 @@ impl Clocks {
         });
     }
 
+    /// Sets the guest's clock, which stands.
+    pub(crate) fn set_vm(&self, elapsed: u64) {
+        self.change(|state| state.vm_elapsed = elapsed);
+    }
+
     /// A timer that is not set; when it is, `callback` is called on the thread
     /// of the timers, without locks. It may come late, and once more after the
     /// timer has been set anew: it should look at the clock.

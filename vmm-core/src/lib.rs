@@ -26,6 +26,7 @@ pub mod qom;
 mod report;
 mod run;
 pub mod sandbox;
+pub mod state;
 mod sync;
 mod terminal;
 pub mod trace;

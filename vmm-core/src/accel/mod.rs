@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::devices::{Buses, GuestRequest};
+use crate::state::Invalid;
 
 pub use registers::{Registers, Segment};
 
@@ -82,6 +83,14 @@ pub enum AccelError {
         /// The host's limit.
         max: usize,
     },
+    /// A model-specific register does not take what it should go on with.
+    #[error("KVM cannot write {value:#x} to MSR {index:#x}")]
+    Msr {
+        /// Its number.
+        index: u32,
+        /// The value.
+        value: u64,
+    },
     /// A KVM call failed.
     #[error("KVM cannot {what}: {error}")]
     Call {
@@ -142,6 +151,18 @@ pub(crate) trait Core: Send + std::fmt::Debug {
     fn translate(&self, address: u64) -> Result<Option<u64>, AccelError>;
     /// Whether the CPU waits for an interrupt or has not been started.
     fn halted(&self) -> bool;
+    /// All that there is to know of the CPU; nothing where it runs nothing.
+    fn save(&mut self) -> Result<Option<kvm::CpuState>, AccelError> {
+        Ok(None)
+    }
+    /// Whether a CPU can go on from `state`.
+    fn check(&self, _state: &kvm::CpuState) -> Result<(), Invalid> {
+        Err(Invalid::new("a CPU that runs nothing has no state"))
+    }
+    /// Goes on from a state that was checked.
+    fn load(&mut self, _state: &kvm::CpuState) -> Result<(), AccelError> {
+        Ok(())
+    }
 }
 
 /// A CPU that runs nothing.

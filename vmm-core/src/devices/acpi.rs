@@ -6,10 +6,13 @@
 //! | 0x602 | PM1 enable  | bit 8: the power button raises interrupt 9 |
 //! | 0x604 | PM1 control | write 0x2000: power off (S5); 0x2400: sleep until woken |
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Device, GuestRequest};
 use crate::accel::IrqLine;
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 
 const STATUS: u64 = 0;
@@ -30,7 +33,7 @@ pub struct AcpiPm {
     registers: Mutex<Registers>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Registers {
     status: u16,
     enable: u16,
@@ -108,6 +111,25 @@ impl Device for AcpiPm {
 
     fn reset(&self) {
         *lock(&self.registers) = Registers::default();
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+impl Stateful for AcpiPm {
+    fn kind(&self) -> &'static str {
+        "acpi-pm"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        state::encode(&*lock(&self.registers))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let saved = state::decode(bytes)?;
+        Ok(Box::new(move || *lock(&self.registers) = saved))
     }
 }
 

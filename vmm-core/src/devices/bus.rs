@@ -101,6 +101,15 @@ impl Bus {
             .and_then(|(offset, device)| device.write(offset, data))
     }
 
+    /// Every device with its place.
+    pub(crate) fn devices(&self) -> Vec<(u64, Arc<dyn Device>)> {
+        let slots = self.read_slots();
+        let devices = slots.iter();
+        devices
+            .map(|(base, slot)| (*base, Arc::clone(&slot.device)))
+            .collect()
+    }
+
     /// Returns every device to power-on state.
     pub fn reset(&self) {
         let devices: Vec<_> = self

@@ -13,9 +13,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use serde::{Deserialize, Serialize};
+
 use super::gpe::{Event, GeneralEvents};
 use super::hotplug::{OstReport, Place, Slot, answer, word};
 use super::{Device, GuestRequest};
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 
 const SELECTOR: u64 = 0;
@@ -36,7 +39,7 @@ pub struct CpuHotplug {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct State {
     selector: u32,
     command: u8,
@@ -179,6 +182,29 @@ impl Device for CpuHotplug {
             slot.inserting = false; // a guest that starts anew looks for itself
             slot.report = OstReport::default();
         }
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+impl Stateful for CpuHotplug {
+    fn kind(&self) -> &'static str {
+        "cpu-hotplug"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        state::encode(&*lock(&self.state))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let saved: State = state::decode(bytes)?;
+        let present =
+            |state: &State| -> Vec<bool> { state.slots.iter().map(|slot| slot.present).collect() };
+        let is_same = present(&saved) == present(&lock(&self.state));
+        state::check(is_same, "which places for CPUs are taken")?;
+        Ok(Box::new(move || *lock(&self.state) = saved))
     }
 }
 

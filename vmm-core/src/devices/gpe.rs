@@ -8,10 +8,13 @@
 //!
 //! Both are eight bytes wide, as on chipsets; there are events in the first only.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Device, GuestRequest};
 use crate::accel::IrqLine;
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 
 const ENABLE: u64 = 8;
@@ -32,7 +35,7 @@ pub struct GeneralEvents {
     registers: Mutex<Registers>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Registers {
     status: u8,
     enable: u8,
@@ -94,6 +97,25 @@ impl Device for GeneralEvents {
 
     fn reset(&self) {
         *lock(&self.registers) = Registers::default();
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+impl Stateful for GeneralEvents {
+    fn kind(&self) -> &'static str {
+        "acpi-events"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        state::encode(&*lock(&self.registers))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let saved = state::decode(bytes)?;
+        Ok(Box::new(move || *lock(&self.registers) = saved))
     }
 }
 

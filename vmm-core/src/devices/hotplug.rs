@@ -1,6 +1,8 @@
 //! What the two hot-plug controllers have in common: places with events, and
 //! the guest's reports about them.
 
+use serde::{Deserialize, Serialize};
+
 use super::GuestRequest;
 
 /// Bits of a place's status, and of what the guest writes to it.
@@ -19,7 +21,7 @@ pub enum Place {
 }
 
 /// What the guest's operating system says about a place: ACPI's `_OST`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OstReport {
     /// What it is about: the code of a notification, or 0x100 and more.
     pub event: u32,
@@ -38,7 +40,7 @@ impl OstReport {
 }
 
 /// The state of one place.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Slot {
     pub(super) present: bool,
     pub(super) inserting: bool,

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use super::{Device, GuestRequest, Requester};
 use crate::clock::{ClockKind, Clocks, SECOND, Timer};
 use crate::qom::{Object, TypeInfo, base};
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 
 /// The type of it, for `-device`.
@@ -96,6 +97,31 @@ impl Device for Ib700 {
 
     fn reset(&self) {
         self.stop();
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+impl Stateful for Ib700 {
+    fn kind(&self) -> &'static str {
+        "ib700"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        state::encode(&*lock(&self.deadline))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let saved: Option<u64> = state::decode(bytes)?;
+        Ok(Box::new(move || {
+            *lock(&self.deadline) = saved; // by the guest's clock, which goes back, too
+            match saved {
+                Some(deadline) => self.timer.set(deadline),
+                None => self.timer.cancel(),
+            }
+        }))
     }
 }
 

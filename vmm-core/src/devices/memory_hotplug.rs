@@ -12,9 +12,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use serde::{Deserialize, Serialize};
+
 use super::gpe::{Event, GeneralEvents};
 use super::hotplug::{OstReport, Place, Slot, answer, word};
 use super::{Device, GuestRequest};
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 
 const ADDRESS: u64 = 0;
@@ -32,14 +35,14 @@ pub struct MemoryHotplug {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct State {
     selector: u32,
     slots: Vec<(Slot, Extent)>,
 }
 
 /// Where a module is.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Extent {
     address: u64,
     size: u64,
@@ -150,6 +153,33 @@ impl Device for MemoryHotplug {
             slot.inserting = false; // a guest that starts anew looks for itself
             slot.report = OstReport::default();
         }
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+impl Stateful for MemoryHotplug {
+    fn kind(&self) -> &'static str {
+        "memory-hotplug"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        state::encode(&*lock(&self.state))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let saved: State = state::decode(bytes)?;
+        let modules = |state: &State| -> Vec<(bool, Extent)> {
+            let slots = state.slots.iter();
+            slots
+                .map(|(slot, extent)| (slot.present, *extent))
+                .collect()
+        };
+        let is_same = modules(&saved) == modules(&lock(&self.state));
+        state::check(is_same, "which slots for memory are taken")?;
+        Ok(Box::new(move || *lock(&self.state) = saved))
     }
 }
 

@@ -44,6 +44,10 @@ pub use serial::{ISA_SERIAL, SerialPort};
 pub use vga::{ISA_VGA, Vga};
 pub use virtio::Gate;
 
+use std::sync::Arc;
+
+use crate::state::Stateful;
+
 /// The types of the devices here.
 pub(crate) const TYPES: &[&crate::qom::TypeInfo] = &[
     &ISA_SERIAL,
@@ -136,12 +140,12 @@ pub enum DiskErrorAction {
 
 /// Hands requests to the machine from other threads than a vCPU's.
 #[derive(Clone)]
-pub struct Requester(std::sync::Arc<dyn Fn(GuestRequest) + Send + Sync>);
+pub struct Requester(Arc<dyn Fn(GuestRequest) + Send + Sync>);
 
 impl Requester {
     /// One that calls `ask`, which must not block.
     pub fn new(ask: impl Fn(GuestRequest) + Send + Sync + 'static) -> Self {
-        Self(std::sync::Arc::new(ask))
+        Self(Arc::new(ask))
     }
 
     /// Asks; the machine answers in its own time.
@@ -166,6 +170,11 @@ pub trait Device: Send + Sync + std::fmt::Debug {
 
     /// Returns to power-on state.
     fn reset(&self) {}
+
+    /// What of it outlives the process; nothing where it has no state.
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        None
+    }
 }
 
 /// The two address spaces that a vCPU reaches devices through.

@@ -1,8 +1,10 @@
 //! The reset control register of PCI chipsets (port 0xcf9).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::{Device, GuestRequest};
+use crate::state::{self, Invalid, Restore, Stateful};
 
 const RESET_CPU: u8 = 1 << 2;
 /// Bits that read back what was written: type of reset, full reset.
@@ -30,6 +32,26 @@ impl Device for ResetControl {
 
     fn reset(&self) {
         self.value.store(0, Ordering::Relaxed);
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+impl Stateful for ResetControl {
+    fn kind(&self) -> &'static str {
+        "reset-control"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        state::encode(&self.value.load(Ordering::Relaxed))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let value: u8 = state::decode(bytes)?;
+        state::check(value & !STORED == 0, "the register")?;
+        Ok(Box::new(move || self.value.store(value, Ordering::Relaxed)))
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, Weak};
 
-use vm_superio::Serial;
+use serde::{Deserialize, Serialize};
 use vm_superio::serial::NoEvents;
+use vm_superio::{Serial, SerialState};
 
 use qmp_runtime::json::Value;
 
@@ -13,6 +14,7 @@ use super::{Device, GuestRequest};
 use crate::accel::IrqLine;
 use crate::char::{CharError, Chardev, Frontend, InputSink};
 use crate::qom::{Creation, Kind, Object, Property, QomError, TypeInfo, base};
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 
 /// The type of serial ports, the board's or a user's.
@@ -234,6 +236,96 @@ impl Device for SerialPort {
         state.uart = Serial::new(state.irq.clone(), Output(state.chardev.clone()));
         state.broken = false;
         state.feed();
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+/// What of a port is kept: the registers of the chip in order, what waits in it, and what waits before it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    registers: [u8; 9],
+    fifo: Vec<u8>,
+    backlog: VecDeque<u8>,
+    broken: bool,
+}
+
+/// Bytes that the chip's own queue takes.
+const FIFO: usize = 64;
+
+impl Saved {
+    fn chip(&self) -> SerialState {
+        let [
+            low,
+            high,
+            enable,
+            identification,
+            line,
+            status,
+            modem,
+            modem_status,
+            scratch,
+        ] = self.registers;
+        SerialState {
+            baud_divisor_low: low,
+            baud_divisor_high: high,
+            interrupt_enable: enable,
+            interrupt_identification: identification,
+            line_control: line,
+            line_status: status,
+            modem_control: modem,
+            modem_status,
+            scratch,
+            in_buffer: self.fifo.clone(),
+        }
+    }
+}
+
+impl Stateful for SerialPort {
+    fn kind(&self) -> &'static str {
+        "isa-serial"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        let state = lock(&self.state);
+        let chip = state.uart.state();
+        state::encode(&Saved {
+            registers: [
+                chip.baud_divisor_low,
+                chip.baud_divisor_high,
+                chip.interrupt_enable,
+                chip.interrupt_identification,
+                chip.line_control,
+                chip.line_status,
+                chip.modem_control,
+                chip.modem_status,
+                chip.scratch,
+            ],
+            fifo: chip.in_buffer,
+            backlog: state.backlog.clone(),
+            broken: state.broken,
+        })
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let saved: Saved = state::decode(bytes)?;
+        state::check(saved.fifo.len() <= FIFO, "the number of bytes in the chip")?;
+        state::check(
+            saved.backlog.len() <= BACKLOG,
+            "the number of bytes that wait",
+        )?;
+        Ok(Box::new(move || {
+            let mut state = lock(&self.state);
+            let (irq, output) = (state.irq.clone(), Output(state.chardev.clone()));
+            // It refuses nothing that was checked; an interrupt that was pending may come once more.
+            if let Ok(uart) = Serial::from_state(&saved.chip(), irq, NoEvents, output) {
+                state.uart = uart;
+            }
+            state.backlog = saved.backlog;
+            state.broken = saved.broken;
+        }))
     }
 }
 

@@ -10,7 +10,7 @@
 //! | 0x8000   | code that further CPUs start at |
 //! | 0x8800   | [`AP_COUNT`] |
 //! | 0x10000  | descriptor tables |
-//! | 0x12000  | [`TICKS`], [`NMIS`], [`SPINS`], [`BACKLOG`], [`PLUG_KEEPS`] |
+//! | 0x12000  | [`TICKS`], [`NMIS`], [`SPINS`], [`BACKLOG`], [`PLUG_KEEPS`], [`GO`] |
 //! | 0x13000  | page tables: the first 16 MiB and the local APIC |
 //! | 0x90000  | stack, downwards |
 //! | 0x100000 | the program |
@@ -22,6 +22,7 @@ mod balloon;
 mod blk;
 mod clock;
 mod console;
+mod count;
 mod elf;
 mod heartbeat;
 mod kbd;
@@ -43,6 +44,7 @@ pub use balloon::{BALLOON_PAGES, BALLOON_TOTAL, balloon};
 pub use blk::{BlkRequest, DEEP, blk, deep_blk};
 pub use clock::{clock_ticks, set_clock};
 pub use console::console;
+pub use count::{GO, count};
 pub use heartbeat::{dirty, heartbeat, spin};
 pub use kbd::kbd;
 pub use linux::{ABOUT_64_BIT, bzimage, linux_parameters, pvh_parameters, vmlinux};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{DirtyRateBusy, DumpError, RamError, RunState};
+use super::{DirtyRateBusy, DumpError, RamError, RunState, StateError};
 use crate::accel::AccelError;
 use crate::boot::BootError;
 use crate::char::CharError;
@@ -30,6 +30,9 @@ pub enum MachineError {
     /// A measurement of how fast memory is written to.
     #[error(transparent)]
     DirtyRate(#[from] DirtyRateBusy),
+    /// The state of devices.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A character device.
     #[error(transparent)]
     Char(#[from] CharError),

@@ -14,12 +14,14 @@ use super::hotplug;
 use super::input::Typing;
 use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
+use super::saved;
 use super::vcpus::Vcpus;
 use super::{
     AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, DimmInfo, DirtyRate,
     DirtyRateMode, Doorbells, DumpProgress, DumpRequest, GuestRam, Lines, MachineConfig,
     MachineError, MachineKind, Observer, OspmStatus, RunState, Services, objects, types,
 };
+use crate::accel::kvm::LogUser;
 use crate::accel::{AccelKind, Registers, kvm};
 use crate::block::Graph;
 use crate::boot::Loader;
@@ -435,6 +437,47 @@ impl Machine {
         self.inner.dumps.cancel();
         self.inner.dumps.join();
         objects::drop_contents(&self.inner.services);
+    }
+
+    /// The state of all devices and CPUs, without guest memory. A guest that runs stands still meanwhile.
+    ///
+    /// # Errors
+    /// The machine has ended or is not configured, or KVM does not tell.
+    pub fn save_state(&self) -> Result<Vec<u8>, MachineError> {
+        saved::save(&self.inner)
+    }
+
+    /// Goes on from a saved state, as soon as the guest runs again; guest memory has to be what it was then.
+    ///
+    /// # Errors
+    /// The guest runs, the bytes are no such state, or this is another machine; nothing has changed then.
+    pub fn load_state(&self, bytes: &[u8]) -> Result<(), MachineError> {
+        saved::load(&self.inner, bytes)
+    }
+
+    /// Has every write to guest memory noted, or no longer; twice is once.
+    ///
+    /// # Errors
+    /// The machine has ended or is not configured, or KVM refuses.
+    pub fn log_writes(&self, on: bool) -> Result<(), MachineError> {
+        match &mut self.inner.operate()?.vm {
+            Some(vm) => Ok(vm.log_writes(LogUser::Global, on)?),
+            None => Ok(()), // nothing runs
+        }
+    }
+
+    /// How many pages of 4 KiB the guest has written to since it was last asked, or since the writes are
+    /// [noted](Self::log_writes); nothing where they are not.
+    ///
+    /// # Errors
+    /// The machine has ended or is not configured, or KVM does not tell.
+    pub fn take_written_pages(&self) -> Result<Option<u64>, MachineError> {
+        match &mut self.inner.operate()?.vm {
+            Some(vm) if vm.logs_writes(LogUser::Global) => {
+                Ok(Some(vm.take_written_pages(LogUser::Global)?))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// How far the last dump has got.

@@ -275,7 +275,7 @@ impl Lifecycle {
         Ok(true)
     }
 
-    fn resume(&self, state: &mut State) -> Result<(), MachineError> {
+    pub(super) fn resume(&self, state: &mut State) -> Result<(), MachineError> {
         let to = if state.asleep {
             RunState::Suspended
         } else {
@@ -349,12 +349,12 @@ impl Lifecycle {
         state.parked.clear();
         let mut log = None;
         if let Some(mut vm) = state.vm.take() {
-            log = vm.end_log();
+            log = Some(vm.end_log());
             vm.retire();
         }
         let (mut vm, cores) = power_on(&self.config, &self.services, self.loader.as_ref(), &cpus)?;
-        if let (Some(vm), Some(written)) = (&mut vm, log) {
-            vm.continue_log(written)?; // whoever measures does not notice
+        if let (Some(vm), Some(log)) = (&mut vm, log) {
+            vm.continue_log(log)?; // whoever measures does not notice
         }
         self.vcpus.replace(cores);
         state.vm = vm;

@@ -160,6 +160,17 @@ impl Vcpus {
         }
     }
 
+    /// CPU `index` waits for its release, as after a request, and no other does.
+    pub(super) fn hold_only(&self, index: Option<u32>) {
+        let cpus: Vec<_> = lock(&self.cpus)
+            .iter()
+            .map(|(at, vcpu)| (*at, Arc::clone(vcpu)))
+            .collect();
+        for (at, vcpu) in cpus {
+            vcpu.tell(|mailbox| mailbox.held = index == Some(at));
+        }
+    }
+
     /// Gives every thread a new core, all of them paused. The old ones are gone
     /// on return.
     pub(super) fn replace(&self, cores: Vec<(u32, Box<dyn Core>)>) {

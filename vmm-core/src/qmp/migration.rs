@@ -1,5 +1,8 @@
 //! `migration.json`: what a machine that stays where it is can say.
 
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use qmp_runtime::{Context, QmpError, handlers};
@@ -9,8 +12,11 @@ use qmp_types::qmp::types::{
 };
 use qmp_types::qmp::{MigrationCommands, commands};
 
-use super::Vmm;
-use crate::machine::{DirtyRateBusy, DirtyRateMode};
+use rustix::fs::OFlags;
+
+use super::{Vmm, os_text};
+use crate::fdset;
+use crate::machine::{DirtyRateBusy, DirtyRateMode, MachineError, StateError};
 
 /// Pages in each GiB that are sampled unless it is said otherwise, and how many can be asked for.
 const SAMPLE_PAGES: i64 = 512;
@@ -153,12 +159,97 @@ impl MigrationCommands for Vmm {
         Ok(info)
     }
 
+    /// `live` makes no difference: what it keeps in QEMU is the lock of images, which is kept here in any case.
+    fn xen_save_devices_state(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::XenSaveDevicesState,
+    ) -> Result<(), QmpError> {
+        let state = self.machine.save_state()?;
+        self.write_state(&args.filename, &state)
+    }
+
+    fn xen_load_devices_state(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::XenLoadDevicesState,
+    ) -> Result<(), QmpError> {
+        if self.machine.run_state().is_live() {
+            return Err(MachineError::from(StateError::Running).into());
+        }
+        let state = self.read_state(&args.filename)?;
+        self.machine
+            .load_state(&state)
+            .map_err(|error| match error {
+                MachineError::State(StateError::Running) => error.into(),
+                other => QmpError::generic(format!("loading Xen device state failed: {other}")),
+            })
+    }
+
+    fn xen_set_global_dirty_log(
+        &mut self,
+        _: &mut Context<'_>,
+        args: commands::XenSetGlobalDirtyLog,
+    ) -> Result<(), QmpError> {
+        Ok(self.machine.log_writes(args.enable)?)
+    }
+
     fn x_colo_lost_heartbeat(
         &mut self,
         _: &mut Context<'_>,
         _: commands::XColoLostHeartbeat,
     ) -> Result<(), QmpError> {
         Err(QmpError::generic("VM is not in COLO mode"))
+    }
+}
+
+/// The most that a file of device state can have, far beyond what devices need.
+const STATE_LIMIT: u64 = 64 << 20;
+
+impl Vmm {
+    /// Puts `state` into a file. One that cannot be written in full is left empty, which is no state.
+    fn write_state(&self, path: &str, state: &[u8]) -> Result<(), QmpError> {
+        let mut file = if fdset::is_set(path) {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+            let file = self.fds.sets().duplicate(path, flags);
+            file.map_err(|error| QmpError::generic(error.to_string()))?
+        } else {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o660);
+            let file = options.open(path);
+            file.map_err(|error| {
+                let text = os_text(&error);
+                QmpError::generic(format!("Could not create '{path}': {text}"))
+            })?
+        };
+        file.write_all(state).map_err(|error| {
+            let _ = file.set_len(0); // not every file has a length
+            let text = os_text(&error);
+            QmpError::generic(format!("Could not write '{path}': {text}"))
+        })
+    }
+
+    fn read_state(&self, path: &str) -> Result<Vec<u8>, QmpError> {
+        let file = if fdset::is_set(path) {
+            let file = self.fds.sets().duplicate(path, OFlags::RDONLY);
+            file.map_err(|error| QmpError::generic(error.to_string()))?
+        } else {
+            File::open(path).map_err(|error| {
+                let text = os_text(&error);
+                QmpError::generic(format!("Could not open '{path}': {text}"))
+            })?
+        };
+        let mut state = Vec::new();
+        match file.take(STATE_LIMIT + 1).read_to_end(&mut state) {
+            Ok(_) if state.len() as u64 <= STATE_LIMIT => Ok(state),
+            Ok(_) => Err(QmpError::generic(format!("'{path}' is too large"))),
+            Err(error) => {
+                let text = os_text(&error);
+                Err(QmpError::generic(format!(
+                    "Could not read '{path}': {text}"
+                )))
+            }
+        }
     }
 }
 

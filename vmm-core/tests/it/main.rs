@@ -33,6 +33,7 @@ mod process;
 mod qom;
 mod run_states;
 mod sandbox;
+mod saved;
 mod transcripts;
 mod virtio;
 mod watchdog;

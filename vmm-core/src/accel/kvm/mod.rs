@@ -6,7 +6,9 @@
 //! about a millisecond and leaves nothing behind in the kernel by construction.
 //! The lines outlive a VM, so it gives them back before its successor is made.
 
+mod log;
 mod power_on;
+mod state;
 #[allow(
     unsafe_code,
     reason = "guest memory and kick signals have no safe interface"
@@ -30,7 +32,11 @@ use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 use super::{AccelError, Doorbell, IrqLine};
 use crate::cpu::{CpuConfig, Leaf};
 use crate::machine::Topology;
+pub(crate) use log::LogUser;
+use log::{Bitmap, Log};
+pub(crate) use state::{CpuState, VmState};
 pub(crate) use sys::{accept_kicks, kick};
+use vcpu::CpuFacts;
 pub(crate) use vcpu::KvmCore;
 
 pub(crate) type Regs = kvm_bindings::kvm_regs;
@@ -109,9 +115,7 @@ pub(crate) struct KvmVm {
     lines: Vec<IrqLine>,
     /// KVM maps this memory: it must live as long as the VM.
     memory: BTreeMap<u32, Arc<GuestRegionMmap<()>>>,
-    logs_writes: bool,
-    /// Pages that the log of a VM had before this one took its place.
-    written_before: u64,
+    log: Log,
     maker: CoreMaker,
 }
 
@@ -119,6 +123,10 @@ pub(crate) struct KvmVm {
 #[derive(Debug)]
 struct CoreMaker {
     supported: CpuId,
+    /// The MSRs that vCPUs may have.
+    msrs: Arc<[u32]>,
+    /// Bytes of their extended state.
+    xsave: usize,
     topology: Topology,
     model: CpuConfig,
     executes: bool,
@@ -137,14 +145,20 @@ impl KvmVm {
             .create_vm()
             .map_err(AccelError::call("create a virtual machine"))?;
         let supported = supported_cpuid(&kvm)?;
+        let msrs = kvm
+            .get_msr_index_list()
+            .map_err(AccelError::call("tell which MSRs there are"))?;
+        let xsave = usize::try_from(vm.check_extension_int(Cap::Xsave2)).unwrap_or_default();
+        let xsave = xsave.max(sys::XSAVE);
         let mut vm = Self {
             vm,
             lines: Vec::new(),
             memory: BTreeMap::new(),
-            logs_writes: false,
-            written_before: 0,
+            log: Log::default(),
             maker: CoreMaker {
                 supported,
+                msrs: msrs.as_slice().into(),
+                xsave,
                 topology: parts.topology,
                 model: parts.model.clone(),
                 executes: parts.entry.is_some(),
@@ -226,23 +240,41 @@ impl KvmVm {
             .map_err(AccelError::call("create a vCPU"))?;
         let cpuid = power_on::cpuid(&maker.supported, &maker.model, &maker.topology, index);
         power_on::apply(&fd, &cpuid, entry)?;
-        Ok(KvmCore::new(fd, maker.executes))
+        let facts = CpuFacts {
+            cpuid,
+            msrs: Arc::clone(&maker.msrs),
+            xsave: maker.xsave,
+        };
+        Ok(KvmCore::new(fd, maker.executes, facts))
     }
 
     /// Gives the guest memory.
     pub(crate) fn map(&mut self, region: &Arc<GuestRegionMmap<()>>) -> Result<(), AccelError> {
         let free = (0u32..).find(|slot| !self.memory.contains_key(slot));
         let slot = free.unwrap_or(u32::MAX);
-        sys::map(&self.vm, slot, region, self.logs_writes)
+        sys::map(&self.vm, slot, region, self.log.is_on())
             .map_err(AccelError::call("map the guest's memory"))?;
         self.memory.insert(slot, Arc::clone(region));
         Ok(())
     }
 
-    /// Has KVM note which pages the guest writes to, from now on, or no longer.
-    pub(crate) fn log_writes(&mut self, on: bool) -> Result<(), AccelError> {
-        self.logs_writes = on;
-        self.written_before = 0;
+    /// Has KVM note which pages the guest writes to, for one more who wants to know, or for one less.
+    pub(crate) fn log_writes(&mut self, user: LogUser, on: bool) -> Result<(), AccelError> {
+        self.harvest()?; // what others will want, and a newcomer does not
+        let before = self.log.is_on();
+        self.log.set(user, on);
+        if self.log.is_on() != before {
+            self.switch_log(!before)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the writes are noted for `user`.
+    pub(crate) fn logs_writes(&self, user: LogUser) -> bool {
+        self.log.serves(user)
+    }
+
+    fn switch_log(&self, on: bool) -> Result<(), AccelError> {
         for (slot, region) in &self.memory {
             sys::map(&self.vm, *slot, region, on)
                 .map_err(AccelError::call("log writes to the guest's memory"))?;
@@ -250,37 +282,55 @@ impl KvmVm {
         Ok(())
     }
 
-    /// What [`continue_log`](Self::continue_log) of the VM that takes this one's place needs; none without a log.
-    pub(crate) fn end_log(&mut self) -> Option<u64> {
+    /// What [`continue_log`](Self::continue_log) of the VM that takes this one's place needs.
+    pub(crate) fn end_log(&mut self) -> Log {
         // A log that cannot be read is no reason against a reset.
-        self.logs_writes
-            .then(|| self.take_written_pages().unwrap_or_default())
+        let _ = self.harvest();
+        std::mem::take(&mut self.log)
     }
 
-    /// Goes on with the log of another VM, which had so many pages.
-    pub(crate) fn continue_log(&mut self, written: u64) -> Result<(), AccelError> {
-        self.log_writes(true)?;
-        self.written_before = written;
-        Ok(())
+    /// Goes on with the log of another VM.
+    pub(crate) fn continue_log(&mut self, log: Log) -> Result<(), AccelError> {
+        self.log = log;
+        match self.log.is_on() {
+            true => self.switch_log(true),
+            false => Ok(()),
+        }
     }
 
     /// How many pages of 4 KiB were written to since [`log_writes`](Self::log_writes) or the last call.
-    pub(crate) fn take_written_pages(&mut self) -> Result<u64, AccelError> {
-        let mut pages = std::mem::take(&mut self.written_before);
+    pub(crate) fn take_written_pages(&mut self, user: LogUser) -> Result<u64, AccelError> {
+        self.harvest()?;
+        Ok(self.log.take(user))
+    }
+
+    /// Takes what KVM has noted into the logs of all who want to know.
+    fn harvest(&mut self) -> Result<(), AccelError> {
+        if !self.log.is_on() {
+            return Ok(());
+        }
         for (slot, region) in &self.memory {
             let size = usize::try_from(region.len()).unwrap_or(usize::MAX);
-            let log = (self.vm.get_dirty_log(*slot, size))
+            let written: Bitmap = (self.vm.get_dirty_log(*slot, size))
                 .map_err(AccelError::call("tell which pages were written to"))?;
-            pages += log
-                .iter()
-                .map(|word| u64::from(word.count_ones()))
-                .sum::<u64>();
+            self.log.add(region.start_addr().0, &written);
         }
-        Ok(pages)
+        Ok(())
+    }
+
+    /// The interrupt controllers, the timer and the clock.
+    pub(crate) fn save(&self) -> Result<VmState, AccelError> {
+        VmState::save(&self.vm)
+    }
+
+    /// Goes on from what was saved.
+    pub(crate) fn load(&self, state: &VmState) -> Result<(), AccelError> {
+        state.load(&self.vm)
     }
 
     /// Takes memory from the guest.
     pub(crate) fn unmap(&mut self, region: &Arc<GuestRegionMmap<()>>) -> Result<(), AccelError> {
+        self.harvest()?;
         let mapped = self.memory.iter();
         let slot = mapped
             .filter(|(_, mapped)| Arc::ptr_eq(mapped, region))

@@ -8,7 +8,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering, compiler_fence};
 use std::thread::JoinHandle;
 
-use kvm_bindings::{KVM_MEM_LOG_DIRTY_PAGES, kvm_irqchip, kvm_userspace_memory_region};
+use kvm_bindings::{
+    KVM_MEM_LOG_DIRTY_PAGES, Xsave, kvm_irqchip, kvm_userspace_memory_region, kvm_xsave,
+};
 use kvm_ioctls::{VcpuFd, VmFd};
 use vm_memory::{GuestMemoryRegion, GuestRegionMmap};
 use vmm_sys_util::errno;
@@ -45,6 +47,43 @@ pub(super) fn unmap(vm: &VmFd, slot: u32) -> errno::Result<()> {
     };
     // SAFETY: a slot of no size gives the guest nothing.
     unsafe { vm.set_user_memory_region(nothing) }
+}
+
+/// Bytes of the extended state that every kernel knows.
+pub(super) const XSAVE: usize = size_of::<kvm_xsave>();
+
+/// Room for `size` bytes of extended state, at least [`XSAVE`].
+fn xsave_room(size: usize) -> errno::Result<Xsave> {
+    let extra = size.saturating_sub(XSAVE).div_ceil(size_of::<u32>());
+    Xsave::new(extra).map_err(|_| errno::Error::new(libc::ENOMEM))
+}
+
+/// The extended state of `vcpu`, which is of `size` bytes by the word of its VM.
+pub(super) fn xsave(vcpu: &VcpuFd, size: usize) -> errno::Result<Vec<u32>> {
+    if size <= XSAVE {
+        return Ok(vcpu.get_xsave()?.region.to_vec());
+    }
+    let mut state = xsave_room(size)?;
+    // SAFETY: there is room for as much as KVM says that it writes; nothing here enables features later.
+    unsafe { vcpu.get_xsave2(&mut state)? };
+    let base = state.as_fam_struct_ref().xsave.region;
+    Ok([&base[..], state.as_slice()].concat())
+}
+
+/// Writes the extended state of `vcpu`, which is of `size` bytes by the word of its VM; what is missing is zero.
+pub(super) fn set_xsave(vcpu: &VcpuFd, words: &[u32], size: usize) -> errno::Result<()> {
+    let mut state = xsave_room(size)?;
+    let (base, extra) = words.split_at(words.len().min(XSAVE / size_of::<u32>()));
+    for (to, from) in state.as_mut_slice().iter_mut().zip(extra) {
+        *to = *from;
+    }
+    // SAFETY: the length of the array behind it is left alone.
+    let region = unsafe { &mut state.as_mut_fam_struct().xsave.region };
+    for (to, from) in region.iter_mut().zip(base) {
+        *to = *from;
+    }
+    // SAFETY: there is as much as KVM says that it reads, whatever is in it.
+    unsafe { vcpu.set_xsave2(&state) }
 }
 
 /// Sets all mask bits of an 8259 image.

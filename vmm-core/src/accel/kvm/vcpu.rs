@@ -1,17 +1,20 @@
 //! One vCPU: the `KVM_RUN` loop and its exits.
 
 use std::fmt;
+use std::sync::Arc;
 
 use kvm_bindings::{
-    KVM_INTERNAL_ERROR_EMULATION, KVM_MP_STATE_HALTED, KVM_MP_STATE_INIT_RECEIVED,
+    CpuId, KVM_INTERNAL_ERROR_EMULATION, KVM_MP_STATE_HALTED, KVM_MP_STATE_INIT_RECEIVED,
     KVM_MP_STATE_UNINITIALIZED, KVM_SYSTEM_EVENT_CRASH, KVM_SYSTEM_EVENT_RESET,
     KVM_SYSTEM_EVENT_SHUTDOWN, Msrs, kvm_mp_state, kvm_msr_entry, kvm_sregs,
 };
 use kvm_ioctls::{VcpuExit, VcpuFd};
 
 use super::super::{AccelError, Core, Exit, Registers};
+use super::state::{Access, CpuState};
 use super::sys::{self, KickGuard};
 use crate::devices::{Buses, GuestRequest};
+use crate::state::Invalid;
 
 const EINTR: i32 = 4;
 const EAGAIN: i32 = 11;
@@ -21,8 +24,16 @@ pub(crate) struct KvmCore {
     kick: Option<KickGuard>, // before `fd`: it points into its mapping
     fd: VcpuFd,
     executes: bool,
+    facts: CpuFacts,
     /// The last exit was an access that the next `KVM_RUN` completes.
     unsettled: bool,
+}
+
+/// What stays the same in the life of a vCPU.
+pub(super) struct CpuFacts {
+    pub(super) cpuid: CpuId,
+    pub(super) msrs: Arc<[u32]>,
+    pub(super) xsave: usize,
 }
 
 /// What one exit asks of the loop.
@@ -40,12 +51,22 @@ impl fmt::Debug for KvmCore {
 }
 
 impl KvmCore {
-    pub(super) fn new(fd: VcpuFd, executes: bool) -> Self {
+    pub(super) fn new(fd: VcpuFd, executes: bool, facts: CpuFacts) -> Self {
         Self {
             kick: None,
             fd,
+            facts,
             executes,
             unsettled: false,
+        }
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access {
+            fd: &self.fd,
+            cpuid: self.facts.cpuid.as_slice(),
+            msrs: &self.facts.msrs,
+            xsave: self.facts.xsave,
         }
     }
 
@@ -273,6 +294,22 @@ impl Core for KvmCore {
                 KVM_MP_STATE_HALTED | KVM_MP_STATE_UNINITIALIZED | KVM_MP_STATE_INIT_RECEIVED
             )
         })
+    }
+
+    fn save(&mut self) -> Result<Option<CpuState>, AccelError> {
+        self.settle();
+        self.access().save(self.executes).map(Some)
+    }
+
+    fn check(&self, state: &CpuState) -> Result<(), Invalid> {
+        self.access().check(state)
+    }
+
+    fn load(&mut self, state: &CpuState) -> Result<(), AccelError> {
+        self.settle(); // an access that was under way belongs to what is over
+        self.access().load(state)?;
+        self.executes = state.executes;
+        Ok(())
     }
 }
 

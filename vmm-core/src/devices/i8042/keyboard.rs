@@ -1,5 +1,7 @@
 //! A PS/2 keyboard.
 
+use serde::{Deserialize, Serialize};
+
 use super::queue::Queue;
 use super::scancodes;
 use crate::devices::Key;
@@ -19,7 +21,7 @@ const RESET_ENABLE: u8 = 0xf6;
 const RESET: u8 = 0xff;
 
 /// Modifier keys that are down.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Modifiers {
     pub(super) shift: [bool; 2],
     pub(super) ctrl: [bool; 2],
@@ -43,7 +45,7 @@ impl Modifiers {
 }
 
 /// The keyboard; what it says goes through the controller.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Keyboard {
     pub(super) queue: Queue,
     /// The controller turns codes of set 2 into those of set 1.

@@ -12,9 +12,12 @@ mod scancodes;
 
 use std::sync::{Arc, Mutex};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Device, GuestRequest, InputDevice, InputEvent, InputKind, Inputs};
 use crate::accel::IrqLine;
 use crate::qom::{Object, QomError, TypeInfo, base};
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 use keyboard::Keyboard;
 use mouse::Mouse;
@@ -72,7 +75,7 @@ pub struct KeyboardController {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct State {
     status: u8,
     mode: u8,
@@ -90,7 +93,7 @@ struct State {
     unsynced: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Source {
     Controller,
     Keyboard,
@@ -267,6 +270,28 @@ impl Device for KeyboardController {
 
     fn reset(&self) {
         *lock(&self.state) = State::default();
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+impl Stateful for KeyboardController {
+    fn kind(&self) -> &'static str {
+        "i8042"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        state::encode(&*lock(&self.state))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let saved: State = state::decode(bytes)?;
+        let queues = [&saved.keyboard.queue, &saved.mouse.queue];
+        let are_sane = queues.iter().all(|queue| queue.is_sane());
+        state::check(are_sane, "what keyboard and mouse have to say")?;
+        Ok(Box::new(move || *lock(&self.state) = saved))
     }
 }
 

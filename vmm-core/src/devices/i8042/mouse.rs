@@ -1,5 +1,7 @@
 //! A PS/2 mouse, with a wheel and two more buttons for those who ask for them.
 
+use serde::{Deserialize, Serialize};
+
 use super::queue::Queue;
 use crate::devices::{Axis, Button};
 
@@ -32,7 +34,7 @@ const WITH_BUTTONS: u8 = 4;
 const KNOCKS: [([u8; 3], u8); 2] = [([200, 100, 80], WITH_WHEEL), ([200, 200, 80], WITH_BUTTONS)];
 
 /// The mouse; what it says goes through the controller.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Mouse {
     pub(super) queue: Queue,
     status: u8,

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// Bytes that a device keeps; input beyond them is lost.
 pub(super) const CAPACITY: usize = 16;
 
 /// Input of the user in order, behind answers to commands.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Queue {
     replies: VecDeque<u8>,
     input: VecDeque<u8>,
@@ -16,6 +18,11 @@ impl Queue {
     /// Whether `count` more bytes fit.
     pub(super) fn has_room(&self, count: usize) -> bool {
         self.replies.len() + self.input.len() + count <= CAPACITY
+    }
+
+    /// Whether a queue can have got there.
+    pub(super) fn is_sane(&self) -> bool {
+        self.replies.len() <= CAPACITY && self.input.len() <= CAPACITY
     }
 
     /// Adds input, if all of it fits.

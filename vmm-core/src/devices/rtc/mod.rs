@@ -14,6 +14,8 @@ mod registers;
 
 use std::sync::{Arc, Mutex, Weak};
 
+use serde::{Deserialize, Serialize};
+
 pub use base::{BadBase, RtcBase, RtcConfig};
 use qmp_runtime::json::{Map, Value};
 
@@ -21,6 +23,7 @@ use super::{Device, GuestRequest};
 use crate::accel::IrqLine;
 use crate::clock::{ClockKind, Clocks, SECOND, Timer};
 use crate::qom::{Access, Kind, Object, Property, TypeInfo, base as base_types};
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 use base::Reference;
 use registers::{
@@ -77,7 +80,7 @@ struct State {
 }
 
 /// What the clock shows, in nanoseconds since the epoch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 enum Time {
     /// That much more than the machine's clock.
     Running { ahead: i128 },
@@ -441,6 +444,89 @@ impl Device for Rtc {
         state.lost = 0;
         state.made_up = 0;
         self.plan(&mut state, self.clocks.now(self.clock));
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+/// What of the clock is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Saved {
+    index: u8,
+    registers: Vec<u8>,
+    time: Time,
+    seen: i64,
+    tick: Option<u64>,
+    lost: u64,
+    made_up: u32,
+    /// What it ran by at that moment, if that is of no meaning elsewhere.
+    now: u64,
+}
+
+/// Moments that are far beyond all that there can be, in nanoseconds.
+const FAR: i128 = 1 << 90;
+
+impl Stateful for Rtc {
+    fn kind(&self) -> &'static str {
+        "mc146818rtc"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        let state = lock(&self.state);
+        state::encode(&Saved {
+            index: state.index,
+            registers: state.registers.to_vec(),
+            time: state.time,
+            seen: state.seen,
+            tick: state.tick,
+            lost: state.lost,
+            made_up: state.made_up,
+            now: match self.clock {
+                ClockKind::Rt => self.clocks.now(self.clock),
+                ClockKind::Vm | ClockKind::Host => 0,
+            },
+        })
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let mut saved: Saved = state::decode(bytes)?;
+        let Ok(registers) = saved.registers.as_slice().try_into() else {
+            return Err(Invalid::new("there are not 128 registers"));
+        };
+        state::check(saved.index < 128, "the selected register")?;
+        let is_near = match saved.time {
+            Time::Running { ahead } => ahead.unsigned_abs() < FAR.unsigned_abs(),
+            Time::Held { fraction } => (0..NANOSECONDS).contains(&fraction),
+        };
+        state::check(is_near, "the time")?;
+        let second = i128::from(saved.seen) * NANOSECONDS;
+        state::check(
+            second.unsigned_abs() < FAR.unsigned_abs(),
+            "the last second",
+        )?;
+        Ok(Box::new(move || {
+            let now = self.clocks.now(self.clock);
+            if self.clock == ClockKind::Rt {
+                // it means something in one process only: go on from what was shown
+                if let Time::Running { ahead } = &mut saved.time {
+                    *ahead += i128::from(saved.now) - i128::from(now);
+                }
+                saved.tick = None;
+            }
+            let mut state = lock(&self.state);
+            *state = State {
+                index: saved.index,
+                registers,
+                time: saved.time,
+                seen: saved.seen,
+                tick: saved.tick,
+                lost: saved.lost,
+                made_up: saved.made_up,
+            };
+            self.plan(&mut state, now);
+        }))
     }
 }
 

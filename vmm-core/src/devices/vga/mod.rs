@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use super::{Device, Display, GuestRequest, Picture};
 use crate::machine::DeviceMemory;
 use crate::qom::{Kind, Object, Property, QomError, TypeInfo, base};
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 use mode::{Geometry, Mode};
 
@@ -129,6 +130,46 @@ impl Device for Vga {
 
     fn reset(&self) {
         *lock(&self.state) = State::new(self.memory.size());
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
+    }
+}
+
+impl Stateful for Vga {
+    fn kind(&self) -> &'static str {
+        "isa-vga"
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        let state = lock(&self.state);
+        let colours = &state.colours[..];
+        state::encode(&(
+            state.register,
+            state.mode,
+            colours,
+            state.read_at,
+            state.write_at,
+        ))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        type Saved = (u16, Mode, Vec<[u8; 3]>, (u8, usize), (u8, usize));
+        let (register, mode, colours, read_at, write_at): Saved = state::decode(bytes)?;
+        state::check(mode.is_sane(self.memory.size()), "the mode")?;
+        state::check(read_at.1 < 3 && write_at.1 < 3, "the part of a colour")?;
+        let Ok(colours) = colours.try_into() else {
+            return Err(Invalid::new("there are not 256 colours"));
+        };
+        let saved = State {
+            register,
+            mode,
+            colours,
+            read_at,
+            write_at,
+        };
+        Ok(Box::new(move || *lock(&self.state) = saved))
     }
 }
 

@@ -3,6 +3,8 @@
 //! A guest sets a mode without firmware: it writes the number of a register to
 //! port 0x1ce and the register's value to port 0x1cf.
 
+use serde::{Deserialize, Serialize};
+
 /// Versions of the interface that a guest may ask for.
 const VERSIONS: std::ops::RangeInclusive<u16> = 0xb0c0..=0xb0c5;
 const MAX_WIDTH: u16 = 16_000;
@@ -28,7 +30,7 @@ const WIDE_PALETTE: u16 = 1 << 5;
 const KEEP_MEMORY: u16 = 1 << 7;
 
 /// The registers; what is in them always makes a picture that fits.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mode {
     memory: u64,
     version: u16,
@@ -123,6 +125,13 @@ impl Mode {
         }
         self.fit();
         0
+    }
+
+    /// Whether registers over `memory` bytes can have got there.
+    pub(super) fn is_sane(self, memory: u64) -> bool {
+        let mut fitted = self;
+        fitted.fit();
+        fitted == self && self.memory == memory
     }
 
     /// Whether the palette has 8 bits a colour rather than 6.

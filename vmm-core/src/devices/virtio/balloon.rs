@@ -20,6 +20,7 @@ use crate::clock::{ClockKind, Clocks, SECOND, Timer};
 use crate::devices::{GuestRequest, Requester};
 use crate::machine::{Balloon, GuestRam};
 use crate::qom::{Access, Creation, Kind, Object, Property, QomError, TypeInfo};
+use crate::state::{self, Invalid, Restore};
 use crate::sync::lock;
 
 const DEVICE_ID: u32 = 5;
@@ -425,5 +426,21 @@ impl Backend for Device {
         let mut state = lock(&self.shared.state);
         state.held = None;
         state.poison = 0;
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        let state = lock(&self.shared.state);
+        let (values, updated) = (state.statistics.values, state.statistics.updated);
+        state::encode(&(state.wanted, state.given, state.poison, values, updated))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let (wanted, given, poison, values, updated) = state::decode(bytes)?;
+        Ok(Box::new(move || {
+            let mut state = lock(&self.shared.state);
+            (state.wanted, state.given, state.poison) = (wanted, given, poison);
+            state.statistics = Statistics { values, updated };
+            state.held = None; // its chain is taken once more
+        }))
     }
 }

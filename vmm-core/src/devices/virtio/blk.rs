@@ -26,6 +26,7 @@ use crate::block::{Disk, Drive, IoStatus, Node, Operation, SECTOR};
 use crate::devices::{DiskError, GuestRequest, Requester};
 use crate::machine::Services;
 use crate::qom::{Creation, Kind, Object, Property, QomError, TypeInfo};
+use crate::state::{self, Invalid, Restore};
 use crate::sync::lock;
 use config::{Config, WRITE_CACHE};
 use news::News;
@@ -569,6 +570,27 @@ impl Backend for Device {
         self.kick.drain();
         *lock(&self.blk.failed) = None;
         self.blk.drive.restore_write_back();
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        state::encode(&(
+            self.blk.size.load(Ordering::Acquire),
+            self.blk.drive.writes_back(),
+        ))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        let (before, writes_back): (u64, bool) = state::decode(bytes)?;
+        let now = self.blk.size.load(Ordering::Acquire);
+        if before != now {
+            return Err(Invalid::new(format!(
+                "the disk had {before} bytes, and has {now}"
+            )));
+        }
+        Ok(Box::new(move || {
+            *lock(&self.blk.failed) = None; // its chain is taken once more
+            self.blk.drive.set_write_back(writes_back);
+        }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The registers of a transport (virtio 1, "virtio over MMIO", version 2), and
 //! the queues that a guest sets up through them.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use virtio_bindings::virtio_config::{
@@ -15,6 +16,7 @@ use super::queue::{self, Chain, MAX_SIZE, Malformed};
 use crate::accel::IrqLine;
 use crate::devices::{Device, GuestRequest};
 use crate::machine::{GuestRam, Observer};
+use crate::state::{self, Invalid, Restore, Stateful};
 use crate::sync::lock;
 
 /// Bytes that the registers of a transport take.
@@ -69,41 +71,63 @@ pub(crate) trait Backend: Send + Sync + std::fmt::Debug {
 
     /// Returns to power-on state; what has begun is over on return.
     fn reset(&self) {}
+
+    /// What of it outlives the process, beside registers and queues: chains that were taken and not given back are
+    /// taken once more by whoever goes on.
+    ///
+    /// # Errors
+    /// It is too large to be written.
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        Ok(Vec::new())
+    }
+
+    /// Checks what [`save`](Self::save) has written; what is returned puts it in place.
+    ///
+    /// # Errors
+    /// There is no such state.
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        state::check(bytes.is_empty(), "the device's own state")?;
+        Ok(Box::new(|| ()))
+    }
 }
 
 /// The place of one device: registers and queues.
 pub(crate) struct Transport {
-    ram: GuestRam,
+    pub(super) ram: GuestRam,
     observer: Arc<dyn Observer>,
     plugged: OnceLock<Plugged>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
-struct Plugged {
+pub(super) struct Plugged {
     /// The tree of objects has it, and it has us.
     backend: Weak<dyn Backend>,
-    name: &'static str,
-    features: u64,
+    pub(super) name: &'static str,
+    pub(super) features: u64,
     line: IrqLine,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    status: u32,
-    interrupts: u32,
-    device_features_half: u32,
-    driver_features_half: u32,
-    driver_features: u64,
-    selected: u32,
-    queues: Vec<Queue>,
+pub(super) struct State {
+    pub(super) status: u32,
+    pub(super) interrupts: u32,
+    pub(super) device_features_half: u32,
+    pub(super) driver_features_half: u32,
+    pub(super) driver_features: u64,
+    pub(super) selected: u32,
+    pub(super) queues: Vec<Queue>,
+    /// Queue and first descriptor of chains that were taken and not given back.
+    pub(super) taken: Vec<(u16, u16)>,
+    /// Those of another process, which are taken first.
+    pub(super) again: VecDeque<(u16, u16)>,
     /// Counts resets: chains of an earlier life are of no use.
-    life: u64,
+    pub(super) life: u64,
     /// The configuration as the guest knows it.
-    generation: u32,
+    pub(super) generation: u32,
     /// The guest broke the rules; nothing goes on before a reset.
-    broken: bool,
+    pub(super) broken: bool,
     /// It was said that it did.
-    told: bool,
+    pub(super) told: bool,
 }
 
 impl std::fmt::Debug for Transport {
@@ -170,7 +194,7 @@ impl Transport {
     }
 
     /// The device with what is behind it, if it is there.
-    fn device(&self) -> Option<(&Plugged, Arc<dyn Backend>)> {
+    pub(super) fn device(&self) -> Option<(&Plugged, Arc<dyn Backend>)> {
         let plugged = self.plugged.get()?;
         Some((plugged, plugged.backend.upgrade()?))
     }
@@ -199,11 +223,23 @@ impl Transport {
             return None;
         }
         let memory = self.ram.memory();
-        match queue::take(queue, &memory, number, life) {
+        let left = state.again.iter().position(|(queue, _)| *queue == number);
+        let left = left.and_then(|at| state.again.remove(at));
+        let queue = state.queues.get_mut(usize::from(number))?;
+        let found = match left {
+            Some((_, head)) => queue::chain_at(queue, &memory, number, life, head).map(Some),
+            None => queue::take(queue, &memory, number, life),
+        };
+        match found {
+            Ok(None) if queue.event_idx_enabled() => {
+                let chain = self.rearm(&mut state, number)?;
+                state.taken.push((number, chain.head));
+                Some(chain)
+            }
             Ok(chain) => {
-                if chain.is_none() && queue.event_idx_enabled() {
-                    return self.rearm(&mut state, number);
-                }
+                state
+                    .taken
+                    .extend(chain.as_ref().map(|chain| (number, chain.head)));
                 chain
             }
             Err(error) => {
@@ -242,6 +278,10 @@ impl Transport {
             return;
         }
         let written = u32::try_from(written).unwrap_or(u32::MAX);
+        let taken = (chain.queue, chain.head);
+        if let Some(at) = state.taken.iter().position(|other| *other == taken) {
+            state.taken.swap_remove(at);
+        }
         let Some(queue) = state.queues.get_mut(usize::from(chain.queue)) else {
             return;
         };
@@ -518,6 +558,10 @@ impl Device for Transport {
         if let Some((_, backend)) = self.device() {
             self.reset_device(&*backend);
         }
+    }
+
+    fn stateful(self: Arc<Self>) -> Option<Arc<dyn Stateful>> {
+        Some(self)
     }
 }
 

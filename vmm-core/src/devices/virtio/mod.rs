@@ -17,6 +17,7 @@ mod bus;
 mod mmio;
 mod queue;
 mod rng;
+mod saved;
 mod serial;
 #[cfg(test)]
 mod tests;

@@ -144,9 +144,20 @@ pub(super) fn take(
     number: u16,
     life: u64,
 ) -> Result<Option<Chain>, Malformed> {
-    let Some(head) = next_head(queue, memory)? else {
-        return Ok(None);
-    };
+    match next_head(queue, memory)? {
+        Some(head) => chain_at(queue, memory, number, life, head).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The chain that begins at descriptor `head`, which is in the table.
+pub(super) fn chain_at(
+    queue: &Queue,
+    memory: &Arc<GuestMemoryMmap<()>>,
+    number: u16,
+    life: u64,
+    head: u16,
+) -> Result<Chain, Malformed> {
     let mut chain = Chain {
         queue: number,
         head,
@@ -163,7 +174,7 @@ pub(super) fn take(
     if let Some(indirect) = chain.follow(&table, head)? {
         chain.follow(&indirect, 0)?;
     }
-    Ok(Some(chain))
+    Ok(chain)
 }
 
 /// Takes the next entry out of the ring.

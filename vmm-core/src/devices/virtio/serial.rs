@@ -18,9 +18,10 @@ use super::bus::{Place, VIRTIO_DEVICE};
 use super::mmio::{Backend, Transport};
 use super::worker::{Kick, Worker};
 use crate::qom::{BusState, Child, Creation, Kind, Object, Property, QomError, TypeInfo, base};
+use crate::state::{self, Invalid, Restore};
 use crate::sync::lock;
 use control::{Event, Message};
-use port::Port;
+use port::{Port, SavedPort};
 pub(super) use port::{SERIAL_PORT, VIRTCONSOLE, VIRTSERIALPORT};
 
 const DEVICE_ID: u32 = 3;
@@ -403,5 +404,47 @@ impl Backend for Device {
         for port in self.shared.ports() {
             port.set_open(false);
         }
+    }
+
+    fn save(&self) -> Result<Vec<u8>, Invalid> {
+        let ports: Vec<_> = self
+            .shared
+            .ports()
+            .iter()
+            .map(|port| port.saved())
+            .collect();
+        let state = lock(&self.shared.state);
+        state::encode(&(
+            self.shared.max_ports,
+            state.is_ready,
+            &state.messages,
+            ports,
+        ))
+    }
+
+    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
+        type Saved = (u32, bool, VecDeque<Message>, Vec<SavedPort>);
+        let (max_ports, is_ready, messages, saved): Saved = state::decode(bytes)?;
+        state::check(max_ports == self.shared.max_ports, "max_ports")?;
+        state::check(messages.len() <= WAITING, "the number of messages")?;
+        let ports = self.shared.ports();
+        let numbers = |ports: &mut dyn Iterator<Item = u32>| ports.collect::<Vec<u32>>();
+        let now = numbers(&mut ports.iter().map(|port| port.number()));
+        let before = numbers(&mut saved.iter().map(|port| port.number));
+        if before != now {
+            let text = format!("ports {before:?} were there, {now:?} are now");
+            return Err(Invalid::new(text));
+        }
+        for (saved, port) in saved.iter().zip(&ports) {
+            saved.check(port)?;
+        }
+        Ok(Box::new(move || {
+            let mut state = lock(&self.shared.state);
+            (state.is_ready, state.messages) = (is_ready, messages);
+            drop(state);
+            for (saved, port) in saved.into_iter().zip(&ports) {
+                port.restore(saved);
+            }
+        }))
     }
 }

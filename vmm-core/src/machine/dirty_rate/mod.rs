@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::lifecycle::Lifecycle;
 use super::{GuestRam, MachineError};
+use crate::accel::kvm::LogUser;
 use crate::sandbox::{Role, confine_thread};
 use crate::sync::lock;
 use sampling::Samples;
@@ -146,7 +147,7 @@ pub(super) fn start(
 
 fn log_writes(machine: &Lifecycle, on: bool) -> Result<(), MachineError> {
     match &mut machine.lock().vm {
-        Some(vm) => Ok(vm.log_writes(on)?),
+        Some(vm) => Ok(vm.log_writes(LogUser::Rate, on)?),
         None => Ok(()),
     }
 }
@@ -188,8 +189,8 @@ fn by_bitmap(machine: &Lifecycle, time: Duration) -> Option<(u64, Duration)> {
     let Some(vm) = &mut state.vm else {
         return went_on.then_some((0, elapsed)); // nothing runs
     };
-    let pages = vm.take_written_pages();
-    let stopped = vm.log_writes(false);
+    let pages = vm.take_written_pages(LogUser::Rate);
+    let stopped = vm.log_writes(LogUser::Rate, false);
     drop(state);
     if !went_on || stopped.is_err() {
         return None;

@@ -13,7 +13,7 @@ use vmm_core::qom::{Given, Spec};
 use crate::fixture::Fixture;
 
 /// A device or an object as on the command line.
-fn spec(type_name: &str, id: &str, properties: &[(&str, &str)]) -> Spec {
+pub(crate) fn spec(type_name: &str, id: &str, properties: &[(&str, &str)]) -> Spec {
     let properties = properties.iter().map(|&(name, value)| {
         let value = Given::Text(value.to_owned());
         (name.to_owned(), value)

@@ -1,10 +1,12 @@
 //! What device and driver say about ports, over queues of their own.
 
+use serde::{Deserialize, Serialize};
+
 /// Bytes of a message, without the name that may follow.
 pub(super) const SIZE: usize = 8;
 
 /// What a message is about; the value is mostly whether it is so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Event {
     /// The driver is there.
     DeviceReady,
@@ -41,7 +43,7 @@ impl Event {
 }
 
 /// A message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Message {
     pub(super) port: u32,
     pub(super) event: Event,

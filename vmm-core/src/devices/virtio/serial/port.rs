@@ -4,12 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, Weak};
 
 use qmp_runtime::json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::{Bus, Shared};
 use crate::char::{CharError, Chardev, Frontend};
 use crate::devices::{GuestRequest, Requester};
 use crate::machine::Services;
 use crate::qom::{Creation, Kind, Object, Property, QomError, TypeInfo, Unplug, base};
+use crate::state::{self, Invalid};
 use crate::sync::lock;
 
 /// Bytes that wait for the guest; what comes while that many wait is lost.
@@ -177,6 +179,24 @@ impl Port {
         state.input.drain(..count).collect()
     }
 
+    /// What of it outlives the process.
+    pub(super) fn saved(&self) -> SavedPort {
+        let state = lock(&self.state);
+        SavedPort {
+            number: self.number,
+            name: self.name.clone(),
+            is_console: self.is_console,
+            is_open: state.is_open,
+            input: state.input.clone(),
+        }
+    }
+
+    /// Goes on from there.
+    pub(super) fn restore(&self, saved: SavedPort) {
+        lock(&self.state).input = saved.input;
+        self.set_open(saved.is_open);
+    }
+
     /// The guest opens or closes it.
     pub(super) fn set_open(&self, is_open: bool) {
         let before = std::mem::replace(&mut lock(&self.state).is_open, is_open);
@@ -192,6 +212,27 @@ impl Port {
                 is_open,
             });
         }
+    }
+}
+
+/// A port in a file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedPort {
+    pub(super) number: u32,
+    name: Option<String>,
+    is_console: bool,
+    is_open: bool,
+    input: VecDeque<u8>,
+}
+
+impl SavedPort {
+    /// Whether it can be the state of `port`.
+    pub(super) fn check(&self, port: &Port) -> Result<(), Invalid> {
+        let number = port.number;
+        if self.name != port.name || self.is_console != port.is_console {
+            return Err(Invalid::new(format!("port {number} was another one")));
+        }
+        state::check(self.input.len() <= BACKLOG, "the number of bytes that wait")
     }
 }
 
