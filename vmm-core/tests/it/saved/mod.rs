@@ -1,6 +1,7 @@
 //! The state of devices, saved and loaded.
 
 mod commands;
+mod devices;
 mod errors;
 mod guests;
 

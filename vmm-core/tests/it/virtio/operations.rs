@@ -71,6 +71,8 @@ pub enum Operation {
     Reset { device: u8 },
     /// The user stops the guest and lets it run on.
     Pause,
+    /// The user saves the devices, loads that with some bytes changed, and then as it was.
+    Reload { damage: Vec<(u16, u8)> },
     /// Somebody types.
     Input { bytes: Vec<u8> },
     /// The user asks for memory.
@@ -292,6 +294,29 @@ impl Guest {
         self.chain(DISK_DEVICE, 0, 0, &chain, true);
     }
 
+    fn reload(&self, damage: &[(u16, u8)]) {
+        const CHECKSUM: usize = 4;
+        const HEADER: usize = 16;
+        let machine = &self.machine;
+        let ran = machine.stop().unwrap_or_default();
+        let saved = machine.save_state().unwrap();
+        let mut damaged = saved.clone();
+        let end = saved.len() - CHECKSUM;
+        for &(at, byte) in damage {
+            damaged[HEADER + usize::from(at) % (end - HEADER)] = byte;
+        }
+        let checksum = crc32fast::hash(&damaged[..end]);
+        damaged[end..].copy_from_slice(&checksum.to_le_bytes());
+        if machine.load_state(&damaged).is_err() {
+            assert_eq!(machine.save_state().unwrap(), saved, "refused, and changed");
+        }
+        machine.load_state(&saved).unwrap();
+        assert_eq!(machine.save_state().unwrap(), saved);
+        if ran {
+            let _ = machine.cont(); // what was loaded may ask for a reset first
+        }
+    }
+
     fn run(&self, operation: Operation) {
         let buses = self.machine.buses();
         let cut = |width: u8| 1usize << (width % 4);
@@ -346,6 +371,7 @@ impl Guest {
                 writable,
             } => self.disk(kind, sector, length, writable),
             Operation::Reset { device } => self.set(device, 0x70, 0),
+            Operation::Reload { damage } => self.reload(&damage),
             Operation::Pause => {
                 self.machine.stop().unwrap();
                 self.machine.cont().unwrap();
@@ -461,6 +487,7 @@ mod tests {
             ),
             1 => device.prop_map(|device| Operation::Reset { device }),
             1 => Just(Operation::Pause),
+            1 => vec((any::<u16>(), any::<u8>()), 0..4).prop_map(|damage| Operation::Reload { damage }),
             1 => vec(any::<u8>(), 0..99).prop_map(|bytes| Operation::Input { bytes }),
             1 => any::<u32>().prop_map(|bytes| Operation::Balloon { bytes }),
         ]
