@@ -111,6 +111,14 @@ const SETTINGS: &[Setting] = &[
         ..PLAIN
     },
     Setting {
+        command: "xen-load-devices-state",
+        before: &[
+            "{'execute': 'stop'}",
+            "{'execute': 'xen-save-devices-state', 'arguments': {'filename': '/tmp/resume'}}",
+        ],
+        ..PLAIN
+    },
+    Setting {
         command: "dump-guest-memory",
         before: &["{'execute': 'getfd', 'arguments': {'fdname': 'dump'}}"],
         renamed: &[("'protocol'", "'paging': false, 'protocol'")],

@@ -151,7 +151,7 @@ fn files_that_cannot_be_had_or_used_are_told() {
     );
 }
 
-// proves: xen-save-devices-state, xen-set-global-dirty-log
+// proves: xen-save-devices-state
 #[test]
 fn replies_events_and_run_states_are_those_of_qemu() {
     if !both_work() {

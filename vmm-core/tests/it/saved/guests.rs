@@ -142,6 +142,7 @@ fn virtio_device_goes_on_with_what_it_had_begun() {
     }
 }
 
+// proves: xen-set-global-dirty-log
 #[test]
 fn all_writes_are_noted_from_the_first_wish_to_the_last() {
     use vmm_core::machine::{Cause, DirtyRateMode};
