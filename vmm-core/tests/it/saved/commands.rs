@@ -15,14 +15,10 @@ use crate::process::{Vmm, write_guest};
 
 use Step::Do;
 
-fn execute(client: &mut Client, command: &str, arguments: Value) -> Result<Value, String> {
-    let arguments = arguments.as_object().unwrap();
-    let reply = client.execute_value(command, arguments);
-    reply.map_err(|error| error.to_string())
-}
-
 fn run(client: &mut Client, command: &str, arguments: &str) -> Result<Value, String> {
-    execute(client, command, serde_json::from_str(arguments).unwrap())
+    let arguments: Value = serde_json::from_str(arguments).unwrap();
+    let reply = client.execute_value(command, arguments.as_object().unwrap());
+    reply.map_err(|error| error.to_string())
 }
 
 fn file(vmm: &Vmm, name: &str) -> String {
