@@ -10,6 +10,7 @@ pub mod accel;
 pub mod backends;
 pub mod block;
 pub mod boot;
+mod bridge;
 pub mod char;
 pub mod cli;
 pub mod clock;

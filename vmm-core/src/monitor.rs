@@ -65,10 +65,6 @@ impl Backend for End {
     fn write(&self, _bytes: &[u8]) -> io::Result<()> {
         Ok(())
     }
-
-    fn is_fixed(&self) -> bool {
-        true
-    }
 }
 
 /// Opens a monitor; its character device is in use for as long as what is returned is there.
@@ -86,7 +82,7 @@ pub(crate) fn open(
     chardevs
         .insert(&label, Arc::<End>::clone(&end))
         .map_err(taken)?;
-    let frontend = chardevs.open(&label).map_err(taken)?;
+    let frontend = chardevs.open_monitor(&label).map_err(taken)?;
     let address = endpoint.address().to_string();
     let (waits, listens) = (endpoint.waits(), endpoint.listens());
     let monitor = server.open(endpoint).map_err(|error| RunError::Monitor {

@@ -13,6 +13,7 @@ use rustix::mm::{MlockAllFlags, mlockall};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::bridge;
 use crate::char::{CharError, Registry};
 use crate::cli::{MemoryLock, Options};
 use crate::daemon::{self, Half};
@@ -111,11 +112,24 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     for config in options.monitors {
         monitors.push(monitor::open(&server, machine.chardevs(), config)?);
     }
-    for label in options.terminals {
-        let held = machine.chardevs().open(&label);
-        let frontend = held.map_err(|error| RunError::Chardev { label, error })?;
-        terminal::serve(Arc::clone(&server), frontend)?;
+    let open_monitor = |label: &str| {
+        let held = machine.chardevs().open_monitor(label);
+        held.map_err(|error| RunError::Chardev {
+            label: label.to_owned(),
+            error,
+        })
+    };
+    let mut bridges = Vec::new();
+    for (label, style) in options.bridges {
+        let frontend = open_monitor(&label)?;
+        bridge::serve(&server, &frontend, style)?;
+        bridges.push(frontend);
     }
+    for label in options.terminals {
+        terminal::serve(Arc::clone(&server), open_monitor(&label)?)?;
+    }
+    quit_by_key(&machine);
+    machine.chardevs().open_muxes();
     machine.start()?;
     server.release();
     if let Some(daemon) = daemon {
@@ -124,6 +138,7 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     let finish = machine.wait();
     server.close(PATIENCE);
     drop(monitors);
+    drop(bridges);
     machine.close();
     Ok(finish.exit_code)
 }
@@ -131,6 +146,7 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
 fn make_machine(options: &mut Options, events: &EventSink) -> Result<Machine, RunError> {
     let fds = std::mem::take(&mut options.fds);
     let chardevs = Registry::with_descriptors(FdSets::new(fds));
+    chardevs.set_escape(options.escape);
     for (label, backend, log) in &options.chardevs {
         chardevs
             .add_logged(label, backend, log.as_ref())
@@ -170,6 +186,16 @@ fn lock_memory(lock: MemoryLock) -> Result<(), RunError> {
         MemoryLock::OnFault => all | MlockAllFlags::ONFAULT,
     };
     mlockall(flags).map_err(|error| RunError::MemoryLock(error.into()))
+}
+
+/// A multiplexer's key ends the machine.
+fn quit_by_key(machine: &Arc<Machine>) {
+    let weak = Arc::downgrade(machine);
+    machine.chardevs().on_quit(move || {
+        if let Some(machine) = weak.upgrade() {
+            let _ = machine.quit(); // it may have ended already
+        }
+    });
 }
 
 /// The usual signals end the machine, whatever its shutdown action is.

@@ -7,14 +7,15 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use qmp_runtime::client::Client;
 use qmp_runtime::server::Server;
 use qmp_types::qmp::commands::HumanMonitorCommand;
 
-use crate::char::Frontend;
+use crate::char::{Chardev, Frontend};
 use crate::qmp::QEMU_VERSION;
 
 /// Clients look for it.
@@ -29,50 +30,146 @@ const HISTORY_LIMIT: usize = 64;
 /// Pieces of input that may wait for a command to end; what comes after them is dropped.
 const INPUT_LIMIT: usize = 256;
 
+/// Bytes that may wait for somebody to look at this terminal again.
+const HELD_LIMIT: usize = 1 << 20;
+
 /// Serves a human monitor on this device until the process ends.
 pub(crate) fn serve(server: Arc<Server>, frontend: Frontend) -> io::Result<()> {
-    let (input, pieces) = sync_channel(INPUT_LIMIT);
+    let (sender, next) = Input::new();
     let chardev = frontend.chardev();
-    // These say themselves when somebody comes.
-    let says = ["socket", "pipe", "pty"].contains(&chardev.backend().kind());
-    let waits = chardev.filename().starts_with("disconnected");
-    if !says || (chardev.backend().kind() == "socket" && !waits) {
-        send(&input, &[]);
-    }
-    frontend.accept_with_clients(Arc::new(move |bytes| send(&input, bytes)));
-    let run = move || {
-        let mut cpu = None;
-        let mut editor = Editor::default();
-        for piece in pieces {
-            let mut output = String::new();
-            if piece.is_empty() {
-                editor.clear();
-                let (major, minor, micro) = QEMU_VERSION;
-                output = format!(
-                    "vmm, as QEMU {major}.{minor}.{micro}, monitor - type 'help' for more information\r\n{PROMPT}"
-                );
-            }
-            for byte in piece {
-                if let Some(line) = editor.key(byte, &mut output) {
-                    output += "\r\n";
-                    // What has been typed is to be seen while the command runs.
-                    let _ = chardev.write(std::mem::take(&mut output).as_bytes());
-                    output += &execute(&server, &line, &mut cpu);
-                    output += PROMPT;
-                }
-            }
-            let _ = chardev.write(output.as_bytes()); // nobody may be there to read it
-        }
-        drop(frontend);
+    let screen = Screen {
+        // A multiplexer says so when it gives the keys.
+        has_keys: chardev.backend().kind() != "mux",
+        chardev: Arc::clone(&chardev),
+        held: String::new(),
     };
+    if !announces_clients(&chardev) {
+        sender.bytes(&[]);
+    }
+    let keys = sender.clone();
+    frontend.on_focus(move |has_keys| keys.push(Piece::Keys(has_keys)));
+    frontend.accept_with_clients(Arc::new(move |bytes| sender.bytes(bytes)));
     thread::Builder::new()
         .name("terminal".into())
-        .spawn(run)
+        .spawn(move || {
+            run(&server, &next, screen);
+            drop(frontend);
+        })
         .map(drop)
 }
 
-fn send(input: &SyncSender<Vec<u8>>, bytes: &[u8]) {
-    let _ = input.try_send(bytes.to_vec());
+/// Whether the device says itself when somebody comes, and nobody is there yet.
+pub(crate) fn announces_clients(chardev: &Chardev) -> bool {
+    match chardev.backend().kind() {
+        "mux" | "pipe" | "pty" => true,
+        "socket" => chardev.filename().starts_with("disconnected"),
+        _ => false,
+    }
+}
+
+/// What comes to a terminal.
+enum Piece {
+    /// Keys; none at all when somebody has come.
+    Bytes(Vec<u8>),
+    /// The keys come here from now on, or do not.
+    Keys(bool),
+}
+
+/// Pieces under way to a terminal's thread.
+#[derive(Clone)]
+struct Input {
+    pieces: Sender<Piece>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Input {
+    fn new() -> (Self, impl Fn() -> Option<Piece>) {
+        let (pieces, receiver): (_, Receiver<Piece>) = channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let sender = Self {
+            pieces,
+            waiting: Arc::clone(&waiting),
+        };
+        let next = move || {
+            let piece = receiver.recv().ok()?;
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            Some(piece)
+        };
+        (sender, next)
+    }
+
+    fn bytes(&self, bytes: &[u8]) {
+        if self.waiting.load(Ordering::Relaxed) < INPUT_LIMIT {
+            self.push(Piece::Bytes(bytes.to_vec()));
+        }
+    }
+
+    fn push(&self, piece: Piece) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _ = self.pieces.send(piece); // the terminal may have ended
+    }
+}
+
+/// What somebody sees, unless another front end of the same device has the keys: then it waits.
+struct Screen {
+    chardev: Arc<Chardev>,
+    has_keys: bool,
+    held: String,
+}
+
+impl Screen {
+    fn put(&mut self, text: &str) {
+        self.held += text;
+        if self.has_keys {
+            let _ = self.chardev.write(self.held.as_bytes()); // nobody may be there to read it
+            self.held.clear();
+        } else if self.held.len() > HELD_LIMIT {
+            self.held.clear(); // nobody has looked for long
+        }
+    }
+}
+
+fn run(server: &Server, next: &impl Fn() -> Option<Piece>, mut screen: Screen) {
+    let mut cpu = None;
+    let mut editor = Editor::default();
+    let mut greeted = false;
+    while let Some(piece) = next() {
+        match piece {
+            Piece::Bytes(bytes) if bytes.is_empty() => {
+                editor.clear();
+                greeted = true;
+                let (major, minor, micro) = QEMU_VERSION;
+                screen.put(&format!(
+                    "vmm, as QEMU {major}.{minor}.{micro}, monitor - type 'help' for more information\r\n"
+                ));
+                if screen.has_keys {
+                    screen.put(PROMPT);
+                }
+            }
+            Piece::Bytes(bytes) => {
+                let mut echo = String::new();
+                for byte in bytes {
+                    if let Some(line) = editor.key(byte, &mut echo) {
+                        echo += "\r\n";
+                        // What has been typed is to be seen while the command runs.
+                        screen.put(&std::mem::take(&mut echo));
+                        screen.put(&execute(server, &line, &mut cpu));
+                        screen.put(PROMPT);
+                    }
+                }
+                screen.put(&echo);
+            }
+            Piece::Keys(true) => {
+                screen.has_keys = true;
+                editor.clear();
+                screen.put(if greeted { PROMPT } else { "" });
+            }
+            Piece::Keys(false) => {
+                screen.put(if greeted { "\r\n" } else { "" });
+                screen.has_keys = false;
+            }
+        }
+    }
 }
 
 /// Runs a line; what it prints. `cpu` is the CPU that this monitor has chosen.

@@ -3,9 +3,11 @@
 //! A [`Chardev`] is a back end with a label; the [`Registry`] holds all of a
 //! process's. A device that uses one holds a [`Frontend`].
 
+mod hub;
 mod inet;
 mod link;
 mod log;
+mod mux;
 mod null;
 mod object;
 mod pipe;
@@ -21,8 +23,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::fdset::FdSets;
-
+use hub::Hub;
 pub use inet::InetAddress;
 pub use log::LogConfig;
 pub use null::Null;
@@ -58,11 +59,6 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
     /// Connects the guest's input, or disconnects it.
     fn connect(&self, input: Option<InputSink>) {
         drop(input);
-    }
-
-    /// Whether who uses it cannot go on with another one.
-    fn is_fixed(&self) -> bool {
-        false
     }
 
     /// Waits until the output so far is out, or is not going to be soon.
@@ -124,6 +120,16 @@ pub enum BackendConfig {
         /// How many bytes: a power of two.
         size: usize,
     },
+    /// Another character device, for several front ends.
+    Mux {
+        /// The label of the other one, which nobody uses yet.
+        chardev: String,
+    },
+    /// Other character devices, all for one front end.
+    Hub {
+        /// Their labels; nobody uses them yet.
+        chardevs: Vec<String>,
+    },
 }
 
 /// Why a character device cannot be made, used or removed.
@@ -139,6 +145,12 @@ pub enum CharError {
     /// A device uses it.
     #[error("Chardev '{0}' is busy")]
     Busy(String),
+    /// It has its front end already.
+    #[error("chardev '{0}' is already in use")]
+    InUse(String),
+    /// A multiplexer has all the front ends that it can have.
+    #[error("too many uses of multiplexed chardev '{0}' (maximum is 4)")]
+    Crowded(String),
     /// A ring buffer's size is no power of two, or too large.
     #[error("size of ringbuf chardev must be power of two")]
     RingSize,
@@ -158,6 +170,12 @@ pub enum CharError {
         /// The cause.
         error: io::Error,
     },
+    /// It is made of others, or is to be.
+    #[error("For mux or hub device hotswap is not supported yet")]
+    Combined,
+    /// Its user cannot go on with another back end.
+    #[error("Chardev user does not support chardev hotswap")]
+    Fixed,
     /// Standard input and output have one user.
     #[error("cannot use stdio by multiple character devices")]
     StdioTaken,
@@ -175,11 +193,12 @@ impl BackendConfig {
     /// # Errors
     /// A file cannot be opened, a size is wrong, or the host has no thread left.
     pub fn build(&self) -> Result<Arc<dyn Backend>, CharError> {
-        self.build_with(&FdSets::default())
+        self.build_with("", &Registry::new())
     }
 
-    /// The same, where files may be descriptors of these sets.
-    pub(crate) fn build_with(&self, sets: &FdSets) -> Result<Arc<dyn Backend>, CharError> {
+    /// The same for this label, where files may be descriptors of the registry's sets.
+    fn build_with(&self, label: &str, registry: &Registry) -> Result<Arc<dyn Backend>, CharError> {
+        let sets = registry.descriptors();
         Ok(match self {
             Self::Null => Arc::new(Null),
             Self::Stdio => Arc::new(Stream::stdio()?),
@@ -193,6 +212,8 @@ impl BackendConfig {
             Self::Udp { remote, local } => Arc::new(Udp::new(remote, local.as_ref())?),
             Self::Pty { link } => Arc::new(Pty::new(link.as_deref())?),
             Self::RingBuf { size } => Arc::new(RingBuf::new(*size)?),
+            Self::Mux { chardev } => Arc::new(registry.make_mux(chardev)?),
+            Self::Hub { chardevs } => Arc::new(Hub::new(registry, label, chardevs)?),
             Self::Memory { size } => Arc::new(RingBuf::new(*size)?.into_memory()),
         })
     }
@@ -201,7 +222,7 @@ impl BackendConfig {
 impl BackendConfig {
     /// The kinds of back ends, by the names that QMP and the command line have for them.
     pub const KINDS: &'static [&'static str] = &[
-        "file", "memory", "null", "pipe", "pty", "ringbuf", "socket", "stdio", "udp",
+        "file", "hub", "memory", "mux", "null", "pipe", "pty", "ringbuf", "socket", "stdio", "udp",
     ];
 }
 

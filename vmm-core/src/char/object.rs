@@ -21,6 +21,8 @@ macro_rules! types {
 
 types! {
     NULL = "chardev-null" of CHARDEV,
+    MUX = "chardev-mux" of CHARDEV,
+    HUB = "chardev-hub" of CHARDEV,
     FILE = "chardev-file" of FD,
     STDIO = "chardev-stdio" of FD,
     PIPE = "chardev-pipe" of FD,

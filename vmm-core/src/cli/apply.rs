@@ -48,6 +48,9 @@ pub(super) struct Builder {
     mons: Vec<(String, bool)>,
     /// How many monitors there are that are given by the short form.
     short_monitors: usize,
+    /// Whether serial ports, and monitors, were spoken of: then there are no others.
+    names_serial: bool,
+    names_monitor: bool,
     nographic: bool,
     nodefaults: bool,
     /// Whether messages name the guest.
@@ -125,6 +128,7 @@ impl Builder {
             "add-fd" => self.options.fds.push(process::add_fd(value)?),
             "sandbox" => self.sandbox = Some(sandbox::parse(value)?),
             "monitor" => self.monitor(value)?,
+            "echr" => self.options.escape = escape(value)?,
             "display" if value != "none" => {
                 return Err(UsageError::new(format!(
                     "'{value}' is not there; leave the option out or say none"
@@ -247,6 +251,7 @@ impl Builder {
     }
 
     fn serial(&mut self, value: &str) -> Result<(), UsageError> {
+        self.names_serial = true;
         if value == "none" {
             return Ok(());
         }
@@ -254,9 +259,10 @@ impl Builder {
             Some(label) => label.to_owned(),
             None => {
                 let label = format!("serial{}", self.options.machine.serial.len());
-                let backend = chardev::short(value)?;
-                self.chardevs
-                    .push((label.clone(), Chardev::Backend(backend, None)));
+                self.compat_chardev(&label, value)?;
+                if value.starts_with("mon:") {
+                    self.options.terminals.push(label.clone());
+                }
                 label
             }
         };
@@ -264,18 +270,42 @@ impl Builder {
         Ok(())
     }
 
+    /// A character device in its short form, which may be to be shared.
+    fn compat_chardev(&mut self, label: &str, value: &str) -> Result<(), UsageError> {
+        let shared = value.strip_prefix("mon:");
+        let backend = chardev::short(shared.unwrap_or(value))?;
+        self.declare(label, Chardev::Backend(backend, None), shared.is_some());
+        Ok(())
+    }
+
     fn chardev(&mut self, value: &str) -> Result<(), UsageError> {
-        let (id, chardev) = chardev::parse(value)?;
+        let (id, chardev, shared) = chardev::parse(value)?;
         if self.chardevs.iter().any(|(label, _)| *label == id) {
             return Err(UsageError::new(format!(
                 "there is a character device '{id}' already"
             )));
         }
-        self.chardevs.push((id, chardev));
+        self.declare(&id, chardev, shared);
         Ok(())
     }
 
+    /// Keeps a character device; one that is to be shared is behind a multiplexer with its label.
+    fn declare(&mut self, label: &str, chardev: Chardev, shared: bool) {
+        if !shared {
+            self.chardevs.push((label.to_owned(), chardev));
+            return;
+        }
+        let base = format!("{label}-base");
+        let mux = BackendConfig::Mux {
+            chardev: base.clone(),
+        };
+        self.chardevs.push((base, chardev));
+        self.chardevs
+            .push((label.to_owned(), Chardev::Backend(mux, None)));
+    }
+
     fn qmp(&mut self, value: &str, pretty: bool) -> Result<(), UsageError> {
+        self.names_monitor = true;
         if value == "none" {
             return Ok(());
         }
@@ -312,26 +342,23 @@ impl Builder {
 
     /// A human monitor, by the short form of a character device.
     fn monitor(&mut self, value: &str) -> Result<(), UsageError> {
+        self.names_monitor = true;
         if value == "none" {
             return Ok(());
         }
-        let label = match value.strip_prefix("chardev:") {
-            Some(label) => {
-                self.short_monitors += 1;
-                label.to_owned()
-            }
-            None => {
-                let label = self.next_monitor();
-                let backend = Chardev::Backend(chardev::short(value)?, None);
-                self.chardevs.push((label.clone(), backend));
-                label
-            }
-        };
+        if let Some(label) = value.strip_prefix("chardev:") {
+            self.short_monitors += 1;
+            self.options.terminals.push(label.to_owned());
+            return Ok(());
+        }
+        let label = self.next_monitor();
+        self.compat_chardev(&label, value)?;
         self.options.terminals.push(label);
         Ok(())
     }
 
     fn mon(&mut self, value: &str) -> Result<(), UsageError> {
+        self.names_monitor = true;
         let mut params = Params::parse(value, Some("chardev"));
         let id = params.first().map(str::to_owned);
         let id = id.ok_or_else(|| UsageError::new("needs a character device: add chardev=ID"))?;
@@ -432,11 +459,21 @@ impl Builder {
         if self.names_guest {
             self.options.messages.guest.clone_from(&self.options.name);
         }
+        let lacks = !(self.names_serial && self.names_monitor);
+        if self.options.daemonize && self.nographic && !self.nodefaults && lacks {
+            let text = "-nographic cannot be used with -daemonize";
+            return Err(UsageError::new(text));
+        }
         if self.options.daemonize {
             self.check_background()?;
         }
-        if self.nographic && !self.nodefaults && self.options.machine.serial.is_empty() {
-            self.serial("stdio")?;
+        if self.nographic && !self.nodefaults {
+            match (self.names_serial, self.names_monitor) {
+                (false, false) => self.serial("mon:stdio")?,
+                (false, true) => self.serial("stdio")?,
+                (true, false) => self.monitor("stdio")?,
+                (true, true) => {}
+            }
         }
         self.connect_monitors()?;
         self.connect_serial()?;
@@ -449,6 +486,9 @@ impl Builder {
         machine.confined = self.options.sandbox.is_some();
         machine.kind = self.kind.unwrap_or(MachineKind::QMin);
         let has_board = machine.kind != MachineKind::None;
+        if !has_board {
+            machine.serial.clear(); // their character devices are there all the same
+        }
         machine.accel = self.accel.unwrap_or(if has_board {
             AccelKind::Kvm
         } else {
@@ -502,9 +542,6 @@ impl Builder {
         if self.options.machine.preconfig {
             return fail("'preconfig' and 'daemonize' options are mutually exclusive");
         }
-        if self.nographic && !self.nodefaults && self.options.machine.serial.is_empty() {
-            return fail("-nographic cannot be used with -daemonize");
-        }
         let is_stdio =
             |chardev: &Chardev| matches!(chardev, Chardev::Backend(BackendConfig::Stdio, _));
         let chardevs = self.chardevs.iter().any(|(_, chardev)| is_stdio(chardev));
@@ -521,17 +558,20 @@ impl Builder {
             let at = at.ok_or_else(|| {
                 UsageError::new(format!("-mon: there is no character device '{id}'"))
             })?;
+            let is_bridged = match self.chardevs.get(at) {
+                Some((_, Chardev::Backend(backend, _))) => !matches!(backend, BackendConfig::Stdio),
+                _ => false,
+            };
+            if is_bridged {
+                self.options.bridges.push((id, style(pretty)));
+                continue;
+            }
             let endpoint = match self.chardevs.remove(at).1 {
                 Chardev::Socket(endpoint, None, ..) => endpoint,
                 Chardev::Socket(endpoint, Some(credentials), ..) => {
                     self.credentials(&credentials)?.protect(endpoint)?
                 }
-                Chardev::Backend(BackendConfig::Stdio, _) => Endpoint::listen(Address::Stdio),
-                Chardev::Backend(..) => {
-                    return Err(UsageError::new(format!(
-                        "-mon: '{id}' must be a socket or stdio"
-                    )));
-                }
+                Chardev::Backend(..) => Endpoint::listen(Address::Stdio),
             };
             self.options.monitors.push(MonitorConfig {
                 label: id,
@@ -644,6 +684,17 @@ fn style(pretty: bool) -> Style {
         true => Style::Pretty,
         false => Style::Line,
     }
+}
+
+/// A character by its number.
+fn escape(text: &str) -> Result<u8, UsageError> {
+    let number = match text.strip_prefix("0x") {
+        Some(digits) => u8::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    number.map_err(|_| {
+        UsageError::new("Bad argument to echr: say the character's number, such as 0x14 for Ctrl-T")
+    })
 }
 
 fn parse_accel(name: &str) -> Result<AccelKind, UsageError> {

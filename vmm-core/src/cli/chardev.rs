@@ -18,13 +18,14 @@ pub(super) enum Chardev {
     Socket(Endpoint, Option<String>, SocketConfig, Option<LogConfig>),
 }
 
-/// Reads the argument of `-chardev`; its label and the device.
-pub(super) fn parse(value: &str) -> Result<(String, Chardev), UsageError> {
+/// Reads the argument of `-chardev`; its label, the device and whether front ends share it.
+pub(super) fn parse(value: &str) -> Result<(String, Chardev, bool), UsageError> {
     let mut params = Params::parse(value, Some("backend"));
     let id = params
         .take("id")
         .ok_or_else(|| UsageError::new("needs a label: add id=LABEL"))?;
     let log = log(&mut params)?;
+    let shared = params.take_switch("mux", false)?;
     let backend = match params.first().unwrap_or_default() {
         "null" => BackendConfig::Null,
         "stdio" => {
@@ -53,19 +54,28 @@ pub(super) fn parse(value: &str) -> Result<(String, Chardev), UsageError> {
                 false => BackendConfig::RingBuf { size },
             }
         }
+        "mux" => BackendConfig::Mux {
+            chardev: required(&mut params, "chardev")?,
+        },
+        "hub" => {
+            let names = (0..).map_while(|index| params.take(&format!("chardevs.{index}")));
+            BackendConfig::Hub {
+                chardevs: names.collect(),
+            }
+        }
         "socket" => {
             let socket = socket(&mut params, log)?;
             params.finish()?;
-            return Ok((id, socket));
+            return Ok((id, socket, shared));
         }
         other => {
             return Err(UsageError::new(format!(
-                "'{other}': use null, stdio, file, pipe, pty, ringbuf, socket or udp"
+                "'{other}': use null, stdio, file, pipe, pty, ringbuf, socket, udp, mux or hub"
             )));
         }
     };
     params.finish()?;
-    Ok((id, Chardev::Backend(backend, log)))
+    Ok((id, Chardev::Backend(backend, log), shared))
 }
 
 /// The back end that the short form of `-serial` names.
@@ -73,12 +83,13 @@ pub(super) fn short(value: &str) -> Result<BackendConfig, UsageError> {
     let wrong = || {
         UsageError::new(format!(
             "'{value}': use stdio, null, none, pty, file:PATH, pipe:PATH, unix:PATH, tcp:HOST:PORT, \
-             telnet:HOST:PORT, udp:HOST:PORT or chardev:ID"
+             telnet:HOST:PORT, udp:HOST:PORT or chardev:ID, \
+             with mon: in front for a monitor at the same place"
         ))
     };
     let (kind, rest) = value.split_once(':').unwrap_or((value, ""));
     Ok(match (kind, rest) {
-        ("stdio", "") | ("mon", "stdio") => BackendConfig::Stdio,
+        ("stdio", "") => BackendConfig::Stdio,
         ("null", "") => BackendConfig::Null,
         ("pty", path) => BackendConfig::Pty {
             link: (!path.is_empty()).then(|| path.into()),

@@ -21,6 +21,7 @@ use crate::machine::MachineConfig;
 use crate::report::MessageFormat;
 use crate::sandbox::Sandbox;
 use qmp_runtime::CompatPolicy;
+use qmp_runtime::json::Style;
 use qmp_runtime::server::Endpoint;
 use qmp_types::qmp::types::Audiodev;
 
@@ -60,8 +61,12 @@ pub struct Options {
     pub chardevs: Vec<(String, BackendConfig, Option<LogConfig>)>,
     /// Where QMP clients connect.
     pub monitors: Vec<MonitorConfig>,
+    /// QMP monitors on character devices that are no sockets of their own: labels and layouts.
+    pub bridges: Vec<(String, Style)>,
     /// The labels of the character devices that human monitors are on.
     pub terminals: Vec<String>,
+    /// The character that makes the next one a multiplexer's; 0 for Ctrl-A.
+    pub escape: u8,
     /// Where to write the process id.
     pub pidfile: Option<PathBuf>,
     /// What becomes of deprecated and unstable commands, arguments and results.
@@ -129,15 +134,15 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Request, Usa
         .map(|options| Request::Run(Box::new(options)))
 }
 
-/// Reads what `-chardev` takes, for a device of a machine that runs.
+/// Reads what `-chardev` takes, for a device of a machine that runs; the last one is whether it is to be shared.
 pub(crate) fn chardev(
     value: &str,
-) -> Result<(String, BackendConfig, Option<LogConfig>), UsageError> {
-    let (id, chardev) = chardev::parse(value)?;
+) -> Result<(String, BackendConfig, Option<LogConfig>, bool), UsageError> {
+    let (id, chardev, shared) = chardev::parse(value)?;
     match chardev {
-        chardev::Chardev::Backend(backend, log) => Ok((id, backend, log)),
+        chardev::Chardev::Backend(backend, log) => Ok((id, backend, log, shared)),
         chardev::Chardev::Socket(_, None, config, log) => {
-            Ok((id, BackendConfig::Socket(config), log))
+            Ok((id, BackendConfig::Socket(config), log, shared))
         }
         chardev::Chardev::Socket(_, Some(_), ..) => Err(UsageError::new(
             "with TLS a socket can serve a monitor only",

@@ -157,12 +157,12 @@ pub const OPTIONS: &[OptionSpec] = &[
     option(
         "serial",
         "DEVICE",
-        "the next serial port: stdio, null, none, pty, file:, pipe:, unix:, tcp:, telnet:, udp: or chardev:ID",
+        "the next serial port: stdio, null, none, pty, file:, pipe:, unix:, tcp:, telnet:, udp: or chardev:ID; mon: in front adds a monitor",
     ),
     option(
         "chardev",
         "BACKEND,id=ID",
-        "a character device: null, stdio, file, pipe, pty, ringbuf, socket or udp",
+        "a character device: null, stdio, file, pipe, pty, ringbuf, socket, udp, mux or hub; mux=on for several users",
     )
     .group(
         "chardev",
@@ -231,6 +231,11 @@ pub const OPTIONS: &[OptionSpec] = &[
         "monitor",
         "DEVICE",
         "a human monitor: stdio, none, pty, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT or chardev:ID",
+    ),
+    option(
+        "echr",
+        "NUMBER",
+        "the character that makes the next key a multiplexer's, if it is not to be Ctrl-A (1)",
     ),
     flag("S", "start with the guest paused; 'cont' lets it go"),
     flag(
@@ -420,11 +425,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     flag(
         "nographic",
-        "the first serial port is on the terminal unless -serial says otherwise",
+        "the first serial port and a human monitor are on the terminal, unless -serial and -monitor say otherwise",
     ),
     flag(
         "nodefaults",
-        "no serial port for -nographic; there are no other default devices",
+        "no serial port and no monitor for -nographic; there are no other default devices",
     ),
     flag(
         "no-user-config",

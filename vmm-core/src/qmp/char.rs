@@ -15,7 +15,7 @@ use qmp_types::qmp::{CharCommands, commands};
 
 use super::Vmm;
 use crate::char::{
-    BackendConfig, Chardev, InetAddress, LogConfig, RingBuf, SocketAddress, SocketConfig,
+    BackendConfig, CharError, Chardev, InetAddress, LogConfig, RingBuf, SocketAddress, SocketConfig,
 };
 
 /// Bytes of a ring buffer for which no size is named.
@@ -116,15 +116,17 @@ impl CharCommands for Vmm {
             let text = format!("Chardev '{}' does not exist", args.id);
             return Err(QmpError::generic(text));
         };
+        if chardev.is_combined() {
+            return Err(QmpError::generic(CharError::Combined.to_string()));
+        }
         if !chardev.is_used() {
             // as with QEMU, the old one is gone even if the new one cannot be made
             let _ = chardevs.remove(&args.id);
             let commands::ChardevChange { id, backend } = args;
             return self.chardev_add(cx, commands::ChardevAdd { id, backend });
         }
-        if chardev.backend().is_fixed() {
-            let text = "Chardev user does not support chardev hotswap";
-            return Err(QmpError::generic(text));
+        if chardev.is_fixed() {
+            return Err(QmpError::generic(CharError::Fixed.to_string()));
         }
         let (config, log) = self.plan(cx, args.backend)?;
         let made = chardevs.change(&args.id, &config, log.as_ref());
@@ -215,6 +217,20 @@ impl Vmm {
                 (
                     BackendConfig::Udp { remote, local },
                     log(udp.data.logfile, udp.data.logappend),
+                )
+            }
+            ChardevBackendType::Mux(mux) => {
+                let chardev = mux.data.chardev;
+                (
+                    BackendConfig::Mux { chardev },
+                    log(mux.data.logfile, mux.data.logappend),
+                )
+            }
+            ChardevBackendType::Hub(hub) => {
+                let chardevs = hub.data.chardevs;
+                (
+                    BackendConfig::Hub { chardevs },
+                    log(hub.data.logfile, hub.data.logappend),
                 )
             }
             ChardevBackendType::Socket(socket) => self.socket(cx, socket.data)?,

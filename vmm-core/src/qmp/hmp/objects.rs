@@ -53,8 +53,13 @@ pub(super) fn chardev_add(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Said
         let text = "chardev: no id specified";
         return Err(Stop::Failed(QmpError::generic(text)));
     }
-    let (id, backend, log) = cli::chardev(&text).map_err(|error| refused(&error))?;
-    let made = (human.vmm.machine.chardevs()).add_logged(&id, &backend, log.as_ref());
+    let (id, backend, log, shared) = cli::chardev(&text).map_err(|error| refused(&error))?;
+    let chardevs = human.vmm.machine.chardevs();
+    let made = if shared {
+        chardevs.add_shared(&id, &backend, log.as_ref())
+    } else {
+        chardevs.add_logged(&id, &backend, log.as_ref())
+    };
     made.map_err(|error| QmpError::generic(error.to_string()))?;
     Ok(String::new())
 }
@@ -66,7 +71,7 @@ pub(super) fn chardev_change(human: &mut Human<'_, '_>, mut line: Line<'_>) -> S
         let text = format!("Chardev '{id}' does not exist");
         return Err(Stop::Failed(QmpError::generic(text)));
     }
-    let (_, backend, log) =
+    let (_, backend, log, _) =
         cli::chardev(&format!("{text},id={id}")).map_err(|error| refused(&error))?;
     let made = (human.vmm.machine.chardevs()).change(&id, &backend, log.as_ref());
     made.map_err(|error| QmpError::generic(error.to_string()))?;

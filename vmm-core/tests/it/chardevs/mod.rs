@@ -3,3 +3,4 @@
 mod addresses;
 pub(crate) mod beside_qemu;
 mod guests;
+mod shared;
