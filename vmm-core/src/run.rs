@@ -1,5 +1,6 @@
 //! From a command line to a running machine and its end.
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -87,6 +88,9 @@ pub enum RunError {
 /// It cannot be made or started.
 pub fn run(mut options: Options) -> Result<i32, RunError> {
     set_format(options.messages.clone());
+    if let Some(name) = &options.process_name {
+        name_process(name)?;
+    }
     let daemon = match options.daemonize.then(daemon::split).transpose()? {
         None => None,
         Some(Half::Background(daemon)) => Some(daemon),
@@ -141,6 +145,13 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     drop(bridges);
     machine.close();
     Ok(finish.exit_code)
+}
+
+/// Names the process as lists of processes show it; the kernel cuts long names.
+fn name_process(name: &str) -> Result<(), RunError> {
+    let name = CString::new(name).map_err(io::Error::other)?;
+    rustix::thread::set_name(&name).map_err(io::Error::from)?;
+    Ok(())
 }
 
 fn make_machine(options: &mut Options, events: &EventSink) -> Result<Machine, RunError> {

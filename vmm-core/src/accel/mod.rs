@@ -53,7 +53,7 @@ impl FromStr for AccelKind {
 #[non_exhaustive]
 pub enum AccelError {
     /// There is no accelerator of this name.
-    #[error("unknown accelerator '{0}': use kvm or none")]
+    #[error("invalid accelerator {0}; use kvm or none")]
     UnknownKind(String),
     /// The device node is missing.
     #[error("no /dev/kvm: load the kvm module or use -accel none")]

@@ -6,12 +6,14 @@ use qmp_runtime::codec::{self, Unknown};
 use qmp_runtime::json::{Map, Style, Value};
 use qmp_runtime::server::{Address, Endpoint};
 
+use super::accel::{self, Accelerators};
 use super::block;
 use super::chardev::{self, Chardev};
-use super::params::{Params, ParamsError, parse_size};
-use super::table;
+use super::memory::{self, DEFAULT_RAM};
+use super::params::{Params, ParamsError};
 use super::tls::{self, Credentials};
 use super::{MonitorConfig, Options, UsageError, audio, process, sandbox, trace};
+use super::{lists, smp, table};
 use crate::accel::AccelKind;
 use crate::char::BackendConfig;
 use crate::clock::ClockKind;
@@ -19,12 +21,6 @@ use crate::cpu::CpuConfig;
 use crate::machine::{BootConfig, Global, Image, MachineKind, SmpConfig};
 use crate::qom::{Given, Spec};
 use crate::sandbox::Sandbox;
-
-/// Memory when none is asked for, as with QEMU.
-const DEFAULT_RAM: u64 = 128 << 20;
-
-/// As many slots for memory as QEMU's PCs have.
-const MAX_MEMORY_SLOTS: u32 = 256;
 
 impl From<ParamsError> for UsageError {
     fn from(error: ParamsError) -> Self {
@@ -37,7 +33,7 @@ impl From<ParamsError> for UsageError {
 pub(super) struct Builder {
     options: Options,
     kind: Option<MachineKind>,
-    accel: Option<AccelKind>,
+    accel: Accelerators,
     ram: Option<u64>,
     smp: SmpConfig,
     kernel: Option<PathBuf>,
@@ -66,11 +62,22 @@ impl Builder {
             "help" => return Ok(Some(table::help())),
             "version" => return Ok(Some(format!("vmm {}\n", env!("CARGO_PKG_VERSION")))),
             "machine" => return self.machine(value),
-            "accel" => self.accel = Some(parse_accel(value.split(',').next().unwrap_or_default())?),
-            "smp" => self.smp(value)?,
-            "m" => self.memory(value)?,
+            "accel" => return self.accel.option(value),
+            "enable-kvm" => self.accel.board("kvm".to_owned()),
+            "smp" => self.smp = smp::parse(value)?,
+            "m" => {
+                let memory = memory::parse(value)?;
+                self.ram = Some(memory.size);
+                let machine = &mut self.options.machine;
+                machine.memory_slots = memory.slots;
+                machine.max_ram_size = memory.max.unwrap_or(machine.max_ram_size);
+            }
             "mem-path" => self.options.machine.mem_path = Some(value.into()),
             "mem-prealloc" => self.options.machine.mem_prealloc = true,
+            "cpu" if matches!(value, "help" | "?") => return Ok(Some(lists::cpus())),
+            "cpu" if value.is_empty() => {
+                return Err(UsageError::new("-cpu option cannot be empty"));
+            }
             "cpu" => {
                 let cpu = CpuConfig::parse(value);
                 self.options.machine.cpu_model =
@@ -80,6 +87,9 @@ impl Builder {
             "append" => self.cmdline = Some(value.to_owned()),
             "initrd" => self.initrd = Some(value.into()),
             "serial" => self.serial(value)?,
+            "device" | "object" | "chardev" if lists::is_wanted(value) => {
+                return Ok(Some(lists::of(name, value)?));
+            }
             "chardev" => self.chardev(value)?,
             "qmp" | "qmp-pretty" => self.qmp(value, name == "qmp-pretty")?,
             "mon" => self.mon(value)?,
@@ -89,6 +99,7 @@ impl Builder {
             "no-reboot" => self.action("reboot=shutdown")?,
             "no-shutdown" => self.action("shutdown=pause")?,
             "action" => self.action(value)?,
+            "watchdog-action" => self.action(&format!("watchdog={value}"))?,
             "rtc" => self.rtc(value)?,
             "device" => self.device(value)?,
             "blockdev" => self.options.machine.nodes.push(block::blockdev(value)?),
@@ -100,7 +111,9 @@ impl Builder {
             "name" => {
                 let mut params = Params::parse(value, Some("guest"));
                 self.options.name = params.first().map(str::to_owned);
-                params.take("debug-threads");
+                // The threads have names anyhow.
+                params.take_switch("debug-threads", true)?;
+                self.options.process_name = params.take("process");
                 params.finish()?;
             }
             "uuid" => self.options.uuid = Some(parse_uuid(value)?),
@@ -129,7 +142,7 @@ impl Builder {
             "sandbox" => self.sandbox = Some(sandbox::parse(value)?),
             "monitor" => self.monitor(value)?,
             "echr" => self.options.escape = escape(value)?,
-            "display" if value != "none" => {
+            "display" | "vga" | "vnc" | "net" | "nic" | "parallel" | "gdb" if value != "none" => {
                 return Err(UsageError::new(format!(
                     "'{value}' is not there; leave the option out or say none"
                 )));
@@ -149,19 +162,20 @@ impl Builder {
                 let alias = MachineKind::ALL
                     .iter()
                     .find(|known| known.alias() == Some(kind));
-                self.kind = Some(match alias {
-                    Some(&known) => known,
-                    None => kind
-                        .parse()
-                        .map_err(|error| UsageError::new(format!("{error}")))?,
-                });
+                let found = alias.copied().or_else(|| kind.parse().ok());
+                self.kind = Some(found.ok_or_else(|| {
+                    let all = MachineKind::ALL.iter().map(|known| known.as_str());
+                    let all: Vec<&str> = all.collect();
+                    UsageError::new(format!(
+                        "unsupported machine type: \"{kind}\"; use one of {}",
+                        all.join(", ")
+                    ))
+                })?);
             }
             None => {}
         }
         if let Some(accel) = params.take("accel") {
-            // A list in the order of preference.
-            let known = accel.split(':').find_map(|name| name.parse().ok());
-            self.accel = Some(known.map_or_else(|| parse_accel(&accel), Ok)?);
+            self.accel.board(accel);
         }
         let is_told = params.take_switch("auto-kernel-cmdline", true)?;
         let machine = &mut self.options.machine;
@@ -169,85 +183,16 @@ impl Builder {
         // as with QEMU
         machine.virtio_on_cmdline = is_told && machine.no_acpi;
         let defaults = &mut machine.memory_defaults;
-        defaults.merge = switch(&mut params, "mem-merge", defaults.merge)?;
-        defaults.dump = switch(&mut params, "dump-guest-core", defaults.dump)?;
+        defaults.merge = params.take_switch("mem-merge", defaults.merge)?;
+        defaults.dump = params.take_switch("dump-guest-core", defaults.dump)?;
         if let Some(id) = params.take("memory-backend") {
             self.options.machine.memory_backend = Some(id);
         }
+        accel::irqchip(&mut params)?;
         microvm_options(&mut params)?;
-        params.finish()?;
+        let kind = self.kind.unwrap_or(MachineKind::QMin);
+        accel::known(&params, &format!("{}-machine", kind.as_str()))?;
         Ok(None)
-    }
-
-    fn smp(&mut self, value: &str) -> Result<(), UsageError> {
-        let mut params = Params::parse(value, Some("cpus"));
-        let number = |text: Option<&str>| match text {
-            None => Ok(None),
-            Some(text) => text
-                .parse::<u32>()
-                .map(Some)
-                .map_err(|_| UsageError::new(format!("'{text}' is no number of CPUs"))),
-        };
-        let cpus = number(params.first())?;
-        let mut part = |key: &str| number(params.take(key).as_deref());
-        self.smp = SmpConfig {
-            cpus,
-            max_cpus: part("maxcpus")?,
-            sockets: part("sockets")?,
-            dies: part("dies")?,
-            cores: part("cores")?,
-            threads: part("threads")?,
-        };
-        let mut deeper = vec![("dies", self.smp.dies)];
-        for level in ["drawers", "books", "clusters", "modules"] {
-            deeper.push((level, part(level)?));
-        }
-        for (level, count) in deeper {
-            if count.is_some_and(|count| count > 1) {
-                return Err(UsageError::new(format!(
-                    "{level} > 1 not supported by this machine's CPU topology"
-                )));
-            }
-        }
-        Ok(params.finish()?)
-    }
-
-    fn memory(&mut self, value: &str) -> Result<(), UsageError> {
-        let mut params = Params::parse(value, Some("size"));
-        let slots = params.take("slots");
-        let max = params.take("maxmem");
-        let size = match params.first() {
-            Some(size) => parse_size(size)?,
-            None => DEFAULT_RAM,
-        };
-        params.finish()?;
-        let slots = match slots.as_deref().map(str::parse::<u32>) {
-            None => 0,
-            Some(Ok(slots)) if slots <= MAX_MEMORY_SLOTS => slots,
-            Some(_) => {
-                return Err(UsageError::new(format!(
-                    "slots: use a number up to {MAX_MEMORY_SLOTS}"
-                )));
-            }
-        };
-        self.ram = Some(size);
-        self.options.machine.memory_slots = slots;
-        match max {
-            None if slots > 0 => {
-                return Err(UsageError::new("slots specified but no max-size"));
-            }
-            None => {}
-            Some(max) => {
-                let max = parse_size(&max)?;
-                if max < size {
-                    return Err(UsageError::new(format!(
-                        "invalid value of maxmem: maximum memory size ({max:#x}) must be at least the initial memory size ({size:#x})"
-                    )));
-                }
-                self.options.machine.max_ram_size = max;
-            }
-        }
-        Ok(())
     }
 
     fn serial(&mut self, value: &str) -> Result<(), UsageError> {
@@ -281,9 +226,7 @@ impl Builder {
     fn chardev(&mut self, value: &str) -> Result<(), UsageError> {
         let (id, chardev, shared) = chardev::parse(value)?;
         if self.chardevs.iter().any(|(label, _)| *label == id) {
-            return Err(UsageError::new(format!(
-                "there is a character device '{id}' already"
-            )));
+            return Err(UsageError::new(format!("Duplicate ID '{id}' for chardev")));
         }
         self.declare(&id, chardev, shared);
         Ok(())
@@ -361,7 +304,7 @@ impl Builder {
         self.names_monitor = true;
         let mut params = Params::parse(value, Some("chardev"));
         let id = params.first().map(str::to_owned);
-        let id = id.ok_or_else(|| UsageError::new("needs a character device: add chardev=ID"))?;
+        let id = id.ok_or_else(|| UsageError::new("Parameter 'chardev' is missing"))?;
         params.take("id");
         let mode = params.take("mode");
         let names_layout = value.split(',').any(|part| part.starts_with("pretty="));
@@ -380,7 +323,7 @@ impl Builder {
             }
             Some(mode) => {
                 return Err(UsageError::new(format!(
-                    "mode={mode}: say readline or control"
+                    "Parameter 'mode' does not accept value '{mode}'"
                 )));
             }
         }
@@ -391,21 +334,24 @@ impl Builder {
     fn action(&mut self, value: &str) -> Result<(), UsageError> {
         fn set<T: std::str::FromStr<Err: std::fmt::Display>>(
             place: &mut T,
-            value: Option<String>,
+            params: &mut Params,
+            key: &str,
         ) -> Result<(), UsageError> {
-            if let Some(value) = value {
-                *place = value
-                    .parse()
-                    .map_err(|error| UsageError::new(format!("{error}")))?;
+            if let Some(value) = params.take(key) {
+                *place = value.parse().map_err(|error| {
+                    UsageError::new(format!(
+                        "Parameter '{key}' does not accept value '{value}': {error}"
+                    ))
+                })?;
             }
             Ok(())
         }
         let mut params = Params::parse(value, None);
         let actions = &mut self.options.machine.actions;
-        set(&mut actions.reboot, params.take("reboot"))?;
-        set(&mut actions.shutdown, params.take("shutdown"))?;
-        set(&mut actions.panic, params.take("panic"))?;
-        set(&mut actions.watchdog, params.take("watchdog"))?;
+        set(&mut actions.reboot, &mut params, "reboot")?;
+        set(&mut actions.shutdown, &mut params, "shutdown")?;
+        set(&mut actions.panic, &mut params, "panic")?;
+        set(&mut actions.watchdog, &mut params, "watchdog")?;
         Ok(params.finish()?)
     }
 
@@ -482,6 +428,7 @@ impl Builder {
             checked.map_err(|error| UsageError::new(format!("-global: {error}")))?;
         }
         self.options.sandbox = self.sandbox.unwrap_or(Some(Sandbox::default()));
+        let accel = self.accel.choose()?;
         let machine = &mut self.options.machine;
         machine.confined = self.options.sandbox.is_some();
         machine.kind = self.kind.unwrap_or(MachineKind::QMin);
@@ -489,7 +436,7 @@ impl Builder {
         if !has_board {
             machine.serial.clear(); // their character devices are there all the same
         }
-        machine.accel = self.accel.unwrap_or(if has_board {
+        machine.accel = accel.unwrap_or(if has_board {
             AccelKind::Kvm
         } else {
             AccelKind::None
@@ -555,9 +502,8 @@ impl Builder {
     fn connect_monitors(&mut self) -> Result<(), UsageError> {
         for (id, pretty) in std::mem::take(&mut self.mons) {
             let at = self.chardevs.iter().position(|(label, _)| *label == id);
-            let at = at.ok_or_else(|| {
-                UsageError::new(format!("-mon: there is no character device '{id}'"))
-            })?;
+            let at =
+                at.ok_or_else(|| UsageError::new(format!("-mon: chardev \"{id}\" not found")))?;
             let is_bridged = match self.chardevs.get(at) {
                 Some((_, Chardev::Backend(backend, _))) => !matches!(backend, BackendConfig::Stdio),
                 _ => false,
@@ -611,7 +557,7 @@ impl Builder {
             let mut known = self.options.chardevs.iter();
             if !known.any(|(known, ..)| known == label) {
                 return Err(UsageError::new(format!(
-                    "-mon: there is no character device '{label}'"
+                    "-mon: chardev \"{label}\" not found"
                 )));
             }
         }
@@ -642,41 +588,47 @@ fn acpi(params: &mut Params) -> Result<bool, UsageError> {
     }
 }
 
-/// A switch of QEMU's boards, with its words for others.
-fn switch(params: &mut Params, key: &str, absent: bool) -> Result<bool, UsageError> {
-    match params.take(key).as_deref() {
-        None => Ok(absent),
-        Some("on" | "yes" | "true" | "y") => Ok(true),
-        Some("off" | "no" | "false" | "n") => Ok(false),
-        Some(_) => Err(UsageError::new(format!(
-            "Parameter '{key}' expects 'on' or 'off'"
-        ))),
-    }
-}
-
 /// The switches of QEMU's board of that name. Devices that this board always
 /// has, or never has, are asked for or left out in vain: a guest that does
 /// without a device does not mind that it is there.
 fn microvm_options(params: &mut Params) -> Result<(), UsageError> {
+    for (key, has) in [("isa-serial", true), ("graphics", true), ("usb", false)] {
+        let wanted = params.take_switch(key, has)?;
+        refuse_what_is_not_there(key, wanted && !has)?;
+    }
     for (key, has) in [
         ("pit", true),
         ("pic", true),
         ("rtc", true),
-        ("isa-serial", true),
-        ("graphics", true),
-        ("usb", false),
         ("pcie", false),
         ("ioapic2", false),
+        ("smm", false),
         ("x-option-roms", false),
     ] {
-        let wanted = params.take(key);
-        if !has && matches!(wanted.as_deref(), Some("on" | "yes" | "true")) {
-            return Err(UsageError::new(format!(
-                "{key}=on: this board has no such thing; leave it out or say {key}=off"
-            )));
-        }
+        let wanted = match params.take(key).as_deref() {
+            None | Some("auto") => has,
+            Some("on" | "yes" | "true" | "y") => true,
+            Some("off" | "no" | "false" | "n") => false,
+            Some(other) => {
+                return Err(UsageError::new(format!(
+                    "Parameter '{key}' does not accept value '{other}'"
+                )));
+            }
+        };
+        refuse_what_is_not_there(key, wanted && !has)?;
     }
+    // There is no migration stream that would have a description.
+    params.take_switch("suppress-vmdesc", false)?;
     Ok(())
+}
+
+fn refuse_what_is_not_there(key: &str, is_wanted: bool) -> Result<(), UsageError> {
+    match is_wanted {
+        false => Ok(()),
+        true => Err(UsageError::new(format!(
+            "{key}=on: this board has no such thing; leave it out or say {key}=off"
+        ))),
+    }
 }
 
 fn style(pretty: bool) -> Style {
@@ -697,11 +649,6 @@ fn escape(text: &str) -> Result<u8, UsageError> {
     })
 }
 
-fn parse_accel(name: &str) -> Result<AccelKind, UsageError> {
-    name.parse()
-        .map_err(|error| UsageError::new(format!("{error}")))
-}
-
 fn parse_uuid(text: &str) -> Result<String, UsageError> {
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
@@ -710,7 +657,7 @@ fn parse_uuid(text: &str) -> Result<String, UsageError> {
         .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
     if lengths != [8, 4, 4, 4, 12] || !is_hex {
         return Err(UsageError::new(format!(
-            "'{text}' is no UUID; example: 550e8400-e29b-41d4-a716-446655440000"
+            "failed to parse UUID string: wrong format: '{text}'; example: 550e8400-e29b-41d4-a716-446655440000"
         )));
     }
     Ok(text.to_ascii_lowercase())
@@ -757,8 +704,7 @@ fn short_global(value: &str) -> Option<Global> {
     })
 }
 
-/// A device or an object, as `TYPE,key=value` or as JSON.
-/// Reads what `-device` and `-object` take.
+/// Reads what `-device` and `-object` take: `TYPE,key=value` or JSON.
 pub(crate) fn spec(value: &str, type_key: &str) -> Result<Spec, UsageError> {
     if value.starts_with('{') {
         let members: Map<String, Value> = codec::from_str(value, Unknown::Refuse)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use qmp_runtime::server::{Address, Endpoint, Tcp};
 
-use super::params::{Params, parse_size};
+use super::params::{Params, parse_bytes};
 use super::{UsageError, process};
 use crate::char::{BackendConfig, InetAddress, LogConfig, SocketAddress, SocketConfig};
 
@@ -23,7 +23,10 @@ pub(super) fn parse(value: &str) -> Result<(String, Chardev, bool), UsageError> 
     let mut params = Params::parse(value, Some("backend"));
     let id = params
         .take("id")
-        .ok_or_else(|| UsageError::new("needs a label: add id=LABEL"))?;
+        .ok_or_else(|| UsageError::new("chardev: no id specified"))?;
+    if !crate::qom::is_id(&id) {
+        return Err(UsageError::new("Parameter 'id' expects an identifier"));
+    }
     let log = log(&mut params)?;
     let shared = params.take_switch("mux", false)?;
     let backend = match params.first().unwrap_or_default() {
@@ -48,7 +51,7 @@ pub(super) fn parse(value: &str) -> Result<(String, Chardev, bool), UsageError> 
             let is_old = kind == "memory";
             let size = params
                 .take("size")
-                .map_or(Ok(64 << 10), |size| parse_bytes(&size))?;
+                .map_or(Ok(64 << 10), |size| ring_size(&size))?;
             match is_old {
                 true => BackendConfig::Memory { size },
                 false => BackendConfig::RingBuf { size },
@@ -70,7 +73,7 @@ pub(super) fn parse(value: &str) -> Result<(String, Chardev, bool), UsageError> 
         }
         other => {
             return Err(UsageError::new(format!(
-                "'{other}': use null, stdio, file, pipe, pty, ringbuf, socket, udp, mux or hub"
+                "'{other}' is not a valid char driver name; use null, stdio, file, pipe, pty, ringbuf, socket, udp, mux or hub"
             )));
         }
     };
@@ -179,14 +182,8 @@ fn required(params: &mut Params, key: &str) -> Result<String, UsageError> {
         .ok_or_else(|| UsageError::new(format!("needs {key}=…")))
 }
 
-/// A plain number is bytes here, not MiB.
-fn parse_bytes(text: &str) -> Result<usize, UsageError> {
-    let text = if text.ends_with(|ch: char| ch.is_ascii_digit()) {
-        format!("{text}b")
-    } else {
-        text.to_owned()
-    };
-    usize::try_from(parse_size(&text)?)
+fn ring_size(text: &str) -> Result<usize, UsageError> {
+    usize::try_from(parse_bytes("size", text)?)
         .map_err(|_| UsageError::new(format!("'{text}' is too large")))
 }
 

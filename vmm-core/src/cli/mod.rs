@@ -3,13 +3,17 @@
 //! `table` declares the options once: the parser, `--help` and `query-command-line-options` all go
 //! by it.
 
+mod accel;
 mod apply;
 mod audio;
 mod block;
 mod chardev;
+mod lists;
+mod memory;
 mod params;
 mod process;
 mod sandbox;
+mod smp;
 mod table;
 mod tls;
 mod trace;
@@ -55,6 +59,8 @@ pub struct Options {
     pub machine: MachineConfig,
     /// The guest's name.
     pub name: Option<String>,
+    /// The name of the process, for lists of processes.
+    pub process_name: Option<String>,
     /// The guest's UUID, in its usual text form.
     pub uuid: Option<String>,
     /// Character devices that a serial port may use, with their labels.

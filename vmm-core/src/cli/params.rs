@@ -65,6 +65,11 @@ impl Params {
         found
     }
 
+    /// The key of the first parameter that was not taken.
+    pub(super) fn next_key(&self) -> Option<&str> {
+        self.rest.front().map(|(key, _)| key.as_str())
+    }
+
     /// Takes all that is left, in order.
     pub fn take_rest(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.rest).into()
@@ -77,10 +82,10 @@ impl Params {
     pub fn take_switch(&mut self, key: &str, absent: bool) -> Result<bool, ParamsError> {
         match self.take(key).as_deref() {
             None => Ok(absent),
-            Some("on" | "yes" | "true") => Ok(true),
-            Some("off" | "no" | "false") => Ok(false),
-            Some(other) => Err(ParamsError(format!(
-                "'{key}={other}': say {key}=on or {key}=off"
+            Some("on" | "yes" | "true" | "y") => Ok(true),
+            Some("off" | "no" | "false" | "n") => Ok(false),
+            Some(_) => Err(ParamsError(format!(
+                "Parameter '{key}' expects 'on' or 'off'"
             ))),
         }
     }
@@ -92,9 +97,7 @@ impl Params {
     pub fn finish(self) -> Result<(), ParamsError> {
         match self.rest.front() {
             None => Ok(()),
-            Some((key, _)) => Err(ParamsError(format!(
-                "'{key}' is no parameter of this option"
-            ))),
+            Some((key, _)) => Err(ParamsError(format!("Invalid parameter '{key}'"))),
         }
     }
 }
@@ -113,23 +116,59 @@ fn split(text: &str) -> Vec<String> {
     parts
 }
 
-/// Bytes from a number with an optional suffix (b, k, M, G, T), in MiB without one.
+/// Bytes from a number with an optional suffix (b, k, M, G, T, P, E), in MiB without one.
 ///
 /// # Errors
 /// It is no such number, or too large.
 pub fn parse_size(text: &str) -> Result<u64, ParamsError> {
-    let wrong = || ParamsError(format!("'{text}' is no size; examples: 128, 64M, 2G"));
+    size_in("size", text, 20)
+}
+
+/// The same for the parameter `key`, in bytes without a suffix.
+///
+/// # Errors
+/// It is no such number, or too large.
+pub(super) fn parse_bytes(key: &str, text: &str) -> Result<u64, ParamsError> {
+    size_in(key, text, 0)
+}
+
+fn size_in(key: &str, text: &str, plain_shift: u32) -> Result<u64, ParamsError> {
+    let wrong = || {
+        ParamsError(format!(
+            "Parameter '{key}' expects a non-negative number below 2^64; '{text}' is none; examples: 128, 64M, 2G"
+        ))
+    };
+    let range = || {
+        ParamsError(format!(
+            "Value '{text}' is out of range for parameter '{key}'"
+        ))
+    };
     let digits = text.trim_end_matches(|ch: char| ch.is_ascii_alphabetic());
     let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" => plain_shift,
         "b" => 0,
         "k" | "kb" | "kib" => 10,
-        "" | "m" | "mb" | "mib" => 20,
+        "m" | "mb" | "mib" => 20,
         "g" | "gb" | "gib" => 30,
         "t" | "tb" | "tib" => 40,
+        "p" => 50,
+        "e" => 60,
         _ => return Err(wrong()),
     };
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    number.checked_mul(1 << shift).ok_or_else(wrong)
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_number(whole) || !is_number(fraction) {
+        return Err(wrong());
+    }
+    let unit = 1_u64 << shift;
+    let whole: u64 = whole.parse().map_err(|_| range())?;
+    // Digits behind these are less than a byte.
+    let tail: f64 = format!("0.{fraction}0").parse().map_err(|_| wrong())?;
+    let part = (tail * unit as f64).round() as u64;
+    let size = whole
+        .checked_mul(unit)
+        .and_then(|size| size.checked_add(part));
+    size.ok_or_else(range)
 }
 
 #[cfg(test)]
@@ -158,7 +197,7 @@ mod tests {
         let params = Params::parse("a,b=c", Some("x"));
         assert_eq!(
             params.finish().unwrap_err().to_string(),
-            "'b' is no parameter of this option"
+            "Invalid parameter 'b'"
         );
     }
 
@@ -167,7 +206,21 @@ mod tests {
         assert_eq!(parse_size("128"), Ok(128 << 20));
         assert_eq!(parse_size("131072k"), Ok(128 << 20));
         assert_eq!(parse_size("1G"), Ok(1 << 30));
-        for text in ["", "M", "-1", "1.5G", "1X", "99999999999T", "128é"] {
+        assert_eq!(parse_size("1.5G"), Ok(3 << 29));
+        assert_eq!(parse_size("0.1"), Ok(104_858));
+        assert_eq!(parse_size("15E"), Ok(15 << 60));
+        assert_eq!(parse_bytes("maxmem", "128"), Ok(128));
+        for text in [
+            "",
+            "M",
+            "-1",
+            "1X",
+            ".5G",
+            "1.2.3",
+            "16E",
+            "99999999999T",
+            "128é",
+        ] {
             assert!(parse_size(text).is_err(), "{text}");
         }
     }

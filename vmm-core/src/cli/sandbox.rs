@@ -18,7 +18,7 @@ pub(super) fn parse(value: &str) -> Result<Option<Sandbox>, UsageError> {
         // Privileges cannot be gained by a new program either way.
         Some(other) if others.contains(&other) => Ok(Access::Deny),
         Some(other) => Err(UsageError::new(format!(
-            "'{key}={other}': say {key}=allow or {key}=deny"
+            "invalid argument for {key}: '{other}'; say allow or deny"
         ))),
     };
     let sandbox = Sandbox {
@@ -53,7 +53,10 @@ mod tests {
     fn slips_are_told() {
         for (text, told) in [
             ("", "say on or off"),
-            ("on,spawn=children", "'spawn=children'"),
+            (
+                "on,spawn=children",
+                "invalid argument for spawn: 'children'",
+            ),
             ("on,span=deny", "span"),
         ] {
             let error = parse(text).unwrap_err().to_string();

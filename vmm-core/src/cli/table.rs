@@ -111,7 +111,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "kvm|none",
         "what runs guest code; 'none' runs no guest code, all else works",
     )
-    .group("accel", &[param("accel", Text)]),
+    .group("accel", &[]),
+    flag("enable-kvm", "the same as -machine accel=kvm"),
     option(
         "cpu",
         "MODEL[,+FEATURE][,-FEATURE]",
@@ -126,8 +127,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         "smp-opts",
         &[
             param("cpus", Number),
+            param("drawers", Number),
+            param("books", Number),
             param("sockets", Number),
             param("dies", Number),
+            param("clusters", Number),
+            param("modules", Number),
             param("cores", Number),
             param("threads", Number),
             param("maxcpus", Number),
@@ -198,16 +203,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "TYPE,id=ID[,PROPERTY=VALUE]",
         "an object: iothread, secret, … or tls-creds-x509 (dir=DIR,endpoint=server) for a socket",
     )
-    .group(
-        "object",
-        &[
-            param("qom-type", Text),
-            param("id", Text),
-            param("dir", Text),
-            param("endpoint", Text),
-            param("verify-peer", Boolean),
-        ],
-    ),
+    .group("object", &[]),
     option(
         "qmp",
         "ADDRESS",
@@ -252,11 +248,16 @@ pub const OPTIONS: &[OptionSpec] = &[
     .group(
         "action",
         &[
-            param("reboot", Text),
             param("shutdown", Text),
+            param("reboot", Text),
             param("panic", Text),
             param("watchdog", Text),
         ],
+    ),
+    option(
+        "watchdog-action",
+        "ACTION",
+        "the same as -action watchdog=ACTION",
     ),
     option(
         "device",
@@ -301,7 +302,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     option("name", "NAME", "the guest's name").group(
         "name",
-        &[param("guest", Text), param("debug-threads", Boolean)],
+        &[
+            param("guest", Text),
+            param("process", Text),
+            param("debug-threads", Boolean),
+        ],
     ),
     option("uuid", "UUID", "the guest's UUID"),
     option(
@@ -422,6 +427,24 @@ pub const OPTIONS: &[OptionSpec] = &[
         "display",
         "none",
         "accepted for QEMU's sake: there is no display",
+    ),
+    option("vga", "none", "the same"),
+    option("vnc", "none", "the same"),
+    option(
+        "net",
+        "none",
+        "accepted for QEMU's sake: there is no network",
+    ),
+    option("nic", "none", "the same"),
+    option(
+        "parallel",
+        "none",
+        "accepted for QEMU's sake: there are no parallel ports",
+    ),
+    option(
+        "gdb",
+        "none",
+        "accepted for QEMU's sake: debuggers cannot connect",
     ),
     flag(
         "nographic",

@@ -287,7 +287,10 @@ impl CpuConfig {
             let on = match value {
                 "on" | "yes" | "true" | "y" => true,
                 "off" | "no" | "false" | "n" => false,
-                _ => return Err(CpuConfigError::Value(name.to_owned())),
+                _ => {
+                    config.set(name, true)?; // one that is not there is the graver fault
+                    return Err(CpuConfigError::Value(name.to_owned()));
+                }
             };
             config.set(name, on)?;
         }

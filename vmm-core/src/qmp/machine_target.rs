@@ -87,7 +87,12 @@ fn give(config: &mut CpuConfig, name: &str, value: &Value) -> Result<(), QmpErro
     let place = format!(".{name}");
     let done = match (CpuConfig::kind(name), value) {
         (PropertyKind::Switch, Value::Bool(on)) => config.set(name, *on),
-        (PropertyKind::Switch, _) => return Err(expected(&place, "boolean")),
+        (PropertyKind::Switch, _) => {
+            // One that is not there is the graver fault.
+            let is_there = config.clone().set(name, true);
+            is_there.map_err(|error| QmpError::generic(error.to_string()))?;
+            return Err(expected(&place, "boolean"));
+        }
         (PropertyKind::Number, number) => {
             // A negative one is a large one.
             let signed = || number.as_i64().map(i64::cast_unsigned);

@@ -157,7 +157,8 @@ fn iothread_info(id: &str, info: &ThreadInfo) -> IoThreadInfo {
 fn option_info((group, params): (&str, &[ParamSpec])) -> CommandLineOptionInfo {
     CommandLineOptionInfo {
         option: group.to_owned(),
-        parameters: params.iter().map(parameter_info).collect(),
+        // as QEMU: the last one first
+        parameters: params.iter().rev().map(parameter_info).collect(),
     }
 }
 

@@ -120,6 +120,14 @@ const SAME: &[&str] = &[
     "p 99999999999999999999",
     "p $nix",
     "p $eax",
+    "p $pc.base",
+    "p/c 300",
+    "p/c -1",
+    "p/c 0x100000041",
+    "help nix b c",
+    "balloon -1",
+    "dump-guest-memory -q x",
+    "info registers -z",
     "p/x 16",
     "print/d 0x10",
     "print/c 65",
@@ -258,6 +266,9 @@ fn guest_is_driven_and_looked_at_by_lines() {
         say("p/x $rip"),
         format!("{:#x}\r\n", u64::from_str_radix(&rip, 16).unwrap())
     );
+    assert_eq!(say("p/x $cs"), "0x8\r\n");
+    assert_eq!(say("p/x $cs.base"), "0\r\n");
+    assert_eq!(say("p/x $ds.limit"), "0xffffffff\r\n");
     let saved = vmm.path("saved").display().to_string();
     assert_eq!(
         say(&format!("pmemsave {PATTERN_ADDRESS:#x} 8 \"{saved}\"")),

@@ -131,9 +131,33 @@ fn cpu_models_take_the_same_properties() {
         "'fpu': 5",
         "'migratable': false",
         "'nope': true",
+        "'nope': 1",
     ]
     .map(expand);
     compare(&[], &wrong.each_ref().map(String::as_str));
+}
+
+#[test]
+fn parameters_of_options_are_told_in_the_same_order() {
+    let groups = [
+        "accel",
+        "action",
+        "boot-opts",
+        "device",
+        "global",
+        "memory",
+        "mon",
+        "object",
+        "overcommit",
+        "rtc",
+        "sandbox",
+        "smp-opts",
+        "nope",
+    ];
+    let commands = groups.map(|group| {
+        format!("{{'execute': 'query-command-line-options', 'arguments': {{'option': '{group}'}}}}")
+    });
+    compare(&[], &commands.each_ref().map(String::as_str));
 }
 
 // as QEMU: query-rocker, query-rocker-ports, query-rocker-of-dpa-flows, query-rocker-of-dpa-groups

@@ -40,6 +40,9 @@ pub(super) fn nmi(human: &mut Human<'_, '_>, line: Line<'_>) -> Said {
 pub(super) fn balloon(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Said {
     let mebibytes = expression::read(human, &mut line)?;
     line.end()?;
+    if mebibytes < 0 {
+        return Err(Stop::Usage("enter a positive value".to_owned()));
+    }
     let value = mebibytes.saturating_mul(1 << 20);
     silently(human.vmm.balloon(human.cx, commands::Balloon { value }))
 }

@@ -163,18 +163,30 @@ fn register(registers: &Registers, name: &str) -> Option<u64> {
     if let Some(index) = general.or(numbered.filter(|number| (8..16).contains(number))) {
         return Some(registers.general[index]);
     }
+    let segment = |name: &str| {
+        Some(match name {
+            "cs" => registers.cs,
+            "ds" => registers.ds,
+            "es" => registers.es,
+            "fs" => registers.fs,
+            "gs" => registers.gs,
+            "ss" => registers.ss,
+            _ => return None,
+        })
+    };
+    let (start, part) = name.split_once('.').unwrap_or((name, ""));
+    match (segment(start), part) {
+        (Some(segment), "") => return Some(segment.selector.into()),
+        (Some(segment), "base") => return Some(segment.base),
+        (Some(segment), "limit") => return Some(segment.limit.into()),
+        _ => {}
+    }
     Some(match name {
         "fp" => registers.general[5],
         "eip" | "rip" => registers.rip,
         // The linear address, as QEMU has it.
         "pc" => registers.cs.base.wrapping_add(registers.rip),
         "eflags" | "rflags" => registers.rflags,
-        "cs" => registers.cs.selector.into(),
-        "ds" => registers.ds.selector.into(),
-        "es" => registers.es.selector.into(),
-        "ss" => registers.ss.selector.into(),
-        "fs" => registers.fs.selector.into(),
-        "gs" => registers.gs.selector.into(),
         "cr0" => registers.cr0,
         "cr2" => registers.cr2,
         "cr3" => registers.cr3,

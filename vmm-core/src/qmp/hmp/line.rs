@@ -91,7 +91,7 @@ impl<'l> Line<'l> {
                 return Ok(on);
             }
             let Some(index) = known.iter().position(|known| *known == letter) else {
-                let text = format!("unsupported option -{letter}");
+                let text = format!("{}: unsupported option -{letter}", self.command);
                 return Err(Stop::Usage(text));
             };
             on[index] = true;

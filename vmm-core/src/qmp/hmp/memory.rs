@@ -67,7 +67,7 @@ pub(super) fn print(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Result<Str
         'x' if value == 0 => "0\n".to_owned(),
         'x' => format!("{value:#x}\n"),
         'u' => format!("{}\n", value.cast_unsigned()),
-        'c' => format!("{}\n", printed(value.to_le_bytes()[0])),
+        'c' => format!("{}\n", character(value)),
         _ => format!("{value}\n"),
     })
 }
@@ -154,6 +154,12 @@ fn numbers(bytes: &[u8], format: Format) -> String {
         };
     }
     text
+}
+
+/// The lower half of a number as a character, or what its code would be.
+fn character(value: i64) -> String {
+    let code = value.cast_unsigned() & u64::from(u32::MAX);
+    u8::try_from(code).map_or_else(|_| format!("'\\x{code:02x}'"), printed)
 }
 
 /// A byte as a character constant.

@@ -86,8 +86,8 @@ pub(super) const COMMANDS: &[HumanCommand] = &[
         arguments: "[cmd]",
         help: "what commands there are",
         run: |_, mut line| {
+            // What is behind that does not matter.
             let (of, about) = (line.word()?, line.word()?);
-            line.end()?;
             Ok(help(of.as_deref(), about.as_deref()))
         },
     },

@@ -1,5 +1,6 @@
 //! The command `vmm` as its users meet it: a process, its options, its sockets, its end.
 
+mod command_lines;
 mod conversation;
 mod cpus;
 mod daemon;

@@ -39,17 +39,17 @@ fn wrong_option_is_one_line_with_the_remedy() {
         ),
         (
             &["-m", "lots"],
-            "-m: 'lots' is no size; examples: 128, 64M, 2G",
+            "-m: Parameter 'size' expects a non-negative number below 2^64; 'lots' is none; examples: 128, 64M, 2G",
         ),
         (
             &["-M", "pc"],
-            "-M: 'pc' is no machine type: use one of none, q-min",
+            "-M: unsupported machine type: \"pc\"; use one of none, q-min",
         ),
         (
             &["-accel", "tcg"],
-            "-accel: unknown accelerator 'tcg': use kvm or none",
+            "-accel: invalid accelerator tcg; use kvm or none",
         ),
-        (&["-smp", "x"], "-smp: 'x' is no number of CPUs"),
+        (&["-smp", "x"], "-smp: Parameter 'smp.cpus' expects integer"),
         (
             &["-smp", "0"],
             "-smp: Invalid CPU topology: CPU topology parameters must be greater than zero",
