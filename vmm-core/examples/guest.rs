@@ -55,7 +55,7 @@ fn guest(name: Option<&str>) -> Result<Guest, Box<dyn Error>> {
 
 fn run(guest: &Guest, cpus: u32) -> Result<ExitCode, Box<dyn Error>> {
     let chardevs = Registry::new();
-    chardevs.add("serial0", &BackendConfig::Stdio)?;
+    chardevs.add("serial0", &BackendConfig::Stdio { signal: true })?;
     let config = MachineConfig {
         kind: MachineKind::QMin,
         accel: AccelKind::Kvm,

@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -19,7 +20,7 @@ use crate::terminal::announces_clients;
 /// Serves a QMP monitor on this device for as long as the front end lives.
 pub(crate) fn serve(server: &Arc<Server>, frontend: &Frontend, style: Style) -> io::Result<()> {
     let chardev = frontend.chardev();
-    let session: Mutex<Option<UnixStream>> = Mutex::new(None);
+    let session: Mutex<Option<Session>> = Mutex::new(None);
     if !announces_clients(&chardev) {
         *lock(&session) = Some(start(server, &chardev, style)?);
     }
@@ -28,31 +29,49 @@ pub(crate) fn serve(server: &Arc<Server>, frontend: &Frontend, style: Style) -> 
         let mut session = lock(&session);
         if bytes.is_empty() {
             // Another client has nothing to do with the one before.
-            if let Some(old) = session.take() {
-                let _ = old.shutdown(Shutdown::Both);
-            }
+            session.take();
             *session = start(&server, &chardev, style).ok();
         } else if let Some(session) = &mut *session {
-            let _ = session.write_all(bytes); // the server may be closing
+            let _ = session.requests.write_all(bytes); // the server may be closing
         }
     }));
     Ok(())
 }
 
-/// Starts a session; the end that requests are written to.
-fn start(server: &Server, chardev: &Arc<Chardev>, style: Style) -> io::Result<UnixStream> {
+/// What one client says to the server; replies that come after its end are for nobody.
+struct Session {
+    requests: UnixStream,
+    goes_on: Arc<AtomicBool>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.goes_on.store(false, Ordering::Release);
+        let _ = self.requests.shutdown(Shutdown::Both); // the server may have closed it
+    }
+}
+
+/// Starts a session.
+fn start(server: &Server, chardev: &Arc<Chardev>, style: Style) -> io::Result<Session> {
     let (ours, theirs) = UnixStream::pair()?;
     let address = Address::Inherited(OwnedFd::from(theirs));
     server.open(Endpoint::connect(address).style(style))?;
     let mut replies = ours.try_clone()?;
     let chardev = Arc::clone(chardev);
+    let session = Session {
+        requests: ours,
+        goes_on: Arc::new(AtomicBool::new(true)),
+    };
+    let goes_on = Arc::clone(&session.goes_on);
     thread::Builder::new()
         .name("bridge".into())
         .spawn(move || {
             let mut buffer = vec![0; 4096];
-            while let Ok(count @ 1..) = replies.read(&mut buffer) {
+            while let Ok(count @ 1..) = replies.read(&mut buffer)
+                && goes_on.load(Ordering::Acquire)
+            {
                 let _ = chardev.write(buffer.get(..count).unwrap_or_default()); // nobody may be there
             }
         })?;
-    Ok(ours)
+    Ok(session)
 }

@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::bridge;
-use crate::char::{CharError, Registry};
+use crate::char::{CharError, Registry, restore_console};
 use crate::cli::{MemoryLock, Options};
 use crate::daemon::{self, Half};
 use crate::fdset::FdSets;
@@ -99,6 +99,7 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     if let Some(sandbox) = options.sandbox {
         confine_process(sandbox)?; // threads that start from here on inherit it
     }
+    let _console = Console;
     let events = EventSink::new();
     let machine = Arc::new(make_machine(&mut options, &events)?);
     lock_memory(options.memory_lock)?;
@@ -229,6 +230,15 @@ fn end_on_signals(machine: &Arc<Machine>) -> io::Result<()> {
             }
         })?;
     Ok(())
+}
+
+/// The terminal is as it was when the process ends.
+struct Console;
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        restore_console();
+    }
 }
 
 /// A file with the process id, for as long as the process lives.

@@ -3,6 +3,7 @@
 //! A [`Chardev`] is a back end with a label; the [`Registry`] holds all of a
 //! process's. A device that uses one holds a [`Frontend`].
 
+mod console;
 mod hub;
 mod inet;
 mod link;
@@ -23,6 +24,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use console::restore as restore_console;
 use hub::Hub;
 pub use inet::InetAddress;
 pub use log::LogConfig;
@@ -80,8 +82,11 @@ pub trait Backend: Send + Sync + std::fmt::Debug {
 pub enum BackendConfig {
     /// Drops output, has no input.
     Null,
-    /// Standard output and input of the process.
-    Stdio,
+    /// Standard output and input of the process; a terminal there is raw meanwhile.
+    Stdio {
+        /// Whether Ctrl-C and the like on a terminal still end the process.
+        signal: bool,
+    },
     /// Files (or pipes, or devices).
     File {
         /// Takes the output; made if missing.
@@ -201,7 +206,7 @@ impl BackendConfig {
         let sets = registry.descriptors();
         Ok(match self {
             Self::Null => Arc::new(Null),
-            Self::Stdio => Arc::new(Stream::stdio()?),
+            Self::Stdio { signal } => Arc::new(Stream::stdio(*signal)?),
             Self::File {
                 path,
                 input,

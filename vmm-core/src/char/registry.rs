@@ -383,7 +383,7 @@ impl Registry {
                 .iter()
                 .any(|one| one.backend().kind() == "stdio")
         };
-        if matches!(config, BackendConfig::Stdio) && is_taken() {
+        if matches!(config, BackendConfig::Stdio { .. }) && is_taken() {
             return Err(CharError::StdioTaken);
         }
         Ok(())

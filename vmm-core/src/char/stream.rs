@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Backend, CharError, InputSink};
+use super::{Backend, CharError, InputSink, console};
 use crate::fdset::{FdSets, Purpose};
 use crate::sync::lock;
 
@@ -63,12 +63,15 @@ impl std::fmt::Debug for Input {
 }
 
 impl Stream {
-    /// Standard output and input of the process.
+    /// Standard output and input of the process, whose terminal is made raw; `signal` is whether Ctrl-C still
+    /// ends the process.
     ///
     /// # Errors
     /// The host has no thread left.
-    pub fn stdio() -> Result<Self, CharError> {
-        Self::new("stdio", io::stdout(), Some(io::stdin()))
+    pub fn stdio(signal: bool) -> Result<Self, CharError> {
+        let stream = Self::new("stdio", io::stdout(), Some(io::stdin()))?;
+        console::make_raw(signal);
+        Ok(stream)
     }
 
     /// Output to the file `path`, input from the file `input`.
@@ -240,6 +243,9 @@ impl Drop for Stream {
         self.output.changed.notify_all();
         lock(&self.input.end).closed = true;
         self.input.changed.notify_all();
+        if self.kind == "stdio" {
+            console::restore();
+        }
     }
 }
 

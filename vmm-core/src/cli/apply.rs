@@ -57,6 +57,7 @@ pub(super) struct Builder {
 
 impl Builder {
     /// Applies one option; a text when that is all that is asked for.
+    #[expect(clippy::too_many_lines, reason = "a line for each option")]
     pub(super) fn apply(&mut self, name: &str, value: &str) -> Result<Option<String>, UsageError> {
         match name {
             "help" => return Ok(Some(table::help())),
@@ -218,7 +219,10 @@ impl Builder {
     /// A character device in its short form, which may be to be shared.
     fn compat_chardev(&mut self, label: &str, value: &str) -> Result<(), UsageError> {
         let shared = value.strip_prefix("mon:");
-        let backend = chardev::short(shared.unwrap_or(value))?;
+        let mut backend = chardev::short(shared.unwrap_or(value))?;
+        if let BackendConfig::Stdio { signal } = &mut backend {
+            *signal = shared.is_none(); // all keys are the guest's or the monitor's
+        }
         self.declare(label, Chardev::Backend(backend, None), shared.is_some());
         Ok(())
     }
@@ -490,7 +494,7 @@ impl Builder {
             return fail("'preconfig' and 'daemonize' options are mutually exclusive");
         }
         let is_stdio =
-            |chardev: &Chardev| matches!(chardev, Chardev::Backend(BackendConfig::Stdio, _));
+            |chardev: &Chardev| matches!(chardev, Chardev::Backend(BackendConfig::Stdio { .. }, _));
         let chardevs = self.chardevs.iter().any(|(_, chardev)| is_stdio(chardev));
         let mut monitors = self.options.monitors.iter();
         if chardevs || monitors.any(|one| matches!(one.endpoint.address(), Address::Stdio)) {
@@ -505,7 +509,9 @@ impl Builder {
             let at =
                 at.ok_or_else(|| UsageError::new(format!("-mon: chardev \"{id}\" not found")))?;
             let is_bridged = match self.chardevs.get(at) {
-                Some((_, Chardev::Backend(backend, _))) => !matches!(backend, BackendConfig::Stdio),
+                Some((_, Chardev::Backend(backend, _))) => {
+                    !matches!(backend, BackendConfig::Stdio { .. })
+                }
                 _ => false,
             };
             if is_bridged {

@@ -32,8 +32,8 @@ pub(super) fn parse(value: &str) -> Result<(String, Chardev, bool), UsageError> 
     let backend = match params.first().unwrap_or_default() {
         "null" => BackendConfig::Null,
         "stdio" => {
-            params.take("signal");
-            BackendConfig::Stdio
+            let signal = params.take_switch("signal", true)?;
+            BackendConfig::Stdio { signal }
         }
         "file" => BackendConfig::File {
             path: required(&mut params, "path")?.into(),
@@ -92,7 +92,7 @@ pub(super) fn short(value: &str) -> Result<BackendConfig, UsageError> {
     };
     let (kind, rest) = value.split_once(':').unwrap_or((value, ""));
     Ok(match (kind, rest) {
-        ("stdio", "") => BackendConfig::Stdio,
+        ("stdio", "") => BackendConfig::Stdio { signal: true },
         ("null", "") => BackendConfig::Null,
         ("pty", path) => BackendConfig::Pty {
             link: (!path.is_empty()).then(|| path.into()),

@@ -174,7 +174,9 @@ impl Vmm {
                 log(null.data.logfile, null.data.logappend),
             ),
             ChardevBackendType::Stdio(stdio) => (
-                BackendConfig::Stdio,
+                BackendConfig::Stdio {
+                    signal: stdio.data.signal.unwrap_or(true),
+                },
                 log(stdio.data.logfile, stdio.data.logappend),
             ),
             ChardevBackendType::File(file) => {
