@@ -39,6 +39,8 @@ fn guest(name: Option<&str>) -> Result<Guest, Box<dyn Error>> {
         Some("panic") => guests::panic()?,
         Some("suspend") => guests::suspend()?,
         Some("spin") => guests::spin()?,
+        // what an exit costs: writes to a serial port's scratch register, between two texts
+        Some("ports") => guests::ports(0x3ff, 100_000)?,
         Some("reset") => guests::reset(ResetBy::KeyboardController)?,
         // those need devices: write them to a file, for `vmm -kernel FILE -device …`
         Some("rng") => guests::rng(Wait::Interrupt)?,
@@ -47,7 +49,7 @@ fn guest(name: Option<&str>) -> Result<Guest, Box<dyn Error>> {
         Some("disk") => guests::blk(Wait::Interrupt, &[BlkRequest::Again(4096, 20_000)])?,
         Some("disk-poll") => guests::blk(Wait::Poll, &[BlkRequest::Again(4096, 20_000)])?,
         _ => {
-            let names = "hello heartbeat echo smp panic suspend spin reset rng balloon console disk disk-poll";
+            let names = "hello heartbeat echo smp panic suspend spin ports reset rng balloon console disk disk-poll";
             return Err(format!("name a guest: {names}").into());
         }
     })

@@ -167,7 +167,7 @@ impl Machine {
     /// Starts the guest, once, unless the configuration says to wait.
     ///
     /// # Errors
-    /// None that a caller can cause.
+    /// The kernel refuses a thread's seccomp filter.
     pub fn start(&self) -> Result<(), MachineError> {
         self.inner.start()
     }

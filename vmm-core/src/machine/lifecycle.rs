@@ -215,9 +215,11 @@ impl Lifecycle {
     pub(super) fn start(&self) -> Result<(), MachineError> {
         let mut state = self.lock();
         match state.run {
-            RunState::Prelaunch if state.finish.is_none() => self.launch(&mut state),
-            _ => Ok(()), // `exit_preconfig` launches, or someone has continued already
+            RunState::Prelaunch if state.finish.is_none() => self.launch(&mut state)?,
+            _ => {} // `exit_preconfig` launches, or someone has continued already
         }
+        drop(state);
+        self.vcpus.await_start()
     }
 
     fn launch(&self, state: &mut State) -> Result<(), MachineError> {

@@ -14,7 +14,7 @@ use super::MachineError;
 use super::control::Message;
 use crate::accel::{Core, Exit, kvm};
 use crate::devices::{Buses, GuestRequest};
-use crate::sandbox::{Role, confine_thread};
+use crate::sandbox::{Role, SandboxError, confine_thread};
 use crate::sync::lock;
 
 type Job = Box<dyn FnOnce(&mut dyn Core) + Send>;
@@ -33,7 +33,6 @@ struct Vcpu {
     shared: Arc<Shared>,
     /// Its end gives the core back, unless it panicked.
     thread: Mutex<Option<JoinHandle<Box<dyn Core>>>>,
-    thread_id: i32,
 }
 
 #[derive(Debug, Default)]
@@ -42,8 +41,9 @@ struct Shared {
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct Mailbox {
+    /// The thread has its filter, and this id; or the filter was refused.
+    start: Option<Result<i32, SandboxError>>,
     /// The machine wants guest code to run.
     run: bool,
     /// This CPU made a request and waits until it is dealt with.
@@ -57,6 +57,23 @@ struct Mailbox {
     gone: bool,
     /// Counts replacements, so that requests of an earlier life are told apart.
     life: u64,
+}
+
+impl Default for Mailbox {
+    /// That of a thread that has not run yet, which is as good as parked.
+    fn default() -> Self {
+        Self {
+            start: None,
+            run: false,
+            held: false,
+            exit: false,
+            parked: true,
+            jobs: VecDeque::new(),
+            replacement: None,
+            gone: false,
+            life: 0,
+        }
+    }
 }
 
 impl std::fmt::Debug for Mailbox {
@@ -79,7 +96,7 @@ impl Shared {
 }
 
 impl Vcpus {
-    /// Starts a parked thread for each of `cores`.
+    /// Starts a parked thread for each of `cores`; whether they may run tells [`await_start`](Self::await_start).
     pub(super) fn spawn(
         cores: Vec<(u32, Box<dyn Core>)>,
         buses: &Arc<Buses>,
@@ -95,16 +112,30 @@ impl Vcpus {
             confined,
         };
         for (index, core) in cores {
-            vcpus.add(index, core)?;
+            let vcpu = vcpus.start(index, core)?;
+            lock(&vcpus.cpus).insert(index, Arc::new(vcpu));
         }
         Ok(vcpus)
     }
 
-    /// Starts a parked thread for one more core.
-    pub(super) fn add(&self, index: u32, core: Box<dyn Core>) -> Result<(), MachineError> {
+    fn start(&self, index: u32, core: Box<dyn Core>) -> Result<Vcpu, MachineError> {
         let (buses, requests) = (Arc::clone(&self.buses), self.requests.clone());
-        let vcpu = Vcpu::spawn(index, core, buses, requests, self.confined)?;
+        Vcpu::spawn(index, core, buses, requests, self.confined)
+    }
+
+    /// Starts a parked thread for one more core, which may run.
+    pub(super) fn add(&self, index: u32, core: Box<dyn Core>) -> Result<(), MachineError> {
+        let vcpu = self.start(index, core)?;
+        vcpu.await_start(index)?;
         lock(&self.cpus).insert(index, Arc::new(vcpu));
+        Ok(())
+    }
+
+    /// Waits until all threads have said that they may run.
+    pub(super) fn await_start(&self) -> Result<(), MachineError> {
+        for (index, vcpu) in self.by_index() {
+            vcpu.await_start(index)?;
+        }
         Ok(())
     }
 
@@ -124,8 +155,14 @@ impl Vcpus {
         lock(&self.cpus).values().cloned().collect()
     }
 
+    fn by_index(&self) -> Vec<(u32, Arc<Vcpu>)> {
+        let cpus = lock(&self.cpus);
+        let cpus = cpus.iter().map(|(index, vcpu)| (*index, Arc::clone(vcpu)));
+        cpus.collect()
+    }
+
     pub(super) fn thread_id(&self, index: u32) -> Option<i32> {
-        self.get(index).map(|vcpu| vcpu.thread_id)
+        self.get(index)?.await_start(index).ok()
     }
 
     fn get(&self, index: u32) -> Option<Arc<Vcpu>> {
@@ -162,11 +199,7 @@ impl Vcpus {
 
     /// CPU `index` waits for its release, as after a request, and no other does.
     pub(super) fn hold_only(&self, index: Option<u32>) {
-        let cpus: Vec<_> = lock(&self.cpus)
-            .iter()
-            .map(|(at, vcpu)| (*at, Arc::clone(vcpu)))
-            .collect();
-        for (at, vcpu) in cpus {
+        for (at, vcpu) in self.by_index() {
             vcpu.tell(|mailbox| mailbox.held = index == Some(at));
         }
     }
@@ -237,7 +270,6 @@ impl Vcpu {
         confined: bool,
     ) -> Result<Self, MachineError> {
         let shared = Arc::new(Shared::default());
-        let (sender, started) = mpsc::sync_channel(1);
         let worker = Worker {
             index,
             shared: Arc::clone(&shared),
@@ -247,37 +279,45 @@ impl Vcpu {
         let thread = thread::Builder::new()
             .name(format!("CPU {index}"))
             .spawn(move || {
-                let thread_id = rustix::thread::gettid().as_raw_nonzero().get();
                 let result = match confined {
                     true => confine_thread(Role::Vcpu),
                     false => Ok(()),
                 };
-                let failed = result.is_err();
-                let _ = sender.send(result.map(|()| thread_id));
-                if failed {
-                    return core; // nobody will ask for it
-                }
-                worker.serve(core)
+                worker.serve(core, result)
             })
             .map_err(|error| MachineError::Host {
                 what: "a vCPU thread",
                 error,
             })?;
-        let thread_id = started.recv().map_err(|_| MachineError::NoCpu(index))??;
-        let vcpu = Self {
+        Ok(Self {
             shared,
             thread: Mutex::new(Some(thread)),
-            thread_id,
-        };
-        vcpu.await_parked();
-        Ok(vcpu)
+        })
     }
 
     fn tell(&self, order: impl FnOnce(&mut Mailbox)) {
-        order(&mut lock(&self.shared.mailbox));
+        let mut mailbox = lock(&self.shared.mailbox);
+        let parked = mailbox.parked;
+        order(&mut mailbox);
+        drop(mailbox);
         self.shared.changed.notify_all();
+        if parked {
+            return; // it looks before it runs anything
+        }
         if let Some(thread) = lock(&self.thread).as_ref() {
             kvm::kick(thread);
+        }
+    }
+
+    /// Waits until the thread is ready for orders; its id.
+    fn await_start(&self, index: u32) -> Result<i32, MachineError> {
+        let mut mailbox = lock(&self.shared.mailbox);
+        loop {
+            match &mailbox.start {
+                Some(result) => return Ok(result.clone()?),
+                None if mailbox.gone => return Err(MachineError::NoCpu(index)),
+                None => mailbox = self.shared.wait(mailbox),
+            }
         }
     }
 
@@ -329,8 +369,16 @@ impl Drop for Farewell<'_> {
 }
 
 impl Worker {
-    fn serve(self, mut core: Box<dyn Core>) -> Box<dyn Core> {
+    /// Runs `core` and those that take its place, unless this thread could not be `confined`.
+    fn serve(self, mut core: Box<dyn Core>, confined: Result<(), SandboxError>) -> Box<dyn Core> {
         let _farewell = Farewell(&self);
+        let failed = confined.is_err();
+        let thread_id = rustix::thread::gettid().as_raw_nonzero().get();
+        lock(&self.shared.mailbox).start = Some(confined.map(|()| thread_id));
+        self.shared.changed.notify_all();
+        if failed {
+            return core; // nobody will ask for it
+        }
         kvm::accept_kicks();
         core.attach();
         loop {

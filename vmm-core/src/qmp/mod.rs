@@ -157,7 +157,9 @@ impl Vmm {
 
 /// Makes the trace events of all commands known.
 pub(crate) fn declare_trace_events() {
-    let commands = COMMANDS.iter().copied().flatten();
-    let names = commands.map(|entry| entry.info().name);
-    crate::trace::declare(names.chain(BUILT_IN));
+    crate::trace::declare(|| {
+        let commands = COMMANDS.iter().copied().flatten();
+        let names = commands.map(|entry| entry.info().name);
+        names.chain(BUILT_IN).collect()
+    });
 }

@@ -14,7 +14,7 @@ pub use process::{Access, Sandbox, confine_process};
 pub use thread::{Role, confine_thread};
 
 /// Why a filter cannot be put in force.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot confine {what}: {error}; -sandbox off runs without")]
 pub struct SandboxError {
     what: &'static str,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use crate::sync::lock;
 use pattern::Pattern;
@@ -30,6 +30,8 @@ struct Traces {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Lists commands whose events are not in `events` yet: few processes ever ask for any.
+    declared: Option<fn() -> Vec<&'static str>>,
     /// Every event, and whether it is on.
     events: BTreeMap<String, bool>,
     /// Standard error without one.
@@ -41,10 +43,11 @@ fn traces() -> &'static Traces {
     TRACES.get_or_init(Traces::default)
 }
 
-/// Declares the events of these commands, and has them written once they are on.
-pub(crate) fn declare<'c>(commands: impl Iterator<Item = &'c str>) {
+/// The state, with all events that were declared.
+fn state() -> MutexGuard<'static, State> {
     let mut state = lock(&traces().state);
-    for command in commands {
+    let declared = state.declared.take();
+    for command in declared.map(|list| list()).unwrap_or_default() {
         let command: String = command
             .chars()
             .map(|letter| match letter.is_ascii_alphanumeric() {
@@ -57,7 +60,12 @@ pub(crate) fn declare<'c>(commands: impl Iterator<Item = &'c str>) {
             state.events.entry(name).or_insert(false);
         }
     }
-    drop(state);
+    state
+}
+
+/// Declares the events of the commands in a list, and has them written once they are on.
+pub(crate) fn declare(commands: fn() -> Vec<&'static str>) {
+    lock(&traces().state).declared = Some(commands);
     subscriber::install();
 }
 
@@ -76,7 +84,7 @@ pub(crate) fn write_to(path: &std::path::Path) -> io::Result<()> {
 /// There is none of this name; a pattern may fit none.
 pub fn states(name: &str) -> Result<Vec<(String, bool)>, UnknownTraceEvent> {
     let pattern = Pattern::new(name);
-    let state = lock(&traces().state);
+    let state = state();
     let events = state.events.iter();
     let mut found: Vec<_> = events
         .filter(|(name, _)| pattern.fits(name))
@@ -99,8 +107,7 @@ pub fn states(name: &str) -> Result<Vec<(String, bool)>, UnknownTraceEvent> {
 /// There is none of this name; a pattern may fit none.
 pub fn switch(name: &str, on: bool) -> Result<(), UnknownTraceEvent> {
     let pattern = Pattern::new(name);
-    let traces = traces();
-    let mut state = lock(&traces.state);
+    let mut state = state();
     let mut is_known = pattern.is_wild();
     for (name, state) in &mut state.events {
         if pattern.fits(name) {
@@ -110,7 +117,7 @@ pub fn switch(name: &str, on: bool) -> Result<(), UnknownTraceEvent> {
     }
     let any = state.events.values().any(|on| *on);
     drop(state);
-    if traces.any.swap(any, Ordering::Relaxed) != any {
+    if traces().any.swap(any, Ordering::Relaxed) != any {
         subscriber::listen_anew();
     }
     match is_known {
@@ -122,7 +129,7 @@ pub fn switch(name: &str, on: bool) -> Result<(), UnknownTraceEvent> {
 /// Writes the line of an event that is on.
 fn write(end: &str, command: &str, rest: std::fmt::Arguments<'_>) {
     let name = format!("qmp_{end}_{}", command.replace(['-', '.'], "_"));
-    let state = lock(&traces().state);
+    let state = state();
     if state.events.get(&name) == Some(&true) {
         let line = format!("{name} {rest}\n");
         // There is nobody to tell if this fails.
@@ -136,5 +143,5 @@ fn write(end: &str, command: &str, rest: std::fmt::Arguments<'_>) {
 /// The names of all events.
 #[must_use]
 pub fn names() -> BTreeSet<String> {
-    lock(&traces().state).events.keys().cloned().collect()
+    state().events.keys().cloned().collect()
 }

@@ -6,6 +6,7 @@
 //! about a millisecond and leaves nothing behind in the kernel by construction.
 //! The lines outlive a VM, so it gives them back before its successor is made.
 
+mod host;
 mod log;
 mod power_on;
 mod state;
@@ -17,21 +18,22 @@ mod sys;
 mod vcpu;
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use kvm_bindings::{
-    CpuId, KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KVM_MAX_CPUID_ENTRIES,
-    KVM_PIT_SPEAKER_DUMMY, kvm_irqchip, kvm_pit_config,
+    KVM_IRQCHIP_PIC_MASTER, KVM_IRQCHIP_PIC_SLAVE, KVM_PIT_SPEAKER_DUMMY, kvm_irqchip,
+    kvm_pit_config,
 };
-use kvm_ioctls::{Cap, IoEventAddress, Kvm, NoDatamatch, VmFd};
+use kvm_ioctls::{Cap, IoEventAddress, NoDatamatch, VmFd};
 
 use vm_memory::{GuestMemoryRegion, GuestRegionMmap};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::{AccelError, Doorbell, IrqLine};
-use crate::cpu::{CpuConfig, Leaf};
+use crate::cpu::CpuConfig;
 use crate::machine::Topology;
+use host::Host;
+pub use host::{host_leaves, probe};
 pub(crate) use log::LogUser;
 use log::{Bitmap, Log};
 pub(crate) use state::{CpuState, VmState};
@@ -46,50 +48,6 @@ pub(crate) type Sregs = kvm_bindings::kvm_sregs;
 /// page, which VMX needs somewhere that no guest RAM is.
 const TSS_ADDRESS: usize = 0xfffb_d000;
 const IDENTITY_MAP_ADDRESS: u64 = 0xfffb_c000;
-
-/// The interface version that every kernel since 2.6.22 speaks.
-const API_VERSION: i32 = 12;
-
-/// Whether this process can use KVM.
-///
-/// # Errors
-/// The cause with its remedy, as [`AccelError`] prints it.
-pub fn probe() -> Result<(), AccelError> {
-    open().map(drop)
-}
-
-fn open() -> Result<Kvm, AccelError> {
-    let kvm = Kvm::new().map_err(|error| {
-        let error = std::io::Error::from_raw_os_error(error.errno());
-        match error.kind() {
-            ErrorKind::NotFound => AccelError::NoDevice,
-            ErrorKind::PermissionDenied => AccelError::Permission,
-            // the node is there and no driver behind it
-            _ if matches!(error.raw_os_error(), Some(6 | 19)) => AccelError::NoDevice,
-            _ => AccelError::Open(error),
-        }
-    })?;
-    let found = kvm.get_api_version();
-    if found != API_VERSION {
-        return Err(AccelError::ApiVersion { found });
-    }
-    for (cap, name) in [
-        (Cap::Irqchip, "an interrupt controller (KVM_CAP_IRQCHIP)"),
-        (Cap::Irqfd, "irqfd (KVM_CAP_IRQFD)"),
-        (Cap::Pit2, "a timer (KVM_CAP_PIT2)"),
-        (
-            Cap::ImmediateExit,
-            "immediate exits (KVM_CAP_IMMEDIATE_EXIT)",
-        ),
-        (Cap::UserMemory, "user memory regions (KVM_CAP_USER_MEMORY)"),
-        (Cap::ExtCpuid, "CPUID tables (KVM_CAP_EXT_CPUID)"),
-    ] {
-        if !kvm.check_extension(cap) {
-            return Err(AccelError::MissingCapability(name));
-        }
-    }
-    Ok(kvm)
-}
 
 /// What a VM is made from.
 #[derive(Debug)]
@@ -122,7 +80,7 @@ pub(crate) struct KvmVm {
 /// What all vCPUs of a VM have in common.
 #[derive(Debug)]
 struct CoreMaker {
-    supported: CpuId,
+    host: &'static Host,
     /// The MSRs that vCPUs may have.
     msrs: Arc<[u32]>,
     /// Bytes of their extended state.
@@ -135,18 +93,14 @@ struct CoreMaker {
 impl KvmVm {
     /// A machine in power-on state, with its CPUs by index.
     pub(crate) fn new(parts: &VmParts<'_>) -> Result<(Self, Vec<(u32, KvmCore)>), AccelError> {
-        let kvm = open()?;
-        let (asked, max) = (parts.cpus.len(), kvm.get_max_vcpus());
+        let host = Host::get()?;
+        let (asked, max) = (parts.cpus.len(), host.kvm.get_max_vcpus());
         if asked > max {
             let asked = u32::try_from(asked).unwrap_or(u32::MAX);
             return Err(AccelError::TooManyCpus { asked, max });
         }
-        let vm = kvm
-            .create_vm()
-            .map_err(AccelError::call("create a virtual machine"))?;
-        let supported = supported_cpuid(&kvm)?;
-        let msrs = kvm
-            .get_msr_index_list()
+        let vm = (host.kvm.create_vm()).map_err(AccelError::call("create a virtual machine"))?;
+        let msrs = (host.kvm.get_msr_index_list())
             .map_err(AccelError::call("tell which MSRs there are"))?;
         let xsave = usize::try_from(vm.check_extension_int(Cap::Xsave2)).unwrap_or_default();
         let xsave = xsave.max(sys::XSAVE);
@@ -156,7 +110,7 @@ impl KvmVm {
             memory: BTreeMap::new(),
             log: Log::default(),
             maker: CoreMaker {
-                supported,
+                host,
                 msrs: msrs.as_slice().into(),
                 xsave,
                 topology: parts.topology,
@@ -238,7 +192,7 @@ impl KvmVm {
             .vm
             .create_vcpu(u64::from(id))
             .map_err(AccelError::call("create a vCPU"))?;
-        let cpuid = power_on::cpuid(&maker.supported, &maker.model, &maker.topology, index);
+        let cpuid = power_on::cpuid(&maker.host.cpuid, &maker.model, &maker.topology, index);
         power_on::apply(&fd, &cpuid, entry)?;
         let facts = CpuFacts {
             cpuid,
@@ -343,20 +297,6 @@ impl KvmVm {
         self.memory.remove(&slot);
         Ok(())
     }
-}
-
-fn supported_cpuid(kvm: &Kvm) -> Result<CpuId, AccelError> {
-    kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES)
-        .map_err(AccelError::call("tell which CPU features it supports"))
-}
-
-/// What CPUID can tell a guest on this host.
-///
-/// # Errors
-/// KVM cannot be used.
-pub fn host_leaves() -> Result<Vec<Leaf>, AccelError> {
-    let table = supported_cpuid(&open()?)?;
-    Ok(table.as_slice().iter().map(power_on::leaf).collect())
 }
 
 impl KvmVm {
