@@ -3,7 +3,9 @@
 //! The first one starts as the boot protocol of its program has it, see
 //! [`boot`](crate::boot). The others wait for INIT and SIPI.
 
-use kvm_bindings::{CpuId, kvm_cpuid_entry2, kvm_lapic_state, kvm_regs, kvm_segment, kvm_sregs};
+use kvm_bindings::{
+    CpuId, Msrs, kvm_cpuid_entry2, kvm_lapic_state, kvm_msr_entry, kvm_regs, kvm_segment, kvm_sregs,
+};
 use kvm_ioctls::VcpuFd;
 
 use super::super::AccelError;
@@ -34,11 +36,19 @@ const APIC_LVT_LINT1: usize = 0x360;
 const DELIVERY_EXTINT: u32 = 0x700;
 const DELIVERY_NMI: u32 = 0x400;
 
+/// The type of memory that no range register speaks of, and what firmware makes of it: the registers
+/// are in force, and memory is written back. Kernels that find them out of force leave the types of
+/// pages alone, too.
+const MSR_MTRR_DEFAULT: u32 = 0x2ff;
+const MTRR_ENABLED: u64 = 1 << 11;
+const MTRR_WRITE_BACK: u64 = 6;
+
 /// Puts a vCPU into power-on state; `entry` is where it starts.
 pub(super) fn apply(vcpu: &VcpuFd, cpuid: &CpuId, entry: Option<Entry>) -> Result<(), AccelError> {
     vcpu.set_cpuid2(cpuid)
         .map_err(AccelError::call("set a vCPU's CPUID table"))?;
     local_apic(vcpu)?;
+    memory_type(vcpu)?;
     if let Some(entry) = entry {
         start_at(vcpu, entry)?;
     }
@@ -81,6 +91,20 @@ fn local_apic(vcpu: &VcpuFd) -> Result<(), AccelError> {
     set_register(&mut apic, APIC_LVT_LINT1, DELIVERY_NMI);
     vcpu.set_lapic(&apic)
         .map_err(AccelError::call("write a local APIC"))
+}
+
+fn memory_type(vcpu: &VcpuFd) -> Result<(), AccelError> {
+    let entry = kvm_msr_entry {
+        index: MSR_MTRR_DEFAULT,
+        data: MTRR_ENABLED | MTRR_WRITE_BACK,
+        ..Default::default()
+    };
+    // One entry fits, and a host without such registers has no guests that miss them.
+    let set = Msrs::from_entries(&[entry]).map(|msrs| vcpu.set_msrs(&msrs));
+    match set {
+        Ok(Err(error)) => Err(AccelError::call("write a vCPU's memory types")(error)),
+        _ => Ok(()),
+    }
 }
 
 fn set_register(apic: &mut kvm_lapic_state, offset: usize, value: u32) {

@@ -3,3 +3,4 @@
 mod guests;
 mod images;
 mod linux;
+mod unpack;
