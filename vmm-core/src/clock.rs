@@ -237,8 +237,14 @@ impl Clocks {
     }
 
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
-        let result = change(&mut self.lock());
-        self.0.changed.notify_all();
+        let mut state = self.lock();
+        let result = change(&mut state);
+        // With no moment to wait for, the thread may sleep on, or until one that was forgotten.
+        let matters = state.ended || state.pause().is_some();
+        drop(state);
+        if matters {
+            self.0.changed.notify_all();
+        }
         result
     }
 

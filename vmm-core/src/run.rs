@@ -104,7 +104,7 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     let machine = Arc::new(make_machine(&mut options, &events)?);
     lock_memory(options.memory_lock)?;
     let _pidfile = options.pidfile.map(PidFile::write).transpose()?;
-    end_on_signals(&machine)?;
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid)
         .compat(options.compat)
         .audiodevs(options.audiodevs);
@@ -136,6 +136,7 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     quit_by_key(&machine);
     machine.chardevs().open_muxes();
     machine.start()?;
+    end_on_signals(signals, &machine)?; // those that have come meanwhile, too
     server.release();
     if let Some(daemon) = daemon {
         daemon.ready()?;
@@ -211,8 +212,7 @@ fn quit_by_key(machine: &Arc<Machine>) {
 }
 
 /// The usual signals end the machine, whatever its shutdown action is.
-fn end_on_signals(machine: &Arc<Machine>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+fn end_on_signals(mut signals: Signals, machine: &Arc<Machine>) -> io::Result<()> {
     let machine = Arc::downgrade(machine);
     thread::Builder::new()
         .name("signals".into())

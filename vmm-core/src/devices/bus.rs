@@ -1,6 +1,5 @@
 //! An address space with devices in it.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Device, GuestRequest};
@@ -31,11 +30,13 @@ pub enum BusError {
 /// with the device that it found.
 #[derive(Debug, Default)]
 pub struct Bus {
-    slots: RwLock<BTreeMap<u64, Slot>>,
+    /// In the order of their addresses.
+    slots: RwLock<Vec<Slot>>,
 }
 
 #[derive(Debug)]
 struct Slot {
+    base: u64,
     last: u64,
     device: Arc<dyn Device>,
 }
@@ -51,11 +52,12 @@ impl Bus {
             .and_then(|span| base.checked_add(span))
             .ok_or(BusError::BadRange { base, length })?;
         let mut slots = self.write_slots();
-        let below = slots.range(..=last).next_back();
-        if below.is_some_and(|(_, slot)| slot.last >= base) {
+        let below = up_to(&slots, last);
+        if below.last().is_some_and(|slot| slot.last >= base) {
             return Err(BusError::Taken { base });
         }
-        slots.insert(base, Slot { last, device });
+        let at = below.len();
+        slots.insert(at, Slot { base, last, device });
         Ok(())
     }
 
@@ -64,26 +66,28 @@ impl Bus {
     pub fn is_free(&self, base: u64, length: u64) -> bool {
         let last = base.saturating_add(length.saturating_sub(1));
         let slots = self.read_slots();
-        let below = slots.range(..=last).next_back();
-        below.is_none_or(|(_, slot)| slot.last < base)
+        let below = up_to(&slots, last).last();
+        below.is_none_or(|slot| slot.last < base)
     }
 
     /// Takes away the device that was placed at `base`, if there is one.
     pub fn remove(&self, base: u64) -> Option<Arc<dyn Device>> {
-        self.write_slots().remove(&base).map(|slot| slot.device)
+        let mut slots = self.write_slots();
+        let at = slots.binary_search_by_key(&base, |slot| slot.base).ok()?;
+        Some(slots.remove(at).device)
     }
 
     fn find(&self, address: u64) -> Option<(u64, Arc<dyn Device>)> {
         let slots = self.read_slots();
-        let (base, slot) = slots.range(..=address).next_back()?;
-        (address <= slot.last).then(|| (address - base, Arc::clone(&slot.device)))
+        let slot = up_to(&slots, address).last()?;
+        (address <= slot.last).then(|| (address - slot.base, Arc::clone(&slot.device)))
     }
 
-    fn read_slots(&self) -> RwLockReadGuard<'_, BTreeMap<u64, Slot>> {
+    fn read_slots(&self) -> RwLockReadGuard<'_, Vec<Slot>> {
         self.slots.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_slots(&self) -> RwLockWriteGuard<'_, BTreeMap<u64, Slot>> {
+    fn write_slots(&self) -> RwLockWriteGuard<'_, Vec<Slot>> {
         self.slots.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -106,7 +110,7 @@ impl Bus {
         let slots = self.read_slots();
         let devices = slots.iter();
         devices
-            .map(|(base, slot)| (*base, Arc::clone(&slot.device)))
+            .map(|slot| (slot.base, Arc::clone(&slot.device)))
             .collect()
     }
 
@@ -114,13 +118,19 @@ impl Bus {
     pub fn reset(&self) {
         let devices: Vec<_> = self
             .read_slots()
-            .values()
+            .iter()
             .map(|slot| Arc::clone(&slot.device))
             .collect();
         for device in devices {
             device.reset();
         }
     }
+}
+
+/// The devices that begin at `address` or before it.
+fn up_to(slots: &[Slot], address: u64) -> &[Slot] {
+    let count = slots.partition_point(|slot| slot.base <= address);
+    slots.get(..count).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -6,11 +6,13 @@
 //! added and never taken away, and threads inherit them.
 
 mod process;
+mod program;
 mod thread;
 
-use seccompiler::{BpfProgram, SeccompFilter, apply_filter};
+use seccompiler::apply_filter;
 
 pub use process::{Access, Sandbox, confine_process};
+use program::{Action, Verdicts, program};
 pub use thread::{Role, confine_thread};
 
 /// Why a filter cannot be put in force.
@@ -21,17 +23,9 @@ pub struct SandboxError {
     error: String,
 }
 
-fn install(
-    what: &'static str,
-    filter: Result<SeccompFilter, seccompiler::BackendError>,
-) -> Result<(), SandboxError> {
-    let failed = |error: &dyn std::fmt::Display| SandboxError {
+fn install(what: &'static str, verdicts: &Verdicts, otherwise: Action) -> Result<(), SandboxError> {
+    apply_filter(&program(verdicts, otherwise)).map_err(|error| SandboxError {
         what,
         error: error.to_string(),
-    };
-    let filter = filter.map_err(|error| failed(&error))?;
-    let program: BpfProgram = filter
-        .try_into()
-        .map_err(|error: seccompiler::BackendError| failed(&error))?;
-    apply_filter(&program).map_err(|error| failed(&error))
+    })
 }

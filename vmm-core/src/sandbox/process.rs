@@ -3,14 +3,9 @@
 //! The groups and their switches are those of QEMU's `-sandbox`. What is given up ends the process when it
 //! is called all the same; only what libraries probe for answers with an error.
 
-use std::collections::BTreeMap;
-
 use libc::c_long;
-use seccompiler::{
-    SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch,
-};
 
+use super::program::{Action, Bits, Verdict, Verdicts};
 use super::{SandboxError, install};
 
 /// Whether a group of system calls stays.
@@ -141,62 +136,44 @@ const RESOURCES: &[c_long] = &[
     libc::SYS_setpriority,
 ];
 
+/// A `clone` that makes a thread.
+const A_THREAD: Bits = Bits {
+    argument: 0,
+    mask: libc::CLONE_THREAD as u32,
+    value: libc::CLONE_THREAD as u32,
+};
+
 /// Gives up what `sandbox` does not keep, for this thread and all that it starts from now on.
 ///
 /// # Errors
 /// The kernel has no seccomp filters, or refuses this one.
 pub fn confine_process(sandbox: Sandbox) -> Result<(), SandboxError> {
-    let denied = |access, calls| match access {
-        Access::Deny => calls,
-        Access::Allow => &[][..],
-    };
-    let mut fatal: BTreeMap<c_long, Vec<SeccompRule>> = [
-        ALWAYS,
-        denied(sandbox.obsolete, OBSOLETE),
-        denied(sandbox.elevate_privileges, PRIVILEGES),
-        denied(sandbox.spawn, SPAWN),
-    ]
-    .concat()
-    .into_iter()
-    .map(|call| (call, Vec::new()))
-    .collect();
+    let mut verdicts = Verdicts::new();
+    for (access, calls, action) in [
+        (Access::Deny, ALWAYS, Action::Kill),
+        (sandbox.obsolete, OBSOLETE, Action::Kill),
+        (sandbox.elevate_privileges, PRIVILEGES, Action::Kill),
+        (sandbox.spawn, SPAWN, Action::Kill),
+        (
+            sandbox.resource_control,
+            RESOURCES,
+            Action::Refuse(libc::EPERM),
+        ),
+    ] {
+        if access == Access::Deny {
+            verdicts.extend(calls.iter().map(|&call| (call, Verdict::Always(action))));
+        }
+    }
     if sandbox.spawn == Access::Deny {
-        fatal.insert(libc::SYS_clone, vec![not_a_thread()?]);
+        let clone = Verdict::If {
+            bits: A_THREAD,
+            then: Action::Allow,
+            otherwise: Action::Kill,
+        };
+        verdicts.insert(libc::SYS_clone, clone);
         // Its flags are in memory, out of a filter's reach: the C library is sent to the old one.
-        let calls = [(libc::SYS_clone3, Vec::new())].into();
-        install(
-            "the process",
-            filter(calls, SeccompAction::Errno(libc::ENOSYS as u32)),
-        )?;
+        let clone3 = Verdict::Always(Action::Refuse(libc::ENOSYS));
+        verdicts.insert(libc::SYS_clone3, clone3);
     }
-    let resources = denied(sandbox.resource_control, RESOURCES);
-    if !resources.is_empty() {
-        let calls = resources.iter().map(|&call| (call, Vec::new())).collect();
-        install(
-            "the process",
-            filter(calls, SeccompAction::Errno(libc::EPERM as u32)),
-        )?;
-    }
-    install("the process", filter(fatal, SeccompAction::KillProcess))
-}
-
-/// Everything is allowed but these.
-fn filter(
-    calls: BTreeMap<c_long, Vec<SeccompRule>>,
-    action: SeccompAction,
-) -> Result<SeccompFilter, seccompiler::BackendError> {
-    SeccompFilter::new(calls, SeccompAction::Allow, action, TargetArch::x86_64)
-}
-
-/// Matches a `clone` that makes a process.
-fn not_a_thread() -> Result<SeccompRule, SandboxError> {
-    let flag = libc::CLONE_THREAD as u64;
-    let condition =
-        SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(flag), 0);
-    condition
-        .and_then(|condition| SeccompRule::new(vec![condition]))
-        .map_err(|error| SandboxError {
-            what: "the process",
-            error: error.to_string(),
-        })
+    install("the process", &verdicts, Action::Allow)
 }

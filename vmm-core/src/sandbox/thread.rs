@@ -3,14 +3,9 @@
 //! Everything else answers EPERM: a thread that a guest has taken over gets nowhere with it, and a library that
 //! probes for something new does not end a machine.
 
-use std::collections::BTreeMap;
-
 use libc::c_long;
-use seccompiler::{
-    SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch,
-};
 
+use super::program::{Action, Bits, Verdict, Verdicts};
 use super::{SandboxError, install};
 
 /// What a thread does.
@@ -39,7 +34,6 @@ const EVERY: &[c_long] = &[
     libc::SYS_gettimeofday,
     libc::SYS_madvise,
     libc::SYS_membarrier,
-    libc::SYS_mmap,
     libc::SYS_mremap,
     libc::SYS_munmap,
     libc::SYS_nanosleep,
@@ -92,41 +86,46 @@ const DEVICE: &[c_long] = &[
     libc::SYS_sync_file_range,
 ];
 
-/// The type byte of an `ioctl` number, and KVM's.
-const IOCTL_TYPE: u64 = 0xFF00;
-const KVM_TYPE: u64 = 0xAE00;
+/// An `ioctl` whose number has KVM's type byte.
+const OF_KVM: Bits = Bits {
+    argument: 1,
+    mask: 0xFF00,
+    value: 0xAE00,
+};
+
+/// Memory that cannot be executed: no code but the program's own.
+const NO_CODE: Bits = Bits {
+    argument: 2,
+    mask: libc::PROT_EXEC as u32,
+    value: 0,
+};
+
+const REFUSED: Action = Action::Refuse(libc::EPERM);
 
 /// Leaves this thread with what its role needs.
 ///
 /// # Errors
 /// The kernel has no seccomp filters, or refuses this one.
 pub fn confine_thread(role: Role) -> Result<(), SandboxError> {
-    let mut calls: BTreeMap<c_long, Vec<SeccompRule>> =
-        EVERY.iter().map(|&call| (call, Vec::new())).collect();
-    // No memory that can be executed: no code but the program's own.
-    calls.insert(
-        libc::SYS_mprotect,
-        vec![rule(2, libc::PROT_EXEC as u64, 0)?],
-    );
-    calls.insert(libc::SYS_mmap, vec![rule(2, libc::PROT_EXEC as u64, 0)?]);
+    let allowed = |calls: &[c_long]| {
+        let calls = calls.iter();
+        Verdicts::from_iter(calls.map(|&call| (call, Verdict::Always(Action::Allow))))
+    };
+    let mut verdicts = allowed(EVERY);
+    verdicts.insert(libc::SYS_mprotect, only(NO_CODE));
+    verdicts.insert(libc::SYS_mmap, only(NO_CODE));
     match role {
-        Role::Vcpu | Role::Measure => {
-            calls.insert(libc::SYS_ioctl, vec![rule(1, IOCTL_TYPE, KVM_TYPE)?]);
-        }
-        Role::Device => calls.extend(DEVICE.iter().map(|&call| (call, Vec::new()))),
+        Role::Vcpu | Role::Measure => drop(verdicts.insert(libc::SYS_ioctl, only(OF_KVM))),
+        Role::Device => verdicts.extend(allowed(DEVICE)),
     }
-    let refused = SeccompAction::Errno(libc::EPERM as u32);
-    let filter = SeccompFilter::new(calls, refused, SeccompAction::Allow, TargetArch::x86_64);
-    install("a thread", filter)
+    install("a thread", &verdicts, REFUSED)
 }
 
-/// Matches when the bits `mask` of an argument are `value`.
-fn rule(argument: u8, mask: u64, value: u64) -> Result<SeccompRule, SandboxError> {
-    let compare = SeccompCmpOp::MaskedEq(mask);
-    SeccompCondition::new(argument, SeccompCmpArgLen::Qword, compare, value)
-        .and_then(|condition| SeccompRule::new(vec![condition]))
-        .map_err(|error| SandboxError {
-            what: "a thread",
-            error: error.to_string(),
-        })
+/// Allows a call with these bits.
+fn only(bits: Bits) -> Verdict {
+    Verdict::If {
+        bits,
+        then: Action::Allow,
+        otherwise: REFUSED,
+    }
 }
