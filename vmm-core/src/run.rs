@@ -16,7 +16,7 @@ use signal_hook::iterator::Signals;
 
 use crate::bridge;
 use crate::char::{CharError, Registry, restore_console};
-use crate::cli::{MemoryLock, Options};
+use crate::cli::{MemoryLock, Options, TraceSwitch};
 use crate::daemon::{self, Half};
 use crate::fdset::FdSets;
 use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
@@ -176,14 +176,16 @@ fn make_machine(options: &mut Options, events: &EventSink) -> Result<Machine, Ru
 }
 
 /// Switches on what the command line asks for.
-fn trace_from_start(file: Option<PathBuf>, events: &[(String, bool)]) -> Result<(), RunError> {
+fn trace_from_start(file: Option<PathBuf>, events: &[TraceSwitch]) -> Result<(), RunError> {
     if let Some(path) = file {
         trace::write_to(&path).map_err(|error| RunError::TraceFile { path, error })?;
     }
-    for (name, on) in events {
+    for TraceSwitch { name, on, option } in events {
         if trace::switch(name, *on).is_err() {
+            let option = option.as_ref().map(|option| format!("{option}: "));
             report(&format!(
-                "-trace {name}: warning: trace event '{name}' does not exist"
+                "{}warning: trace event '{name}' does not exist",
+                option.unwrap_or_default()
             ));
         }
     }

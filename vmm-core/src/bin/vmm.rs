@@ -5,9 +5,7 @@ use std::process::ExitCode;
 
 use vmm_core::cli::{self, Request};
 
-/// The command line is wrong.
-const USAGE: u8 = 2;
-/// The machine cannot run.
+/// The command line is wrong, or the machine cannot run.
 const FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
@@ -22,13 +20,13 @@ fn main() -> ExitCode {
         }
         Ok(Request::Run(options)) => match vmm_core::run(*options) {
             Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(FAILURE)),
-            Err(error) => fail(&error, FAILURE),
+            Err(error) => fail(&error),
         },
-        Err(error) => fail(&error, USAGE),
+        Err(error) => fail(&error),
     }
 }
 
-fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
+fn fail(error: &dyn std::error::Error) -> ExitCode {
     vmm_core::report(&error.to_string());
-    ExitCode::from(code)
+    ExitCode::from(FAILURE)
 }

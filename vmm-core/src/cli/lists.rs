@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::UsageError;
+use super::table::{OPTIONS, ParamKind};
 use crate::char::BackendConfig;
 use crate::cpu::MODELS;
 use crate::qom::{Access, Property, TypeInfo, registry};
@@ -12,7 +13,7 @@ pub(super) fn is_wanted(value: &str) -> bool {
     !value.starts_with('{') && value.split(',').any(is_help)
 }
 
-fn is_help(part: &str) -> bool {
+pub(super) fn is_help(part: &str) -> bool {
     matches!(part, "help" | "?")
 }
 
@@ -57,6 +58,33 @@ fn sorted(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     let mut names: Vec<_> = names.collect();
     names.sort_unstable();
     names
+}
+
+/// The boards for `-machine`.
+pub(super) fn machines() -> String {
+    "Supported machines are:\n\
+     microvm              a small PC (alias of q-min)\n\
+     none                 no board at all\n\
+     q-min                a small PC (default)\n"
+        .to_owned()
+}
+
+/// The parameters of an option, by the name that QMP tells of them under.
+pub(super) fn group(name: &str) -> String {
+    let mut text = format!("{name} options:\n");
+    let specs = OPTIONS.iter().filter(|spec| spec.group == Some(name));
+    let mut params: Vec<_> = specs.flat_map(|spec| spec.params).collect();
+    params.sort_unstable_by_key(|param| param.name);
+    for param in params {
+        let kind = match param.kind {
+            ParamKind::String => "str",
+            ParamKind::Boolean => "bool (on/off)",
+            ParamKind::Number => "num",
+            ParamKind::Size => "size",
+        };
+        let _ = writeln!(text, "  {}=<{kind}>", param.name);
+    }
+    text
 }
 
 /// The models for `-cpu`.

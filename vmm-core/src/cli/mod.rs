@@ -7,11 +7,19 @@ mod accel;
 mod apply;
 mod audio;
 mod block;
+mod board;
+mod boot;
 mod chardev;
+mod config_file;
+mod given;
+mod ids;
 mod lists;
 mod memory;
+mod monitors;
+mod objects;
 mod params;
 mod process;
+mod run_state;
 mod sandbox;
 mod smp;
 mod table;
@@ -29,10 +37,11 @@ use qmp_runtime::json::Style;
 use qmp_runtime::server::Endpoint;
 use qmp_types::qmp::types::Audiodev;
 
-pub(crate) use apply::spec;
+pub(crate) use objects::spec;
 pub use params::{Params, ParamsError, parse_size};
 pub use process::{GivenFd, MemoryLock};
 pub use table::{OPTIONS, OptionSpec, ParamKind, ParamSpec, help};
+pub use trace::TraceSwitch;
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -87,8 +96,8 @@ pub struct Options {
     pub messages: MessageFormat,
     /// Descriptors that came with the process, for sets.
     pub fds: Vec<GivenFd>,
-    /// Trace events that are switched on or off, by names or patterns.
-    pub trace_events: Vec<(String, bool)>,
+    /// Trace events that are switched on or off.
+    pub trace_events: Vec<TraceSwitch>,
     /// Where trace events are written to; standard error if absent.
     pub trace_file: Option<PathBuf>,
     /// Where sound goes to.
@@ -111,29 +120,16 @@ impl UsageError {
 /// # Errors
 /// An option is unknown, lacks its argument, or has one that means nothing.
 pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Request, UsageError> {
-    let mut arguments = arguments.into_iter();
+    let line = given::collect(arguments.into_iter());
     let mut builder = apply::Builder::default();
-    while let Some(argument) = arguments.next() {
-        let Some(name) = option_name(&argument) else {
-            return Err(UsageError::new(format!(
-                "'{argument}': a disk image cannot be given; options start with '-'"
-            )));
-        };
-        let spec = table::find(name).ok_or_else(|| unknown(&argument, name))?;
-        let value = match spec.argument {
-            None => String::new(),
-            Some(what) => arguments.next().ok_or_else(|| {
-                UsageError::new(format!(
-                    "{argument}: needs an argument, {what}; see vmm --help"
-                ))
-            })?,
-        };
-        if let Some(text) = builder
-            .apply(spec.name, &value)
-            .map_err(|error| error.at(&argument))?
-        {
+    for option in line.options {
+        let taken = builder.apply(option.spec.name, &option.value);
+        if let Some(text) = taken.map_err(|error| error.at(&option))? {
             return Ok(Request::Print(text));
         }
+    }
+    if let Some(fault) = line.fault {
+        return Err(fault); // what comes before it might have asked for help
     }
     builder
         .finish()
@@ -156,24 +152,9 @@ pub(crate) fn chardev(
     }
 }
 
-/// One dash or two, as with QEMU.
-fn option_name(argument: &str) -> Option<&str> {
-    argument
-        .strip_prefix("--")
-        .or_else(|| argument.strip_prefix('-'))
-        .filter(|name| !name.is_empty())
-}
-
-fn unknown(argument: &str, name: &str) -> UsageError {
-    let close = table::closest(name)
-        .map(|close| format!("did you mean -{close}? "))
-        .unwrap_or_default();
-    UsageError::new(format!("{argument}: unknown option; {close}see vmm --help"))
-}
-
 impl UsageError {
     /// Puts the option in front of the text.
-    fn at(self, option: &str) -> Self {
+    fn at(self, option: &impl std::fmt::Display) -> Self {
         UsageError(format!("{option}: {}", self.0))
     }
 }

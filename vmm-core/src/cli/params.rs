@@ -47,6 +47,14 @@ impl Params {
         }
     }
 
+    /// Parameters that are taken apart already.
+    pub(super) fn of(rest: Vec<(String, String)>) -> Self {
+        Params {
+            first: None,
+            rest: rest.into(),
+        }
+    }
+
     /// The part without a key.
     pub fn first(&self) -> Option<&str> {
         self.first.as_deref()
@@ -68,6 +76,23 @@ impl Params {
     /// The key of the first parameter that was not taken.
     pub(super) fn next_key(&self) -> Option<&str> {
         self.rest.front().map(|(key, _)| key.as_str())
+    }
+
+    /// Checks that all parameters below `part` were taken, and that nothing has taken its place.
+    pub(super) fn no_more_of(&self, part: &str) -> Result<(), ParamsError> {
+        for (key, _) in &self.rest {
+            if key == part {
+                let text = format!("Invalid parameter type for '{part}', expected: object");
+                return Err(ParamsError(text));
+            }
+            let is_below = key
+                .strip_prefix(part)
+                .is_some_and(|rest| rest.starts_with('.'));
+            if is_below {
+                return Err(ParamsError(format!("Parameter '{key}' is unexpected")));
+            }
+        }
+        Ok(())
     }
 
     /// Takes all that is left, in order.

@@ -4,8 +4,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd};
 
-use super::UsageError;
+use super::apply::{Builder, Taken};
 use super::params::{Params, ParamsError};
+use super::{UsageError, audio, sandbox, trace};
 
 /// How much of the process stays in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +29,41 @@ pub struct GivenFd {
     pub fd: OwnedFd,
     /// What the parent says of it.
     pub opaque: Option<String>,
+}
+
+impl Builder {
+    pub(super) fn process_option(&mut self, name: &str, value: &str) -> Result<Taken, UsageError> {
+        let options = &mut self.options;
+        match name {
+            "name" => self.name(value)?,
+            "uuid" => options.uuid = Some(parse_uuid(value)?),
+            "compat" => {
+                let policy = value.parse();
+                options.compat = policy.map_err(|error| UsageError::new(format!("{error}")))?;
+            }
+            "pidfile" => options.pidfile = Some(value.into()),
+            "daemonize" => options.daemonize = true,
+            "overcommit" => options.memory_lock = overcommit(value)?,
+            "msg" => (options.messages.timestamp, self.names_guest) = msg(value)?,
+            "trace" => return Ok(trace::parse(value, options)?.into()),
+            "d" => return Ok(trace::log_items(value, options)?.into()),
+            "D" => options.trace_file = Some(value.into()),
+            "audiodev" => options.audiodevs.push(audio::parse(value)?),
+            "add-fd" => options.fds.push(add_fd(value)?),
+            "sandbox" => self.sandbox = Some(sandbox::parse(value)?),
+            _ => return Ok(Taken::No),
+        }
+        Ok(Taken::Yes)
+    }
+
+    fn name(&mut self, value: &str) -> Result<(), UsageError> {
+        let mut params = Params::parse(value, Some("guest"));
+        self.options.name = params.first().map(str::to_owned);
+        // The threads have names anyhow.
+        params.take_switch("debug-threads", true)?;
+        self.options.process_name = params.take("process");
+        Ok(params.finish()?)
+    }
 }
 
 /// `-overcommit`.
@@ -61,24 +97,6 @@ pub(super) fn msg(value: &str) -> Result<(bool, bool), UsageError> {
     Ok((timestamp, guest_name))
 }
 
-/// `-boot`: there is one thing that the board starts, the kernel.
-pub(super) fn boot(value: &str) -> Result<(), UsageError> {
-    let mut params = Params::parse(value, Some("order"));
-    // Nothing else is tried when there is no kernel, whether this is said or not.
-    params.take_switch("strict", false)?;
-    let menu = params.take_switch("menu", false)?;
-    let fancy = ["once", "splash", "splash-time", "reboot-timeout"];
-    let asked = params.first().map(|_| "order");
-    let asked = asked.or(menu.then_some("menu=on"));
-    let asked = asked.or_else(|| fancy.into_iter().find(|key| params.take(key).is_some()));
-    if let Some(asked) = asked {
-        return Err(UsageError::new(format!(
-            "{asked}: there is no firmware that chooses; name what to start with -kernel"
-        )));
-    }
-    Ok(params.finish()?)
-}
-
 /// `-add-fd`; the words are QEMU's.
 pub(super) fn add_fd(value: &str) -> Result<GivenFd, UsageError> {
     let mut params = Params::parse(value, None);
@@ -108,6 +126,20 @@ pub(super) fn add_fd(value: &str) -> Result<GivenFd, UsageError> {
         Some(fd) => Ok(GivenFd { set, fd, opaque }),
         None => fail("fd is not valid or already in use"),
     }
+}
+
+fn parse_uuid(text: &str) -> Result<String, UsageError> {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    let is_hex = groups
+        .iter()
+        .all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if lengths != [8, 4, 4, 4, 12] || !is_hex {
+        return Err(UsageError::new(format!(
+            "failed to parse UUID string: wrong format: '{text}'; example: 550e8400-e29b-41d4-a716-446655440000"
+        )));
+    }
+    Ok(text.to_ascii_lowercase())
 }
 
 /// A duplicate of a descriptor that the parent process has opened.
@@ -146,16 +178,6 @@ mod tests {
         }
         for text in ["mem-lock=maybe", "cpu-pm=on", "x=y"] {
             assert!(overcommit(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn firmware_is_asked_for_in_vain() {
-        boot("strict=on").unwrap();
-        boot("menu=off,strict=off").unwrap();
-        for text in ["c", "order=dc", "once=d", "menu=on", "reboot-timeout=5"] {
-            let error = boot(text).unwrap_err().to_string();
-            assert!(error.contains("no firmware"), "{error}");
         }
     }
 

@@ -4,20 +4,16 @@ use super::UsageError;
 use super::params::Params;
 use crate::machine::SmpConfig;
 
-/// Reads what `-smp` takes.
-pub(super) fn parse(value: &str) -> Result<SmpConfig, UsageError> {
-    let mut params = Params::parse(value, Some("cpus"));
-    let number = |key: &str, text: Option<&str>| match text {
-        None => Ok(None),
-        Some(text) => text
-            .parse::<u32>()
-            .map(Some)
-            .map_err(|_| UsageError::new(format!("Parameter 'smp.{key}' expects integer"))),
+/// Takes what `-smp` said of the board.
+pub(super) fn take(params: &mut Params) -> Result<SmpConfig, UsageError> {
+    let mut part = |part: &str| {
+        let key = format!("smp.{part}");
+        let number = params.take(&key).map(|text| text.parse::<u32>());
+        let number = number.transpose();
+        number.map_err(|_| UsageError::new(format!("Parameter '{key}' expects integer")))
     };
-    let cpus = number("cpus", params.first().filter(|first| !first.is_empty()))?;
-    let mut part = |key: &str| number(key, params.take(key).as_deref());
     let smp = SmpConfig {
-        cpus,
+        cpus: part("cpus")?,
         max_cpus: part("maxcpus")?,
         sockets: part("sockets")?,
         dies: part("dies")?,
@@ -35,10 +31,6 @@ pub(super) fn parse(value: &str) -> Result<SmpConfig, UsageError> {
             )));
         }
     }
-    match params.next_key() {
-        None => Ok(smp),
-        Some(key) => Err(UsageError::new(format!(
-            "Parameter 'smp.{key}' is unexpected"
-        ))),
-    }
+    params.no_more_of("smp")?;
+    Ok(smp)
 }

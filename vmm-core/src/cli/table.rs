@@ -338,14 +338,24 @@ pub const OPTIONS: &[OptionSpec] = &[
         ],
     ),
     option(
+        "set",
+        "GROUP.ID.PARAMETER=VALUE",
+        "another parameter for an option in front: device, chardev, drive, mon",
+    ),
+    option(
+        "readconfig",
+        "FILE",
+        "options out of a file: [device \"ID\"], then PARAMETER = \"VALUE\" in lines of their own",
+    ),
+    option(
         "audiodev",
         "none,id=ID",
         "where sound goes to; there is silence alone",
     ),
     option(
         "boot",
-        "strict=on",
-        "accepted for QEMU's sake: nothing but the kernel is started; what needs firmware is an error",
+        "[order=DEVICES][,menu=on][,strict=on]",
+        "accepted for QEMU's sake: nothing but the kernel is started",
     )
     .group(
         "boot-opts",
@@ -467,6 +477,11 @@ pub(super) fn find(name: &str) -> Option<&'static OptionSpec> {
         .find(|spec| spec.name == name || spec.alias == Some(name))
 }
 
+/// The option whose parameters QMP tells of under this name.
+pub(super) fn group(name: &str) -> Option<&'static OptionSpec> {
+    OPTIONS.iter().find(|spec| spec.group == Some(name))
+}
+
 /// An option whose name is almost this one.
 pub(super) fn closest(name: &str) -> Option<&'static str> {
     let names = OPTIONS
@@ -519,8 +534,8 @@ pub fn help() -> String {
         };
     }
     text.push_str(
-        "\nExit codes: 0 the machine was shut down; 1 it could not start, or the guest panicked\n\
-         with -action panic=exit-failure; 2 the command line is wrong.\n\n\
+        "\nExit codes: 0 the machine was shut down; 1 it could not start, the command line\n\
+         is wrong, or the guest panicked with -action panic=exit-failure.\n\n\
          Example: vmm -kernel guest.elf -m 128 -serial stdio -qmp unix:/tmp/qmp,server=on,wait=off\n",
     );
     text

@@ -1,62 +1,113 @@
 //! `-object tls-creds-x509`: certificates for monitors over TLS.
 
+use std::fs::File;
 use std::path::PathBuf;
 
+use qmp_runtime::json::Value;
 use qmp_runtime::server::Endpoint;
 
 use super::UsageError;
 use super::params::Params;
+use crate::qmp::os_text;
+use crate::qom::{Given, Spec};
 
-/// Where a server's certificates are.
+/// Where certificates are, and whose.
 #[derive(Debug)]
 #[cfg_attr(
     not(feature = "tls"),
-    expect(dead_code, reason = "they are read with the feature alone")
+    expect(dead_code, reason = "some is read with the feature alone")
 )]
 pub(super) struct Credentials {
     dir: PathBuf,
+    is_server: bool,
     verify_peer: bool,
 }
 
-/// Reads the argument of `-object`; the label and the credentials.
-pub(super) fn parse(value: &str) -> Result<(String, Credentials), UsageError> {
-    let mut params = Params::parse(value, Some("qom-type"));
-    match params.first().unwrap_or_default() {
-        "tls-creds-x509" => {}
-        other => {
-            return Err(UsageError::new(format!(
-                "'{other}': there is tls-creds-x509 alone"
-            )));
+/// Reads what `-object` asks for; the label and the credentials.
+pub(super) fn parse(object: Spec) -> Result<(String, Credentials), UsageError> {
+    let missing = || UsageError::new("Parameter 'id' is missing");
+    let id = object.id.ok_or_else(missing)?;
+    let said = object.properties.into_iter();
+    let mut params = Params::of(said.map(|(key, value)| (key, text(value))).collect());
+    let dir = params.take("dir").map(PathBuf::from);
+    let is_server = match params.take("endpoint").as_deref() {
+        None | Some("client") => false,
+        Some("server") => true,
+        Some(other) => {
+            let text = format!("Parameter 'endpoint' does not accept value '{other}'");
+            return Err(UsageError::new(text));
+        }
+    };
+    let verify_peer = params.take_switch("verify-peer", true)?;
+    // Certificates are always looked at.
+    params.take_switch("sanity-check", true)?;
+    for key in ["passwordid", "priority"] {
+        if params.take(key).is_some() {
+            let text =
+                format!("{key}: keys have no password, and ciphers are chosen; leave it out");
+            return Err(UsageError::new(text));
         }
     }
-    let mut required = |key: &str| {
-        let value = params.take(key);
-        value.ok_or_else(|| UsageError::new(format!("needs {key}=…")))
-    };
-    let (id, dir, endpoint) = (required("id")?, required("dir")?, required("endpoint")?);
-    if endpoint != "server" {
-        return Err(UsageError::new(format!(
-            "'endpoint={endpoint}': a monitor is the server's end: say endpoint=server"
-        )));
-    }
-    let verify_peer = params.take_switch("verify-peer", true)?;
     params.finish()?;
-    let dir = PathBuf::from(dir);
-    Ok((id, Credentials { dir, verify_peer }))
+    let dir = dir.ok_or_else(|| UsageError::new("Missing 'dir' property value"))?;
+    let credentials = Credentials {
+        dir,
+        is_server,
+        verify_peer,
+    };
+    Ok((id, credentials))
+}
+
+fn text(value: Given) -> String {
+    match value {
+        Given::Text(text) | Given::Json(Value::String(text)) => text,
+        Given::Json(Value::Bool(true)) => "on".to_owned(),
+        Given::Json(Value::Bool(false)) => "off".to_owned(),
+        Given::Json(value) => value.to_string(),
+    }
 }
 
 impl Credentials {
-    /// Adds TLS to an endpoint.
+    /// Whether the files are there, used or not.
+    pub(super) fn check(&self) -> Result<(), UsageError> {
+        let server: &[&str] = &["ca-cert.pem", "server-cert.pem", "server-key.pem"];
+        let names = if self.is_server { server } else { &server[..1] };
+        for name in names {
+            let path = self.dir.join(name);
+            File::open(&path).map_err(|error| {
+                UsageError::new(format!(
+                    "Unable to access credentials {}: {}",
+                    path.display(),
+                    os_text(&error)
+                ))
+            })?;
+        }
+        #[cfg(feature = "tls")]
+        if self.is_server {
+            self.config()?;
+        }
+        Ok(())
+    }
+
+    /// Adds TLS to an endpoint, which is a server's.
+    pub(super) fn protect(&self, endpoint: Endpoint) -> Result<Endpoint, UsageError> {
+        match self.is_server {
+            true => self.encrypt(endpoint),
+            false => Err(UsageError::new(
+                "Expected TLS credentials for a server endpoint",
+            )),
+        }
+    }
+
     #[cfg(not(feature = "tls"))]
-    pub(super) fn protect(&self, _: Endpoint) -> Result<Endpoint, UsageError> {
+    fn encrypt(&self, _: Endpoint) -> Result<Endpoint, UsageError> {
         Err(UsageError::new(
             "tls-creds: this vmm was built without TLS; build it with --features tls",
         ))
     }
 
-    /// Adds TLS to an endpoint.
     #[cfg(feature = "tls")]
-    pub(super) fn protect(&self, endpoint: Endpoint) -> Result<Endpoint, UsageError> {
+    fn encrypt(&self, endpoint: Endpoint) -> Result<Endpoint, UsageError> {
         Ok(endpoint.tls(std::sync::Arc::new(self.config()?)))
     }
 

@@ -1,19 +1,22 @@
 //! Command lines beside QEMU: both take them, or both refuse them, and say the same.
 
-use std::process::{Command, Stdio};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 
 use super::run;
 use crate::differential::peer::{QEMU, both_work};
 
+const VMM: &str = env!("CARGO_BIN_EXE_vmm");
+
 /// How a program ended, and the first line that it complained in.
-fn outcome(output: &std::process::Output) -> (bool, String) {
+fn outcome(output: &Output) -> (Option<i32>, String) {
     let text = String::from_utf8_lossy(&output.stderr);
     // Hosts lack what QEMU's default CPU has.
     let mut lines = text
         .lines()
         .filter(|line| !line.contains("host doesn't support"));
     (
-        output.status.success(),
+        output.status.code(),
         lines.next().unwrap_or_default().to_owned(),
     )
 }
@@ -133,6 +136,170 @@ const LINES: &[(&str, &str)] = &[
         "-object nope,help",
         "Parameter 'qom-type' does not accept value 'nope'",
     ),
+    (
+        "-object tls-creds-x509,id=t,dir=/nix",
+        "Unable to access credentials /nix/ca-cert.pem: No such file or directory",
+    ),
+    (
+        "-object tls-creds-x509,id=t,dir=/nix,endpoint=server",
+        "Unable to access credentials /nix/ca-cert.pem: No such file or directory",
+    ),
+    (
+        "-object {\"qom-type\":\"tls-creds-x509\",\"id\":\"t\",\"dir\":\"/nix\"}",
+        "Unable to access credentials /nix/ca-cert.pem: No such file or directory",
+    ),
+    (
+        "-object tls-creds-x509,id=t,endpoint=server",
+        "Missing 'dir' property value",
+    ),
+    (
+        "-object tls-creds-x509,dir=/nix",
+        "Parameter 'id' is missing",
+    ),
+    (
+        "-object tls-creds-x509,id=t,dir=/nix,endpoint=x",
+        "Parameter 'endpoint' does not accept value 'x'",
+    ),
+    (
+        "-object tls-creds-x509,id=t,dir=/nix,verify-peer=x",
+        "Parameter 'verify-peer' expects 'on' or 'off'",
+    ),
+    (
+        "-object tls-creds-x509,id=t,dir=/nix,foo=x",
+        "-object tls-creds-x509,id=t,dir=/nix,foo=x: Invalid parameter 'foo'",
+    ),
+    (
+        "-object iothread,id=o -object iothread,id=o",
+        "-object iothread,id=o: Duplicate ID 'o' for object",
+    ),
+    (
+        "-object {\"qom-type\":\"iothread\",\"id\":\"o\"} -object iothread,id=o",
+        "attempt to add duplicate property 'o' to object (type 'container')",
+    ),
+    (
+        "-object iothread,id=1",
+        "-object iothread,id=1: Parameter 'id' expects an identifier",
+    ),
+    (
+        "-device virtio-rng-device,id=d -device virtio-rng-device,id=d",
+        "-device virtio-rng-device,id=d: Duplicate ID 'd' for device",
+    ),
+    (
+        "-device {\"driver\":\"virtio-rng-device\",\"id\":\"d\"} -device virtio-rng-device,id=d",
+        "Duplicate device ID 'd'",
+    ),
+    (
+        "-drive if=none,id=d,file=/dev/null,format=raw -drive if=none,id=d,file=/dev/null,format=raw",
+        "-drive if=none,id=d,file=/dev/null,format=raw: Duplicate ID 'd' for drive",
+    ),
+    (
+        "-drive if=none,id=1",
+        "-drive if=none,id=1: Parameter 'id' expects an identifier",
+    ),
+    (
+        "-blockdev null-co,node-name=n -blockdev null-co,node-name=n",
+        "Duplicate nodes with node-name='n'",
+    ),
+    (
+        "-mon chardev=x,id=m -mon chardev=x,id=m",
+        "-mon chardev=x,id=m: Duplicate ID 'm' for mon",
+    ),
+    (
+        "-M none -smp 2",
+        "Invalid SMP CPUs 2. The max CPUs supported by machine 'none' is 1",
+    ),
+    (
+        "-M none -smp 1,maxcpus=3",
+        "Invalid SMP CPUs 3. The max CPUs supported by machine 'none' is 1",
+    ),
+    (
+        "-M microvm,smp.cpus=x",
+        "Parameter 'smp.cpus' expects integer",
+    ),
+    ("-M microvm,smp.foo=2", "Parameter 'smp.foo' is unexpected"),
+    (
+        "-M microvm,smp=2",
+        "Invalid parameter type for 'smp', expected: object",
+    ),
+    (
+        "-M microvm,smp.cpus=2,smp.maxcpus=1",
+        "Invalid CPU topology: maxcpus must be equal to or greater than smp: sockets (1) * cores (1) * threads (1) == maxcpus (1) < smp_cpus (2)",
+    ),
+    (
+        "-M microvm,smp.books=2",
+        "books > 1 not supported by this machine's CPU topology",
+    ),
+    (
+        "-M microvm,memory.size=x",
+        "Parameter 'memory.size' expects size",
+    ),
+    (
+        "-M microvm,memory.slots=2",
+        "slots specified but no max-size",
+    ),
+    (
+        "-M microvm,memory.foo=1",
+        "Parameter 'memory.foo' is unexpected",
+    ),
+    (
+        "-M microvm,append=x",
+        "-append only allowed with -kernel option",
+    ),
+    ("-initrd x", "-initrd only allowed with -kernel option"),
+    ("-M microvm,boot.order=x", "Invalid boot device 'x'"),
+    ("-boot cc", "Boot device 'c' was given twice"),
+    (
+        "-boot once=d",
+        "no function defined to set boot device list for this architecture",
+    ),
+    (
+        "-boot strict=x",
+        "Parameter 'boot.strict' expects 'on' or 'off'",
+    ),
+    ("-boot foo=1", "Parameter 'boot.foo' is unexpected"),
+    (
+        "-boot splash-time=x",
+        "Parameter 'boot.splash-time' expects integer",
+    ),
+    (
+        "-boot splash-time=-1",
+        "splash-time is invalid,it should be a value between 0 and 65535",
+    ),
+    (
+        "-boot reboot-timeout=65536",
+        "reboot timeout is invalid,it should be a value between -1 and 65535",
+    ),
+    (
+        "-readconfig /nix",
+        "-readconfig /nix: Could not open '/nix': No such file or directory",
+    ),
+    ("-set x", "-set x: can't parse: \"x\""),
+    ("-set device.r", "-set device.r: can't parse: \"device.r\""),
+    (
+        "-set device..x=1",
+        "-set device..x=1: can't parse: \"device..x=1\"",
+    ),
+    (
+        "-set nope.r.x=1",
+        "-set nope.r.x=1: There is no option group 'nope'",
+    ),
+    (
+        "-set device.r.x=1",
+        "-set device.r.x=1: there is no device \"r\" defined",
+    ),
+    (
+        "-object iothread,id=o -set object.o.x=1",
+        "-set object.o.x=1: -set is not supported with object",
+    ),
+    (
+        "-device virtio-rng-device,id=r -set device.r.nope=1",
+        "-device virtio-rng-device,id=r: Property 'virtio-rng-device.nope' not found",
+    ),
+    (
+        "-chardev null,id=c -set chardev.c.nope=1",
+        "Invalid parameter 'nope'",
+    ),
+    ("-trace events=/nix", "/nix: No such file or directory"),
 ];
 
 #[test]
@@ -154,9 +321,9 @@ fn wrong_command_lines_are_refused_in_the_same_words() {
             .stdin(Stdio::null())
             .output();
         let theirs = outcome(&theirs.unwrap());
-        for (who, (is_fine, text)) in [("QEMU", theirs), ("vmm", ours)] {
-            if is_fine || !text.contains(words) {
-                different.push(format!("{line}: {who}: {text}"));
+        for (who, (code, text)) in [("QEMU", theirs), ("vmm", ours)] {
+            if code != Some(1) || !text.contains(words) {
+                different.push(format!("{line}: {who}: {code:?} {text}"));
             }
         }
     }
@@ -179,8 +346,33 @@ const TAKEN: &[&str] = &[
     "-M microvm,kernel-irqchip=split,smm=off,suppress-vmdesc=on",
     "-name guest=x,process=y,debug-threads=on",
     "-watchdog-action none",
+    "-M microvm,smp.cpus=2,smp.cores=2",
+    "-M microvm -M smp.cpus=2 -smp 1",
+    "-M microvm,memory.size=64M",
+    "-M none -smp 1",
+    "-boot order=nc,menu=on,strict=on,splash-time=5,reboot-timeout=-1",
+    "-boot c",
+    "-chardev null,id=c -mon chardev=c,id=m -set mon.m.mode=control",
+    "-device virtio-rng-device,id=r -set device.r.max-bytes=5 -object iothread,id=r",
     "-vga none -net none -nic none -parallel none -vnc none -gdb none",
 ];
+
+/// Runs a program, says `input` to its monitor and then that it is to end.
+fn talk(program: &str, options: &[&str], input: &str) -> Output {
+    let talk = Command::new(program)
+        .args(["-nodefaults", "-display", "none", "-S", "-qmp", "stdio"])
+        .args(options)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut talk = talk.unwrap();
+    let said = format!("{{'execute': 'qmp_capabilities'}}{input}{{'execute': 'quit'}}");
+    // A process that has ended already takes nothing: its status tells.
+    let mut stdin = talk.stdin.take().unwrap();
+    let _ = stdin.write_all(said.as_bytes());
+    talk.wait_with_output().unwrap()
+}
 
 #[test]
 fn command_lines_are_taken_alike() {
@@ -191,23 +383,97 @@ fn command_lines_are_taken_alike() {
         let options: Vec<&str> = line.split(' ').collect();
         let has_board = options.contains(&"-M");
         let microvm: &[&str] = if has_board { &[] } else { &["-M", "microvm"] };
-        for (program, board) in [(QEMU, microvm), (env!("CARGO_BIN_EXE_vmm"), &[])] {
-            let talk = Command::new(program)
-                .args(["-nodefaults", "-display", "none", "-S", "-qmp", "stdio"])
-                .args(board)
-                .args(&options)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn();
-            let mut talk = talk.unwrap();
-            let quit = b"{'execute': 'qmp_capabilities'}{'execute': 'quit'}";
-            // A process that has ended already takes nothing: its status tells.
-            let mut input = talk.stdin.take().unwrap();
-            let _ = std::io::Write::write_all(&mut input, quit);
-            let output = talk.wait_with_output().unwrap();
+        for (program, board) in [(QEMU, microvm), (VMM, &[])] {
+            let output = talk(program, &[board, &options].concat(), "");
             assert!(output.status.success(), "{program} {line}: {output:?}");
         }
+    }
+}
+
+#[test]
+fn options_in_a_file_are_those_of_the_command_line() {
+    if !both_work() {
+        return;
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let text = "# a comment\n[machine]\n  type = \"microvm\"\n\n[smp-opts]\n  cpus = \"2\"\n\
+                [name]\n  guest = \"one,two\"\n[device \"r\"]\n  driver = \"virtio-rng-device\"\n";
+    file.write_all(text.as_bytes()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let options = ["-readconfig", path, "-set", "device.r.max-bytes=77"];
+    let get = "{'execute': 'qom-get', 'arguments': {'path': 'r', 'property': 'max-bytes'}}";
+    let input = format!("{get}{{'execute': 'query-name'}}{{'execute': 'query-cpus-fast'}}");
+    for program in [QEMU, VMM] {
+        let output = talk(program, &options, &input);
+        let said = String::from_utf8(output.stdout).unwrap();
+        let said: Vec<&str> = said.lines().skip(2).collect();
+        assert_eq!(said[0], "{\"return\": 77}", "{program}");
+        assert_eq!(
+            said[1], "{\"return\": {\"name\": \"one,two\"}}",
+            "{program}"
+        );
+        assert_eq!(said[2].matches("\"cpu-index\"").count(), 2, "{program}");
+    }
+}
+
+#[test]
+fn broken_files_of_options_are_refused_with_the_line() {
+    for (text, expected) in [
+        ("a = \"b\"\n", ":1: no group defined"),
+        ("\n[nope]\n", ":2: There is no option group 'nope'"),
+        ("[device \"r\"\n", ":1: parse error"),
+        ("[device r]\n", ":1: parse error"),
+        ("[device]\n driver = x\n", ":2: parse error"),
+        (
+            "[machine]\n\n[smp-opts]\n  cpus = \"x\"\n",
+            "Parameter 'smp.cpus' expects integer",
+        ),
+        (
+            "[chardev \"c\"]\n  backend = \"nope\"\n",
+            ":1: 'nope' is not a valid char driver name",
+        ),
+    ] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let output = run(&["-readconfig", file.path().to_str().unwrap()]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}: {said}");
+        assert!(said.contains(expected), "{text}: {said}");
+    }
+}
+
+#[test]
+fn certificates_are_looked_at_though_nobody_uses_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let path = dir.path().join("ca-cert.pem");
+    std::fs::write(path, certificate.cert.pem()).unwrap();
+    let object = |rest: &str| format!("tls-creds-x509,id=t,dir={}{rest}", dir.path().display());
+    let client = talk(VMM, &["-M", "none", "-object", &object("")], "");
+    assert!(client.status.success(), "{client:?}");
+    let server = run(&["-M", "none", "-object", &object(",endpoint=server")]);
+    let said = String::from_utf8(server.stderr).unwrap();
+    let expected = format!(
+        "vmm: Unable to access credentials {}/server-cert.pem: No such file or directory\n",
+        dir.path().display()
+    );
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn warning_of_a_trace_event_names_the_option_that_has_it() {
+    for (options, expected) in [
+        (
+            ["-d", "trace:nix"],
+            "vmm: warning: trace event 'nix' does not exist\n",
+        ),
+        (
+            ["-trace", "nix"],
+            "vmm: -trace nix: warning: trace event 'nix' does not exist\n",
+        ),
+    ] {
+        let output = talk(VMM, &[&["-M", "none"], &options[..]].concat(), "");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), expected);
     }
 }
 

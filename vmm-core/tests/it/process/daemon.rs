@@ -63,7 +63,7 @@ fn command_ends_once_the_machine_in_the_background_answers() {
 
 #[test]
 fn failure_in_the_background_is_told_in_front() {
-    let cases: [(&[&str], i32, &str); 5] = [
+    let cases: [(&[&str], &str); 5] = [
         (
             &[
                 "-M",
@@ -71,34 +71,29 @@ fn failure_in_the_background_is_told_in_front() {
                 "-qmp",
                 "unix:/nonexistent/qmp,server=on,wait=off",
             ],
-            1,
             "/nonexistent/qmp",
         ),
         (
             &["-accel", "none", "-kernel", "/nonexistent/kernel"],
-            1,
             "/nonexistent/kernel",
         ),
         (
             &["-M", "none", "-preconfig"],
-            2,
             "'preconfig' and 'daemonize' options are mutually exclusive",
         ),
         (
             &["-M", "none", "-nographic"],
-            2,
             "-nographic cannot be used with -daemonize",
         ),
         (
             &["-M", "none", "-qmp", "stdio"],
-            2,
             "cannot use stdio with -daemonize",
         ),
     ];
-    for (options, code, expected) in cases {
+    for (options, expected) in cases {
         let output = run(&[&["-daemonize"], options].concat());
         let text = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{options:?}: {text}");
+        assert_eq!(output.status.code(), Some(1), "{options:?}: {text}");
         assert!(
             text.contains(expected) && text.lines().count() == 1,
             "{options:?}: {text}"

@@ -9,10 +9,10 @@ use super::{run, write_guest};
 use crate::fixture::kvm_works;
 
 /// Runs `vmm` to its failure; the one line that it says.
-fn complaint(options: &[&str], code: i32) -> String {
+fn complaint(options: &[&str]) -> String {
     let output = run(options);
     let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{options:?}: {text}");
+    assert_eq!(output.status.code(), Some(1), "{options:?}: {text}");
     assert_eq!(text.lines().count(), 1, "{options:?}: {text}");
     assert!(text.starts_with("vmm: "), "{text}");
     text
@@ -23,7 +23,7 @@ fn wrong_option_is_one_line_with_the_remedy() {
     let cases: [(&[&str], &str); 19] = [
         (
             &["-compat", "deprecated-input=maybe"],
-            "-compat: 'deprecated-input=maybe' is no policy; there are ",
+            "-compat deprecated-input=maybe: 'deprecated-input=maybe' is no policy; there are ",
         ),
         (
             &["-frobnicate"],
@@ -39,38 +39,41 @@ fn wrong_option_is_one_line_with_the_remedy() {
         ),
         (
             &["-m", "lots"],
-            "-m: Parameter 'size' expects a non-negative number below 2^64; 'lots' is none; examples: 128, 64M, 2G",
+            "-m lots: Parameter 'size' expects a non-negative number below 2^64; 'lots' is none; examples: 128, 64M, 2G",
         ),
         (
             &["-M", "pc"],
-            "-M: unsupported machine type: \"pc\"; use one of none, q-min",
+            "unsupported machine type: \"pc\"; use one of none, q-min",
         ),
         (
             &["-accel", "tcg"],
             "-accel: invalid accelerator tcg; use kvm or none",
         ),
-        (&["-smp", "x"], "-smp: Parameter 'smp.cpus' expects integer"),
+        (&["-smp", "x"], "Parameter 'smp.cpus' expects integer"),
         (
             &["-smp", "0"],
-            "-smp: Invalid CPU topology: CPU topology parameters must be greater than zero",
+            "Invalid CPU topology: CPU topology parameters must be greater than zero",
         ),
         (
             &["-smp", "8,maxcpus=4"],
             "sockets (1) * cores (4) * threads (1) == maxcpus (4) < smp_cpus (8)",
         ),
-        (&["-cpu", "nope"], "-cpu: unable to find CPU model 'nope'"),
+        (
+            &["-cpu", "nope"],
+            "-cpu nope: unable to find CPU model 'nope'",
+        ),
         (
             &["-cpu", "qemu64,+nope"],
-            "-cpu: Property 'qemu64-x86_64-cpu.nope' not found",
+            "-cpu qemu64,+nope: Property 'qemu64-x86_64-cpu.nope' not found",
         ),
+        (&["-m", "128,slots=2"], "slots specified but no max-size"),
         (
-            &["-m", "128,slots=2"],
-            "-m: slots specified but no max-size",
+            &["-M", "microvm,pcie=on"],
+            "pcie=on: this board has no such thing",
         ),
-        (&["-M", "microvm,pcie=on"], "-M: pcie=on"),
         (
             &["-append", "x"],
-            "-append: needs a kernel: add -kernel FILE",
+            "-append only allowed with -kernel option",
         ),
         (
             &["-serial", "chardev:c"],
@@ -78,11 +81,11 @@ fn wrong_option_is_one_line_with_the_remedy() {
         ),
         (
             &["-qmp", "unix:"],
-            "-qmp: 'unix:': this is none of unix:PATH, tcp:HOST:PORT, vsock:CID:PORT, device:PATH, stdio",
+            "-qmp unix:: 'unix:': this is none of unix:PATH, tcp:HOST:PORT, vsock:CID:PORT, device:PATH, stdio",
         ),
         (
             &["-mon", "chardev=c,mode=readline,pretty=on"],
-            "-mon: 'pretty' is not compatible with HMP monitors",
+            "-mon chardev=c,mode=readline,pretty=on: 'pretty' is not compatible with HMP monitors",
         ),
         (
             &["disk.img"],
@@ -90,7 +93,7 @@ fn wrong_option_is_one_line_with_the_remedy() {
         ),
     ];
     for (options, expected) in cases {
-        let text = complaint(options, 2);
+        let text = complaint(options);
         assert!(text.contains(expected), "{options:?}: {text}");
     }
 }
@@ -108,7 +111,7 @@ fn machine_that_cannot_be_made_is_one_line_with_the_remedy() {
         (&["-accel", "none", "-qmp", &occupied], "-qmp"),
     ];
     for (options, expected) in cases {
-        let text = complaint(options, 1);
+        let text = complaint(options);
         assert!(text.contains(expected), "{options:?}: {text}");
     }
 }
@@ -214,7 +217,7 @@ fn inherited_socket_carries_a_monitor() {
         run(&["-chardev", "socket,id=m,fd=999,server=on"])
             .status
             .code(),
-        Some(2)
+        Some(1)
     );
 }
 
@@ -252,13 +255,13 @@ fn global_holds_for_devices_that_are_not_told_otherwise() {
             &globals,
             "-global: the board's own isa-serial stays as it is",
         ),
-        (&["-global", "foo"], "-global: needs driver="),
+        (&["-global", "foo"], "-global foo: needs driver="),
         (
             &["-global", "host-x86_64-cpu.avx=off"],
             "-global: Property 'host-x86_64-cpu.avx' is not writable",
         ),
     ] {
-        let text = complaint(options, 2);
+        let text = complaint(options);
         assert!(text.contains(expected), "{options:?}: {text}");
     }
 }
@@ -298,7 +301,7 @@ fn serial_port_of_a_users_writes_to_an_inherited_file() {
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains("hello"), "{text:?}");
     let missing = ["-chardev", "file,id=c,path=/dev/fdset/9", "-accel", "none"];
-    let text = complaint(&missing, 1);
+    let text = complaint(&missing);
     assert!(
         text.contains("Could not open '/dev/fdset/9': No such file or directory"),
         "{text}"

@@ -138,7 +138,7 @@ fn events_are_on_from_the_start_and_go_to_a_file() {
     let missing = run(&["-M", "none", "-trace", "events=/nonexistent/e"]);
     let missing = String::from_utf8(missing.stderr).unwrap();
     assert!(
-        missing.contains("events=/nonexistent/e: No such file"),
+        missing.contains("/nonexistent/e: No such file"),
         "{missing}"
     );
 }

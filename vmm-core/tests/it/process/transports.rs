@@ -114,7 +114,10 @@ fn options_that_contradict_each_other_are_refused_with_a_reason() {
         ),
         ("socket,id=m,path=/nonexistent/a,mode=abc", "mode=0600"),
         ("socket,id=m,port=http", "no port"),
-        ("socket,id=m,port=1,tls-creds=t", "tls-creds-x509,id=t"),
+        (
+            "socket,id=m,port=1,tls-creds=t",
+            "No TLS credentials with id 't'",
+        ),
     ] {
         let output = run(&["-M", "none", "-chardev", chardev, mon[0], mon[1]]);
         let text = String::from_utf8_lossy(&output.stderr);
