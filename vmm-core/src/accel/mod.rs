@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::devices::{Buses, GuestRequest};
 use crate::state::Invalid;
 
-pub use registers::{Registers, Segment};
+pub use registers::{Float, Registers, Segment};
 
 /// The accelerator of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -43,6 +43,35 @@ pub struct Registers {
     pub efer: u64,
     /// What `swapgs` brings in.
     pub kernel_gs_base: u64,
+    /// Addresses of breakpoints.
+    pub breakpoints: [u64; 4],
+    /// What breakpoints were met.
+    pub dr6: u64,
+    /// What breakpoints are for.
+    pub dr7: u64,
+    /// Whether it waits for an interrupt, or has not been started.
+    pub halted: bool,
+    /// Floating point, and vectors.
+    pub float: Float,
+}
+
+/// Registers of floating point, and vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Float {
+    /// The control word.
+    pub control: u16,
+    /// The status word.
+    pub status: u16,
+    /// A bit for each register of the stack that is in use.
+    pub tags: u8,
+    /// Control and status of vectors.
+    pub mxcsr: u32,
+    /// Mantissa, and exponent with sign.
+    pub stack: [(u64, u16); 8],
+    /// Vectors, the lowest part first.
+    pub vectors: [[u64; 4]; 16],
+    /// Whether they have more than two parts.
+    pub has_wide_vectors: bool,
 }
 
 /// A segment, or a table that is described like one.
@@ -90,6 +119,13 @@ impl Registers {
             gdt: real(0),
             idt: real(0),
             cr0: 0x6000_0010,
+            dr6: 0xffff_0ff0,
+            dr7: 0x400,
+            float: Float {
+                control: 0x37f,
+                mxcsr: 0x1f80,
+                ..Float::default()
+            },
             ..Self::default()
         }
     }
@@ -98,6 +134,13 @@ impl Registers {
     #[must_use]
     pub fn has_paging(&self) -> bool {
         self.cr0 & Self::PAGING != 0
+    }
+
+    /// Whether the code is of 64 bits.
+    #[must_use]
+    pub fn is_64_bit_code(&self) -> bool {
+        const LONG: u32 = 1 << 21;
+        self.is_long_mode() && self.cs.flags & LONG != 0
     }
 
     /// Whether the CPU is in long mode, be it in 64-bit code or in older code.
@@ -138,6 +181,32 @@ impl From<(kvm::Regs, kvm::Sregs, u64)> for Registers {
             cr4: sregs.cr4,
             efer: sregs.efer,
             kernel_gs_base,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&kvm_bindings::kvm_fpu> for Float {
+    /// As KVM has them apart from the extended state.
+    fn from(fpu: &kvm_bindings::kvm_fpu) -> Self {
+        let word = |bytes: &[u8; 16], at: usize| {
+            let word = bytes[at..].first_chunk();
+            word.map_or(0, |word| u64::from_le_bytes(*word))
+        };
+        Self {
+            control: fpu.fcw,
+            status: fpu.fsw,
+            tags: fpu.ftwx,
+            mxcsr: 0,
+            stack: fpu
+                .fpr
+                .each_ref()
+                .map(|one| (word(one, 0), word(one, 8) as u16)),
+            vectors: fpu
+                .xmm
+                .each_ref()
+                .map(|one| [word(one, 0), word(one, 8), 0, 0]),
+            has_wide_vectors: false,
         }
     }
 }

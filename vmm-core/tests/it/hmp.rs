@@ -164,7 +164,15 @@ const SAME: &[&str] = &[
     "system_reset now",
     "info block",
     "info block d0",
+    "info block -v",
+    "info block -v d0",
     "info block nix",
+    "info block -n nix",
+    "info dirty_rate",
+    "info memdev",
+    "info iothreads",
+    "info qom-tree r1",
+    "info qom-tree /objects/r1",
     "info blockstats",
     "cont",
     "info status",
@@ -215,6 +223,41 @@ fn lines_print_what_qemu_prints() {
         }
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+/// A text with all its numbers, and the flags of a CPU, left out.
+fn layout(text: &str) -> String {
+    let mut plain = String::new();
+    for line in text.lines() {
+        let (before, behind) = line.split_once("FL=").unwrap_or((line, ""));
+        let behind = behind.split_once(']').map_or(behind, |(_, behind)| behind);
+        for letter in before.chars().chain(behind.chars()) {
+            let is_digit = letter.is_ascii_digit() || ('a'..='f').contains(&letter);
+            plain.push(if is_digit { '0' } else { letter });
+        }
+        plain.push('\n');
+    }
+    plain
+}
+
+#[test]
+fn registers_have_the_same_layout_in_long_mode() {
+    if !both_work() {
+        return;
+    }
+    let guest = guests::heartbeat().unwrap();
+    let [mut theirs, mut ours] = peers_beside(Board::MicrovmUnderKvm, &guest, [&[], &[]]);
+    for peer in [&mut theirs, &mut ours] {
+        say(peer, "cont");
+        peer.await_output("heartbeat: running", 1);
+        say(peer, "stop");
+    }
+    let said = [&mut theirs, &mut ours].map(|peer| {
+        let said = say(peer, "info registers");
+        said.as_str().unwrap().to_owned()
+    });
+    assert!(said[0].contains("\r\nRAX="), "{}", said[0]);
+    assert_eq!(layout(&said[0]), layout(&said[1]));
 }
 
 // proves: human-monitor-command

@@ -11,7 +11,7 @@ use kvm_bindings::{
 use kvm_ioctls::{VcpuFd, VmFd};
 use serde::{Deserialize, Serialize};
 
-use super::super::AccelError;
+use super::super::{AccelError, Float};
 use super::sys;
 use crate::state::Invalid;
 
@@ -121,6 +121,32 @@ impl Access<'_> {
                 .collect(),
             events: fd.get_vcpu_events().map_err(failed())?,
         })
+    }
+
+    /// Reads what KVM tells as part of the extended state alone: the control word of vectors, and their
+    /// upper halves, if the guest has switched them on.
+    pub(super) fn add_extended(&self, float: &mut Float) -> Result<(), AccelError> {
+        /// In XCR0.
+        const AVX: u64 = 1 << 2;
+        /// Places in the processor's standard layout, in words.
+        const MXCSR: usize = 24 / size_of::<u32>();
+        const UPPER_HALVES: usize = 576 / size_of::<u32>();
+        let failed = || AccelError::call("read a vCPU's registers");
+        // a CPU without extended states has no such register
+        let xcrs = self.fd.get_xcrs().unwrap_or_default();
+        let listed = xcrs.xcrs.iter().take(xcrs.nr_xcrs as usize);
+        let mut enabled = listed.filter(|entry| entry.xcr == 0);
+        float.has_wide_vectors = enabled.any(|entry| entry.value & AVX != 0);
+        let words = sys::xsave(self.fd, self.xsave).map_err(failed())?;
+        float.mxcsr = words.get(MXCSR).copied().unwrap_or_default();
+        if float.has_wide_vectors {
+            let halves = words.get(UPPER_HALVES..).unwrap_or_default();
+            for (vector, half) in float.vectors.iter_mut().zip(halves.chunks_exact(4)) {
+                vector[2] = u64::from(half[1]) << 32 | u64::from(half[0]);
+                vector[3] = u64::from(half[3]) << 32 | u64::from(half[2]);
+            }
+        }
+        Ok(())
     }
 
     fn msr(&self, index: u32) -> Option<u64> {

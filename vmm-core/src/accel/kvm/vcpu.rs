@@ -10,7 +10,7 @@ use kvm_bindings::{
 };
 use kvm_ioctls::{VcpuExit, VcpuFd};
 
-use super::super::{AccelError, Core, Exit, Registers};
+use super::super::{AccelError, Core, Exit, Float, Registers};
 use super::state::{Access, CpuState};
 use super::sys::{self, KickGuard};
 use crate::devices::{Buses, GuestRequest};
@@ -241,7 +241,18 @@ impl Core for KvmCore {
             let read = self.fd.get_msrs(&mut msrs).ok()?;
             msrs.as_slice().get(..read)?.first().map(|msr| msr.data)
         });
-        Ok((regs, sregs, base.unwrap_or_default()).into())
+        let debug = self.fd.get_debug_regs().map_err(failed())?;
+        let fpu = self.fd.get_fpu().map_err(failed())?;
+        let mut float = Float::from(&fpu);
+        self.access().add_extended(&mut float)?;
+        Ok(Registers {
+            breakpoints: debug.db,
+            dr6: debug.dr6,
+            dr7: debug.dr7,
+            halted: self.halted(),
+            float,
+            ..(regs, sregs, base.unwrap_or_default()).into()
+        })
     }
 
     fn arm(&mut self) {

@@ -4,16 +4,17 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use qmp_types::qmp::types::{
-    BlockDeviceInfo, DirtyRateStatus, DumpStatus, MemoryDeviceInfo, MemoryDeviceInfoType,
+    DirtyRateMeasureMode, DirtyRateStatus, DumpStatus, MemoryDeviceInfo, MemoryDeviceInfoType,
 };
 use qmp_types::qmp::{
-    BlockCoreCommands, CharCommands, DumpCommands, MachineCommands, MigrationCommands,
-    MiscCommands, UiCommands, commands,
+    CharCommands, DumpCommands, MachineCommands, MigrationCommands, MiscCommands, UiCommands,
+    commands,
 };
 
+use super::block::{block, blockstats};
 use super::line::Line;
-use super::{Human, HumanCommand, Said, Stop, expression};
-use crate::accel::{Registers, Segment};
+use super::registers::registers;
+use super::{Human, HumanCommand, Said, Stop};
 use crate::qmp::{PACKAGE, QEMU_VERSION};
 use crate::qom::Node;
 
@@ -33,10 +34,10 @@ const fn about(
 pub(super) const INFO: &[HumanCommand] = &[
     about("balloon", "how much memory the guest has", balloon),
     HumanCommand {
-        arguments: "[-n] [device]",
+        arguments: "[-n] [-v] [device]",
         ..about(
             "block",
-            "the disks, or one of them (-n: the named nodes)",
+            "the disks, or one of them (-n: the named nodes, -v: their images, too)",
             block,
         )
     },
@@ -111,106 +112,6 @@ fn balloon(human: &mut Human<'_, '_>, line: Line<'_>) -> Said {
     Ok(format!("balloon: actual={}\n", info.actual >> 20))
 }
 
-fn block(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Said {
-    let [nodes] = line.flags(['n'])?;
-    let only = line.word()?;
-    line.end()?;
-    let wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
-    let mut texts = Vec::new();
-    if nodes {
-        let args = commands::QueryNamedBlockNodes::default();
-        for node in human.vmm.query_named_block_nodes(human.cx, args)? {
-            let name = node.node_name.clone().unwrap_or_default();
-            if wanted(&name) {
-                texts.push(format!("{name}: {}{}", medium(&node), cache(&node)));
-            }
-        }
-        return Ok(texts.join("\n"));
-    }
-    for disk in human.vmm.query_block(human.cx, commands::QueryBlock {})? {
-        if !wanted(&disk.device) && disk.qdev.as_deref() != only.as_deref() {
-            continue;
-        }
-        let mut text = disk.device.clone();
-        match &disk.inserted {
-            Some(node) => {
-                let name = node.node_name.as_deref().unwrap_or_default();
-                let _ = write!(text, " ({name}): {}", medium(node));
-            }
-            None => text += ": [not inserted]\n",
-        }
-        if let Some(qdev) = &disk.qdev {
-            let _ = writeln!(text, "    Attached to:      {qdev}");
-        }
-        if disk.removable {
-            let locked = if disk.locked { "" } else { "not " };
-            let tray = if disk.tray_open == Some(true) {
-                "open"
-            } else {
-                "closed"
-            };
-            let _ = writeln!(text, "    Removable device: {locked}locked, tray {tray}");
-        }
-        text += &disk.inserted.as_ref().map(cache).unwrap_or_default();
-        texts.push(text);
-    }
-    Ok(texts.join("\n"))
-}
-
-fn medium(node: &BlockDeviceInfo) -> String {
-    let read_only = if node.ro { ", read-only" } else { "" };
-    format!("{} ({}{read_only})\n", node.file, node.drv)
-}
-
-fn cache(node: &BlockDeviceInfo) -> String {
-    let mut text = match node.cache.writeback {
-        true => "    Cache mode:       writeback".to_owned(),
-        false => "    Cache mode:       writethrough".to_owned(),
-    };
-    if node.cache.direct {
-        text += ", direct";
-    }
-    if node.cache.no_flush {
-        text += ", ignore flushes";
-    }
-    text + "\n"
-}
-
-fn blockstats(human: &mut Human<'_, '_>, line: Line<'_>) -> Said {
-    let all = listed!(
-        human,
-        line,
-        query_blockstats,
-        commands::QueryBlockstats::default()
-    );
-    let mut text = String::new();
-    for disk in all {
-        let Some(device) = disk.device else {
-            continue;
-        };
-        let stats = disk.stats;
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            text,
-            "{device}: rd_bytes={} wr_bytes={} rd_operations={} wr_operations={} flush_operations={} \
-             wr_total_time_ns={} rd_total_time_ns={} flush_total_time_ns={} rd_merged={} wr_merged={} \
-             idle_time_ns={}",
-            stats.rd_bytes,
-            stats.wr_bytes,
-            stats.rd_operations,
-            stats.wr_operations,
-            stats.flush_operations,
-            stats.wr_total_time_ns,
-            stats.rd_total_time_ns,
-            stats.flush_total_time_ns,
-            stats.rd_merged,
-            stats.wr_merged,
-            stats.idle_time_ns.unwrap_or_default()
-        );
-    }
-    Ok(text)
-}
-
 fn chardev(human: &mut Human<'_, '_>, line: Line<'_>) -> Said {
     let all = listed!(human, line, query_chardev, commands::QueryChardev {});
     let lines = all.into_iter();
@@ -243,7 +144,7 @@ fn dirty_rate(human: &mut Human<'_, '_>, line: Line<'_>) -> Said {
         "Status: {}\nStart Time: {} (ms)\n",
         info.status, info.start_time
     );
-    if info.sample_pages != 0 {
+    if info.mode == DirtyRateMeasureMode::PageSampling {
         let _ = writeln!(text, "Sample Pages: {} (per GB)", info.sample_pages);
     }
     let _ = writeln!(
@@ -421,7 +322,7 @@ fn qom_tree(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Said {
         return Err(Stop::Text(text));
     };
     let mut text = String::new();
-    branch(&node, &path, 0, &mut text);
+    branch(&node, &format!("/{}", node.name()), 0, &mut text);
     Ok(text)
 }
 
@@ -433,96 +334,6 @@ fn branch(node: &Arc<Node>, name: &str, depth: usize, text: &mut String) {
     for child in children {
         branch(&child, &format!("/{}", child.name()), depth + 1, text);
     }
-}
-
-fn registers(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Said {
-    let [all] = line.flags(['a'])?;
-    let mut cpu = i64::from(human.cpu);
-    if !line.is_empty() {
-        cpu = expression::read_32(human, &mut line)?;
-    }
-    line.end()?;
-    let machine = &human.vmm.machine;
-    let present: Vec<u32> = machine.cpus()?.iter().map(|cpu| cpu.index).collect();
-    let wanted: Vec<u32> = (present.iter().copied())
-        .filter(|index| all || i64::from(*index) == cpu)
-        .collect();
-    if wanted.is_empty() {
-        return Err(Stop::Text(match present.is_empty() {
-            true => "No CPU available\n".to_owned(),
-            false => format!("CPU#{cpu} not available\n"),
-        }));
-    }
-    let mut text = String::new();
-    for index in wanted {
-        let _ = writeln!(text, "\nCPU#{index}");
-        text += &registers_text(&machine.registers(index)?);
-    }
-    Ok(text)
-}
-
-/// In QEMU's layout of 64-bit registers.
-fn registers_text(registers: &Registers) -> String {
-    let mut text = String::new();
-    // In QEMU's order of the names.
-    let named = [
-        ("RAX", 0),
-        ("RBX", 3),
-        ("RCX", 1),
-        ("RDX", 2),
-        ("RSI", 6),
-        ("RDI", 7),
-        ("RBP", 5),
-        ("RSP", 4),
-        ("R8 ", 8),
-        ("R9 ", 9),
-        ("R10", 10),
-        ("R11", 11),
-        ("R12", 12),
-        ("R13", 13),
-        ("R14", 14),
-        ("R15", 15),
-    ];
-    for (place, (name, number)) in named.into_iter().enumerate() {
-        let end = if place % 4 == 3 { '\n' } else { ' ' };
-        let _ = write!(text, "{name}={:016x}{end}", registers.general[number]);
-    }
-    let privilege = registers.ss.flags >> 13 & 3;
-    let _ = writeln!(
-        text,
-        "RIP={:016x} RFL={:08x} CPL={privilege}",
-        registers.rip, registers.rflags
-    );
-    for (name, segment) in [
-        ("ES", registers.es),
-        ("CS", registers.cs),
-        ("SS", registers.ss),
-        ("DS", registers.ds),
-        ("FS", registers.fs),
-        ("GS", registers.gs),
-        ("LDT", registers.ldt),
-        ("TR", registers.tr),
-    ] {
-        let Segment {
-            selector,
-            base,
-            limit,
-            flags,
-        } = segment;
-        let _ = writeln!(
-            text,
-            "{name:3}={selector:04x} {base:016x} {limit:08x} {flags:08x}"
-        );
-    }
-    for (name, table) in [("GDT", registers.gdt), ("IDT", registers.idt)] {
-        let _ = writeln!(text, "{name}=     {:016x} {:08x}", table.base, table.limit);
-    }
-    let _ = writeln!(
-        text,
-        "CR0={:08x} CR2={:016x} CR3={:016x} CR4={:08x}\nEFER={:016x}",
-        registers.cr0, registers.cr2, registers.cr3, registers.cr4, registers.efer
-    );
-    text
 }
 
 fn status(human: &mut Human<'_, '_>, line: Line<'_>) -> Said {

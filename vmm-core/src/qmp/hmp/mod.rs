@@ -4,11 +4,13 @@
 //! in text. `expression` and `memory` are the calculator and the views of memory.
 
 mod actions;
+mod block;
 mod expression;
 mod info;
 mod line;
 mod memory;
 mod objects;
+mod registers;
 mod table;
 
 use qmp_runtime::{Context, QmpError};
