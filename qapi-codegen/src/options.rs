@@ -8,7 +8,8 @@ use crate::pattern::Pattern;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Conditions {
-    /// Everything is generated, whatever its condition.
+    /// Everything is generated, whatever its condition. Peers may lack what has one, so members that have
+    /// one are optional.
     #[default]
     Keep,
     /// What has a condition is generated if it holds with these configuration symbols defined and

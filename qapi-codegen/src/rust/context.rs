@@ -11,7 +11,7 @@ use super::custom::Custom;
 use super::graph::{Boxes, Hold};
 use super::names::{self, Scope};
 use crate::error::Error;
-use crate::options::Options;
+use crate::options::{Conditions, Options};
 
 /// From where generated code names a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,6 +175,11 @@ impl<'s> Context<'s> {
     /// Whether the conditions let something be.
     pub(crate) fn keeps(&self, cond: &Cond) -> bool {
         self.options.conditions.hold(cond)
+    }
+
+    /// Whether peers may lack a member that is not optional: those for which its condition does not hold.
+    pub(crate) fn may_lack(&self, member: &Member) -> bool {
+        self.options.conditions == Conditions::Keep && member.cond != Cond::Always
     }
 
     pub(crate) fn entity(&self, id: EntityId) -> &'s Entity {

@@ -170,7 +170,7 @@ impl Field {
             wire: member.name.to_string(),
             name,
             ty: tokens,
-            optional: member.optional,
+            optional: member.optional || context.may_lack(member),
             is_string: matches!(
                 context.entity(member.ty).kind,
                 EntityKind::Builtin(Builtin::Str)

@@ -42,7 +42,7 @@ impl MachineTargetCommands for Vmm {
                 name: name.to_owned(),
                 props: Some(props(&config.expand(&host))),
             },
-            deprecated_props: Vec::new(),
+            deprecated_props: None, // this target's models have none
         })
     }
 }

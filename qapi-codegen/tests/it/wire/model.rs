@@ -1,7 +1,7 @@
 //! What QEMU's own generator says of its schema: the introspection data, and, as that knows but one type
 //! of integers, the members' types from the generator's model.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -13,6 +13,8 @@ pub(super) struct Model {
     entries: HashMap<String, Value>,
     /// The types of members by that of the object, and the elements of arrays.
     exact: HashMap<(String, String), String>,
+    /// Members that have a condition: a peer for which it does not hold lacks them.
+    conditional: HashSet<(String, String)>,
 }
 
 fn read(name: &str) -> Option<Value> {
@@ -33,11 +35,16 @@ impl Model {
         let entries = read("introspect.10.0.2.qmp.unmasked.json")?;
         let entries = list(&entries).map(|entry| (text(&entry["name"]), entry.clone()));
         let mut exact = HashMap::new();
+        let mut conditional = HashSet::new();
         let model = read("ir.10.0.2.qmp.json")?;
         for entity in list(&model["entities"]) {
             let name = text(&entity["name"]);
             for member in list(&entity["members"]).filter(|member| member["type"].is_string()) {
-                exact.insert((name.clone(), text(&member["name"])), text(&member["type"]));
+                let key = (name.clone(), text(&member["name"]));
+                if !member["if"].is_null() {
+                    conditional.insert(key.clone());
+                }
+                exact.insert(key, text(&member["type"]));
             }
             for one in list(&entity["alternatives"]) {
                 let ty = text(&one["type"]);
@@ -57,6 +64,7 @@ impl Model {
         Some(Model {
             entries: entries.collect(),
             exact,
+            conditional,
         })
     }
 
@@ -78,6 +86,12 @@ impl Model {
     pub(super) fn exact(&self, object: &str, member: &str) -> &str {
         let key = (object.to_owned(), member.to_owned());
         self.exact.get(&key).map_or("int", String::as_str)
+    }
+
+    /// Whether a member has a condition.
+    pub(super) fn is_conditional(&self, object: &str, member: &str) -> bool {
+        let key = (object.to_owned(), member.to_owned());
+        self.conditional.contains(&key)
     }
 
     /// The type of an integer, or of the elements, that an alternate takes.

@@ -87,7 +87,7 @@ impl Validator<'_> {
             let exact = self.model.exact(ty, &name);
             let fits = match tree.get(&name) {
                 Some(value) => self.accepts((&text(&member["type"]), exact), value),
-                None => member.get("default").is_some(),
+                None => member.get("default").is_some() || self.model.is_conditional(ty, &name),
             };
             if !fits {
                 return false;

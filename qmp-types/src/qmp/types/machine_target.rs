@@ -133,13 +133,16 @@ pub struct CpuModelExpansionInfo {
     /// advises against (since 9.1)
     ///
     /// **If:** `TARGET_S390X`
-    pub deprecated_props: Vec<String>,
+    pub deprecated_props: Option<Vec<String>>,
 }
 
 impl CpuModelExpansionInfo {
     /// A value with the required members; the optional ones are absent.
-    pub fn new(model: super::CpuModelInfo, deprecated_props: Vec<String>) -> Self {
-        Self { model, deprecated_props }
+    pub fn new(model: super::CpuModelInfo) -> Self {
+        Self {
+            model,
+            deprecated_props: Option::None,
+        }
     }
 }
 
