@@ -5,13 +5,19 @@
 //! once, and a [`Drive`] to them, which a device takes. A device that names a
 //! node gets a drive of its own, without name.
 
+mod config;
 mod disk;
+mod drive;
 mod graph;
 mod lock;
+mod node;
 mod statistics;
 
+pub use config::{DriveConfig, NodeConfig, NodeSource};
 pub use disk::{Disk, NOTHING};
-pub use graph::{Drive, DriveConfig, Graph, IoStatus, Node, NodeConfig, NodeSource};
+pub use drive::{Drive, IoStatus};
+pub use graph::Graph;
+pub use node::Node;
 pub use statistics::{Counted, Operation, Statistics};
 
 /// Bytes of a sector, which requests are counted in.

@@ -1,7 +1,7 @@
 //! Who a CPU says that it is, where a user has a say in it.
 
+use super::CpuConfigError;
 use super::Leaf;
-use super::model::CpuConfigError;
 
 /// What kind of value a property of a CPU model takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,14 +4,16 @@
 //! limited by the host: [`CpuConfig::shape`] makes the guest's CPUID leaves of
 //! the host's.
 
+mod config;
 pub mod features;
 mod identity;
 mod leaf;
 mod model;
 mod properties;
 
+pub use config::{CpuConfig, CpuConfigError, Expansion};
 pub(crate) use features::FEATURE_COUNT;
 pub use identity::PropertyKind;
 pub use leaf::Leaf;
-pub use model::{CpuConfig, CpuConfigError, Expansion, MODELS, Model};
+pub use model::{MODELS, Model};
 pub(crate) use properties::with_features;

@@ -1,6 +1,5 @@
 //! The handle that a machine is controlled by.
 
-use std::io::Write;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -9,20 +8,18 @@ use std::time::Duration;
 use super::board::{Board, SCI};
 use super::control::{self, Message};
 use super::dirty_rate;
-use super::dump::{self, Dumps};
+use super::dump::Dumps;
 use super::hotplug;
 use super::input::Typing;
 use super::inspect;
 use super::lifecycle::{self, Lifecycle, Parts};
-use super::saved;
 use super::vcpus::Vcpus;
 use super::{
-    AccelInfo, Actions, Balloons, Cause, CpuInfo, CpuSlot, DeviceMemories, DimmInfo, DirtyRate,
-    DirtyRateMode, Doorbells, DumpProgress, DumpRequest, GuestRam, Lines, MachineConfig,
-    MachineError, MachineKind, Observer, OspmStatus, RunState, Services, objects, types,
+    AccelInfo, Actions, Balloons, Cause, DeviceMemories, DirtyRate, DirtyRateMode, Doorbells,
+    GuestRam, Lines, MachineConfig, MachineError, MachineKind, Observer, RunState, Services,
+    objects, types,
 };
-use crate::accel::kvm::LogUser;
-use crate::accel::{AccelKind, Registers, kvm};
+use crate::accel::{AccelKind, kvm};
 use crate::block::Graph;
 use crate::boot::Loader;
 use crate::char::Registry;
@@ -31,7 +28,7 @@ use crate::devices::Buses;
 use crate::devices::{
     Display, Displays, Gate, InputEvent, Inputs, Key, MouseInfo, Picture, Requester,
 };
-use crate::qom::{Spec, Tree};
+use crate::qom::Tree;
 
 /// The least memory of a board that starts something: low memory for tables
 /// and a megabyte for the program.
@@ -51,7 +48,7 @@ pub struct Finish {
 ///
 /// Dropping it ends the guest and joins all threads, that of a dump whose file takes nothing as well.
 pub struct Machine {
-    inner: Arc<Lifecycle>,
+    pub(super) inner: Arc<Lifecycle>,
     chardevs: Registry,
     messages: Sender<Message>,
     control: Option<JoinHandle<()>>,
@@ -331,167 +328,12 @@ impl Machine {
         self.inner.services.inputs.mice()
     }
 
-    /// The machine's CPUs, by index.
-    ///
-    /// # Errors
-    /// A vCPU thread has failed.
-    pub fn cpus(&self) -> Result<Vec<CpuInfo>, MachineError> {
-        inspect::cpus(&self.inner)
-    }
-
-    /// Sends a non-maskable interrupt to every CPU that has been started.
-    ///
-    /// # Errors
-    /// The machine has ended or is not configured, or KVM refused.
-    pub fn inject_nmi(&self) -> Result<(), MachineError> {
-        inspect::inject_nmi(&self.inner)
-    }
-
-    /// What the registers of CPU `cpu` hold, between two of its instructions.
-    ///
-    /// # Errors
-    /// There is no such CPU, or KVM does not tell.
-    pub fn registers(&self, cpu: u32) -> Result<Registers, MachineError> {
-        let state = self.inner.operate()?;
-        self.inner
-            .quiesced(&state, || self.inner.cpu_job(cpu, |core| core.registers()))
-    }
-
-    /// `len` bytes from the virtual address `address` of CPU `cpu`.
-    ///
-    /// # Errors
-    /// There is no such CPU, or the range is not all mapped memory.
-    pub fn read_virtual(
-        &self,
-        cpu: u32,
-        address: u64,
-        len: usize,
-    ) -> Result<Vec<u8>, MachineError> {
-        inspect::read_virtual(&self.inner, cpu, address, len)
-    }
-
-    /// `len` bytes from the physical address `address`.
-    ///
-    /// # Errors
-    /// The range is not all memory.
-    pub fn read_physical(&self, address: u64, len: usize) -> Result<Vec<u8>, MachineError> {
-        inspect::read_physical(&self.inner, address, len)
-    }
-
-    /// Puts `bytes` at the physical address `address`.
-    ///
-    /// # Errors
-    /// The range is not all memory.
-    pub fn write_physical(&self, address: u64, bytes: &[u8]) -> Result<(), MachineError> {
-        inspect::write_physical(&self.inner, address, bytes)
-    }
-
-    /// Writes `size` bytes from the virtual address `address` of CPU `cpu` to
-    /// `out`, as they are at one moment: the guest stands still meanwhile.
-    ///
-    /// # Errors
-    /// As [`read_virtual`](Self::read_virtual), or `out` fails.
-    pub fn save_virtual(
-        &self,
-        cpu: u32,
-        address: u64,
-        size: u64,
-        out: &mut dyn Write,
-    ) -> Result<(), MachineError> {
-        inspect::save_virtual(&self.inner, cpu, address, size, out)
-    }
-
-    /// Writes `size` bytes from the physical address `address` to `out`, as
-    /// they are at one moment: the guest stands still meanwhile.
-    ///
-    /// # Errors
-    /// The range is not all memory, or `out` fails.
-    pub fn save_physical(
-        &self,
-        address: u64,
-        size: u64,
-        out: &mut dyn Write,
-    ) -> Result<(), MachineError> {
-        inspect::save_physical(&self.inner, address, size, out)
-    }
-
-    /// Writes the guest's memory and registers as a core file; the guest stands still meanwhile.
-    ///
-    /// # Errors
-    /// Another dump is under way, nothing of what was asked for is there, or the file cannot be written.
-    pub fn dump(&self, request: DumpRequest) -> Result<(), MachineError> {
-        dump::write(&self.inner, request)
-    }
-
-    /// The same on a thread of its own, as soon as it is known that there is something to write.
-    ///
-    /// # Errors
-    /// As [`dump`](Self::dump); what happens later is told by an event only.
-    pub fn dump_in_background(&self, request: DumpRequest) -> Result<(), MachineError> {
-        dump::write_in_background(&self.inner, request)
-    }
-
     /// Does what has to be done when the machine has ended and the process is about to: others may hold the
     /// machine until then, so that it is not dropped.
     pub(crate) fn close(&self) {
         self.inner.dumps.cancel();
         self.inner.dumps.join();
         objects::drop_contents(&self.inner.services);
-    }
-
-    /// The state of all devices and CPUs, without guest memory. A guest that runs stands still meanwhile.
-    ///
-    /// # Errors
-    /// The machine has ended or is not configured, or KVM does not tell.
-    pub fn save_state(&self) -> Result<Vec<u8>, MachineError> {
-        saved::save(&self.inner)
-    }
-
-    /// Goes on from a saved state, as soon as the guest runs again; guest memory has to be what it was then.
-    ///
-    /// # Errors
-    /// The guest runs, the bytes are no such state, or this is another machine; nothing has changed then.
-    pub fn load_state(&self, bytes: &[u8]) -> Result<(), MachineError> {
-        saved::load(&self.inner, bytes)
-    }
-
-    /// Has every write to guest memory noted, or no longer; twice is once.
-    ///
-    /// # Errors
-    /// The machine has ended or is not configured, or KVM refuses.
-    pub fn log_writes(&self, on: bool) -> Result<(), MachineError> {
-        match &mut self.inner.operate()?.vm {
-            Some(vm) => Ok(vm.log_writes(LogUser::Global, on)?),
-            None => Ok(()), // nothing runs
-        }
-    }
-
-    /// How many pages of 4 KiB the guest has written to since it was last asked, or since the writes are
-    /// [noted](Self::log_writes); nothing where they are not.
-    ///
-    /// # Errors
-    /// The machine has ended or is not configured, or KVM does not tell.
-    pub fn take_written_pages(&self) -> Result<Option<u64>, MachineError> {
-        match &mut self.inner.operate()?.vm {
-            Some(vm) if vm.logs_writes(LogUser::Global) => {
-                Ok(Some(vm.take_written_pages(LogUser::Global)?))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// How far the last dump has got.
-    #[must_use]
-    pub fn dump_progress(&self) -> DumpProgress {
-        self.inner.dumps.progress()
-    }
-
-    /// Checks that no dump is under way.
-    ///
-    /// # Errors
-    /// One is.
-    pub fn check_no_dump(&self) -> Result<(), MachineError> {
-        Ok(self.inner.dumps.check_idle()?)
     }
 
     /// Bytes of guest memory.
@@ -510,78 +352,6 @@ impl Machine {
     #[must_use]
     pub fn tree(&self) -> &Tree {
         &self.inner.services.tree
-    }
-
-    /// Makes a device and plugs it in.
-    ///
-    /// # Errors
-    /// It cannot be made, or not while the machine runs; the words are QEMU's.
-    pub fn device_add(&self, device: Spec) -> Result<(), MachineError> {
-        self.inner.device_add(device)
-    }
-
-    /// Unplugs the device with this ID or path, or asks the guest to let go of
-    /// it: then an event tells the end of it.
-    ///
-    /// # Errors
-    /// There is no such device, or it cannot be unplugged.
-    pub fn device_del(&self, id: &str) -> Result<(), MachineError> {
-        self.inner.device_del(id)
-    }
-
-    /// Plugs in CPU `index`, which then waits for the guest to start it.
-    ///
-    /// # Errors
-    /// There is no such place, or a CPU is there already.
-    pub fn plug_cpu(&self, index: i64) -> Result<(), MachineError> {
-        self.inner.add_cpu(index)
-    }
-
-    /// The places for CPUs, taken and free.
-    ///
-    /// # Errors
-    /// The machine's CPUs are those that it was made with.
-    pub fn cpu_slots(&self) -> Result<Vec<CpuSlot>, MachineError> {
-        self.inner.cpu_slots()
-    }
-
-    /// What the guest's operating system last said about each slot for memory
-    /// and each place for a CPU.
-    ///
-    /// # Errors
-    /// The machine has nothing that the guest could say it to.
-    pub fn ospm_status(&self) -> Result<Vec<OspmStatus>, MachineError> {
-        self.inner.ospm_status()
-    }
-
-    /// The memory modules, the lowest address first.
-    #[must_use]
-    pub fn dimms(&self) -> Vec<DimmInfo> {
-        self.inner.dimms()
-    }
-
-    /// Bytes of memory that were plugged in.
-    #[must_use]
-    pub fn plugged_memory(&self) -> u64 {
-        let ram = &self.inner.ram;
-        let present: u64 = ram.ranges().map(|(_, length)| length).sum();
-        present - ram.size()
-    }
-
-    /// Makes an object.
-    ///
-    /// # Errors
-    /// It cannot be made; the words are QEMU's.
-    pub fn object_add(&self, object: &Spec) -> Result<(), MachineError> {
-        self.inner.object_add(object)
-    }
-
-    /// Removes the object with this ID.
-    ///
-    /// # Errors
-    /// There is none, or something uses it.
-    pub fn object_del(&self, id: &str) -> Result<(), MachineError> {
-        self.inner.object_del(id)
     }
 
     /// Where vCPUs reach devices. A device that takes port 0x80 now hears of writes to it from the next reset on: until

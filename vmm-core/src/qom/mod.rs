@@ -73,6 +73,8 @@
 pub mod base;
 mod create;
 mod error;
+mod link;
+mod node;
 mod object;
 mod property;
 pub mod registry;
@@ -81,8 +83,10 @@ mod types;
 
 pub(crate) use create::is_id;
 pub use error::QomError;
+pub use link::Link;
+pub(crate) use node::NewNode;
+pub use node::{Entry, Node};
 pub use object::{BusState, Child, Create, Creation, Given, Object, Spec, Unplug};
 pub use property::{Access, Default, Kind, Properties, Property};
-pub(crate) use tree::NewNode;
-pub use tree::{Entry, Link, Node, Tree};
+pub use tree::Tree;
 pub use types::TypeInfo;
