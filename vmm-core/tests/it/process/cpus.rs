@@ -2,11 +2,14 @@
 
 #![expect(deprecated, reason = "commands that QEMU has removed live on here")]
 
+use qmp_runtime::codec::{self, Unknown};
 use qmp_runtime::json::Value;
 use qmp_types::qmp::commands;
-use qmp_types::qmp::types::{CpuModelExpansionType, CpuModelInfo};
+use qmp_types::qmp::types::{CpuModelExpansionInfo, CpuModelExpansionType, CpuModelInfo};
+use vmm_core::guests;
 
 use super::Vmm;
+use crate::differential::peer::{Board, both_work, peers_beside};
 use crate::fixture::kvm_works;
 
 // proves: query-machines, query-hotpluggable-cpus, query-cpus, cpu-add, cpu
@@ -139,4 +142,22 @@ fn cpu_has_its_features_as_properties() {
         missing.contains(&"3dnow".into()),
         !get("3dnow").as_bool().unwrap()
     );
+}
+
+/// Deprecated properties are told by another target alone.
+#[test]
+fn expansion_has_the_members_that_qemus_has() {
+    if !both_work() {
+        return;
+    }
+    let guest = guests::hello().unwrap();
+    let expand = "{'execute': 'query-cpu-model-expansion', 'arguments': {'type': 'static', 'model': {'name': 'host'}}}";
+    for mut peer in peers_beside(Board::MicrovmUnderKvm, &guest, [&[], &[]]) {
+        let reply = peer.execute(expand);
+        let members: Vec<_> = reply["return"].as_object().unwrap().keys().collect();
+        assert_eq!(members, ["model"]);
+        let text = reply["return"].to_string();
+        let info: CpuModelExpansionInfo = codec::from_str(&text, Unknown::Refuse).unwrap();
+        assert_eq!((&*info.model.name, info.deprecated_props), ("base", None));
+    }
 }
