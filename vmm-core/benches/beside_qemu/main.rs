@@ -25,15 +25,15 @@ use table::Table;
 const ROUNDS: usize = 10;
 /// Stops and continues in a round.
 const STOPS: usize = 50;
-const PORT_WRITES: u32 = 100_000;
+/// Of a port.
+const ACCESSES: u32 = 100_000;
 const REQUESTS: u32 = 10_000;
 /// Rounds of [`guests::DEEP`] requests.
 const DEEP_ROUNDS: u32 = 1_000;
-/// What firmware and kernels write to for a little delay, and the scratch register of a serial port.
-const PORTS: [(u16, &str); 2] = [
-    (0x80, "writes to port 0x80, per second"),
-    (0x3ff, "writes to a port of a device, per second"),
-];
+/// What firmware and kernels write to for a little delay.
+const DELAY_PORT: u16 = 0x80;
+/// The scratch register of a serial port.
+const SCRATCH: u16 = 0x3ff;
 /// Bytes of a request.
 const REQUEST: u32 = 4096;
 const DISK: u64 = 16 << 20;
@@ -117,10 +117,24 @@ fn between(kind: Kind, guest: &Guest, options: &[&str], texts: [&str; 2]) -> f64
 }
 
 fn ports(table: &mut Table, kind: Kind) {
-    for (port, what) in PORTS {
-        let guest = guests::ports(port, PORT_WRITES).unwrap();
+    let (writes, reads) = (guests::ports, guests::port_reads);
+    for (guest, what) in [
+        (
+            writes(DELAY_PORT, ACCESSES),
+            "writes to port 0x80, per second",
+        ),
+        (
+            writes(SCRATCH, ACCESSES),
+            "writes to a port of a device, per second",
+        ),
+        (
+            reads(SCRATCH, ACCESSES),
+            "reads of a port of a device, per second",
+        ),
+    ] {
+        let guest = guest.unwrap();
         let seconds = between(kind, &guest, &[], ["ports\n", "done\n"]);
-        table.add(what, kind, f64::from(PORT_WRITES) / seconds);
+        table.add(what, kind, f64::from(ACCESSES) / seconds);
     }
 }
 

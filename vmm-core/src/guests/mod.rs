@@ -57,7 +57,7 @@ pub use power::{
     suspend_with_keyboard, wild_jump,
 };
 pub use rng::{RNG_BYTES, rng};
-pub use serial::{echo, hello, ports};
+pub use serial::{echo, hello, port_reads, ports};
 pub use smp::smp;
 pub use vga::{PICTURE_HEIGHT, PICTURE_WIDTH, pixel, vga};
 pub use virtio::Wait;

@@ -2,7 +2,7 @@
 
 use iced_x86::code_asm as x;
 
-use super::program::{COM1, SERIAL_VECTOR, assemble};
+use super::program::{self, COM1, Program, SERIAL_VECTOR, assemble};
 use super::{AssembleError, Guest};
 
 /// Prints `hello from q-min` and a newline, then powers off.
@@ -21,13 +21,29 @@ pub fn hello() -> Result<Guest, AssembleError> {
 /// # Errors
 /// None in practice; see [`AssembleError`].
 pub fn ports(port: u16, writes: u32) -> Result<Guest, AssembleError> {
+    port_loop(port, writes, |p| p.asm.out(x::dx, x::al))
+}
+
+/// As [`ports`], but it reads.
+///
+/// # Errors
+/// None in practice; see [`AssembleError`].
+pub fn port_reads(port: u16, reads: u32) -> Result<Guest, AssembleError> {
+    port_loop(port, reads, |p| p.asm.in_(x::al, x::dx))
+}
+
+fn port_loop(
+    port: u16,
+    times: u32,
+    access: impl FnOnce(&mut Program) -> program::Result,
+) -> Result<Guest, AssembleError> {
     assemble(|p| {
         let mut next = p.label();
         p.print("ports\n")?;
-        p.asm.mov(x::ecx, writes)?;
+        p.asm.mov(x::ecx, times)?;
         p.asm.mov(x::edx, u32::from(port))?;
         p.asm.set_label(&mut next)?;
-        p.asm.out(x::dx, x::al)?;
+        access(p)?;
         p.asm.dec(x::ecx)?;
         p.asm.jnz(next)?;
         p.print("done\n")?;

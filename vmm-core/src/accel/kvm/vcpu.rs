@@ -88,10 +88,12 @@ impl KvmCore {
             VcpuExit::IoOut(port, _) => {
                 self.unsettled = true;
                 let (data, size) = sys::port_access(&mut self.fd);
-                request(data.chunks(size).fold(None, |earlier, element| {
-                    let later = buses.pio.write(u64::from(port), element);
-                    earlier.or(later)
-                }))
+                let write = |element: &[u8]| buses.pio.write(u64::from(port), element);
+                if data.len() == size {
+                    return request(write(data)); // nearly always
+                }
+                let elements = data.chunks(size);
+                request(elements.fold(None, |earlier, element| earlier.or(write(element))))
             }
             VcpuExit::MmioRead(address, data) => {
                 self.unsettled = true;
