@@ -37,6 +37,8 @@ struct State {
     /// Whether there has been one.
     greeted: bool,
     closed: bool,
+    /// Whether the thread has come to its end, with all that it held.
+    ended: bool,
 }
 
 impl std::fmt::Debug for Link {
@@ -63,7 +65,10 @@ impl Link {
         let shared = Arc::clone(&link);
         thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || run(&shared))
+            .spawn(move || {
+                run(&shared);
+                shared.change(|state| state.ended = true);
+            })
             .map_err(CharError::Thread)?;
         Ok(link)
     }
@@ -114,6 +119,12 @@ impl Link {
         self.flush();
         lock(&self.state).closed = true;
         self.rouse();
+    }
+
+    /// The same, and waits until it has ended, unless somebody keeps it for long.
+    pub(super) fn close_whole(&self) {
+        self.close();
+        self.wait_until(FLUSH_LIMIT, |state| state.ended);
     }
 
     fn wait_until(&self, limit: Duration, done: impl Fn(&State) -> bool) -> bool {

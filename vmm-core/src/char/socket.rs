@@ -63,6 +63,8 @@ pub struct Socket {
     idle: String,
     /// The socket file to remove at the end.
     file: Option<PathBuf>,
+    /// Whether clients connect here.
+    server: bool,
 }
 
 #[derive(Debug)]
@@ -130,7 +132,12 @@ impl Socket {
         if config.wait || (!config.server && config.reconnect.is_none()) {
             link.wait_for_peer();
         }
-        Ok(Self { link, idle, file })
+        Ok(Self {
+            link,
+            idle,
+            file,
+            server: config.server,
+        })
     }
 }
 
@@ -411,7 +418,12 @@ impl Backend for Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.link.close();
+        // What is removed takes nobody any more, and its address is free. A client may be busy with
+        // connecting, and holds nothing.
+        match self.server {
+            true => self.link.close_whole(),
+            false => self.link.close(),
+        }
         if let Some(file) = &self.file {
             let _ = std::fs::remove_file(file); // somebody may have removed it
         }

@@ -1,6 +1,10 @@
 //! Addresses of sockets, and what stands with them, beside QEMU's.
 
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+
 use serde_json::{Value, json};
+use vmm_core::char::{BackendConfig, Registry, SocketAddress, SocketConfig};
 
 use super::beside_qemu::{add, compare, compare_with, socket, with_id};
 
@@ -187,4 +191,25 @@ fn monitors_are_character_devices_that_stay() {
         "unix:{dir}/third,server=on,wait=off",
     ];
     compare_with(&options, script);
+}
+
+#[test]
+fn server_that_is_removed_takes_nobody_any_more() {
+    let name = format!("vmm-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let config = BackendConfig::Socket(SocketConfig {
+        address: SocketAddress::Abstract { name, tight: true },
+        server: true,
+        wait: false,
+        nodelay: false,
+        telnet: false,
+        reconnect: None,
+    });
+    let chardevs = Registry::new();
+    for round in 0..200 {
+        chardevs.add("server", &config).unwrap();
+        chardevs.remove("server").unwrap();
+        let late = UnixStream::connect_addr(&address);
+        assert!(late.is_err(), "in round {round}");
+    }
 }
