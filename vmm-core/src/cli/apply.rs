@@ -117,6 +117,7 @@ impl Builder {
             "cpu" => {
                 let cpu = CpuConfig::parse(value);
                 machine.cpu_model = cpu.map_err(|error| UsageError::new(error.to_string()))?;
+                self.board.names_model = true;
             }
             _ => return Ok(Taken::No),
         }

@@ -10,12 +10,14 @@ use super::memory::{self, Memory};
 use super::params::Params;
 use super::{UsageError, boot, lists, smp};
 use crate::accel::AccelKind;
-use crate::machine::{BootConfig, Image, MachineConfig, MachineKind, SmpConfig};
+use crate::machine::{BootConfig, Image, MachineConfig, MachineKind, SmpConfig, Topology};
 
 /// What has been said of the board.
 #[derive(Debug, Default)]
 pub(super) struct Board {
     said: Vec<(String, String)>,
+    /// Whether the model of its CPUs was spoken of.
+    pub(super) names_model: bool,
 }
 
 impl Board {
@@ -77,7 +79,10 @@ impl Board {
             machine.serial.clear(); // their character devices are there all the same
         }
         set_memory(machine, &memory, has_board);
-        set_cpus(machine, cpus, has_board)
+        match has_board {
+            true => set_cpus(machine, cpus),
+            false => set_bare_cpu(machine, cpus, self.names_model),
+        }
     }
 }
 
@@ -134,28 +139,41 @@ fn set_memory(machine: &mut MachineConfig, memory: &Memory, has_board: bool) {
     machine.ram_size = memory.size.unwrap_or(default);
 }
 
-fn set_cpus(
-    machine: &mut MachineConfig,
-    said: SmpConfig,
-    has_board: bool,
-) -> Result<(), UsageError> {
+fn set_cpus(machine: &mut MachineConfig, said: SmpConfig) -> Result<(), UsageError> {
     if said == SmpConfig::default() {
-        machine.cpus = u32::from(has_board);
+        machine.cpus = 1;
         return Ok(());
     }
-    let (topology, cpus) = said
-        .resolve()
-        .map_err(|error| UsageError::new(error.to_string()))?;
-    let max = u32::try_from(topology.count()).unwrap_or(u32::MAX);
-    if !has_board && max > 1 {
+    let (topology, cpus) = resolve(said)?;
+    machine.cpus = cpus;
+    machine.max_cpus = count(&topology);
+    machine.topology = Some(topology);
+    Ok(())
+}
+
+/// Without a board there is one CPU, if its model is named.
+fn set_bare_cpu(
+    machine: &mut MachineConfig,
+    said: SmpConfig,
+    names_model: bool,
+) -> Result<(), UsageError> {
+    let max = count(&resolve(said)?.0);
+    if max > 1 {
         return Err(UsageError::new(format!(
             "Invalid SMP CPUs {max}. The max CPUs supported by machine 'none' is 1"
         )));
     }
-    machine.cpus = cpus;
-    machine.max_cpus = max;
-    machine.topology = Some(topology);
+    machine.cpus = u32::from(names_model);
     Ok(())
+}
+
+fn resolve(said: SmpConfig) -> Result<(Topology, u32), UsageError> {
+    let resolved = said.resolve();
+    resolved.map_err(|error| UsageError::new(error.to_string()))
+}
+
+fn count(topology: &Topology) -> u32 {
+    u32::try_from(topology.count()).unwrap_or(u32::MAX)
 }
 
 /// The properties that boards themselves have.

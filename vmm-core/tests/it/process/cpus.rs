@@ -161,3 +161,13 @@ fn expansion_has_the_members_that_qemus_has() {
         assert_eq!((&*info.model.name, info.deprecated_props), ("base", None));
     }
 }
+
+#[test]
+fn machine_without_a_board_has_a_cpu_if_its_model_is_named() {
+    let cases: [(&[&str], usize); 3] = [(&[], 0), (&["-smp", "1"], 0), (&["-cpu", "qemu64"], 1)];
+    for (options, count) in cases {
+        let mut vmm = Vmm::start(&[&["-M", "none", "-accel", "none"], options].concat());
+        let cpus = vmm.connect().execute(&commands::QueryCpusFast {}).unwrap();
+        assert_eq!(cpus.len(), count, "{options:?}");
+    }
+}
