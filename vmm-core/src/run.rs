@@ -104,7 +104,6 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     let machine = Arc::new(make_machine(&mut options, &events)?);
     lock_memory(options.memory_lock)?;
     let _pidfile = options.pidfile.map(PidFile::write).transpose()?;
-    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     let vmm = Vmm::new(Arc::clone(&machine), options.name, options.uuid)
         .compat(options.compat)
         .audiodevs(options.audiodevs);
@@ -135,6 +134,8 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     }
     quit_by_key(&machine);
     machine.chardevs().open_muxes();
+    // Up to here they end the process, which may be waiting for a client.
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     machine.start()?;
     end_on_signals(signals, &machine)?; // those that have come meanwhile, too
     server.release();

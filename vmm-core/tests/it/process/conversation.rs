@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
+use std::time::Instant;
 
 use qmp_runtime::{Command, Event};
 use qmp_types::qmp::types::{
@@ -123,6 +125,20 @@ fn signal_ends_the_machine_with_its_event() {
         assert_eq!(shutdown.reason, ShutdownCause::HostSignal);
         assert_eq!(vmm.exit_code(), 0);
     }
+}
+
+#[test]
+fn signal_ends_a_process_that_waits_for_a_client() {
+    let waiting = "unix:{dir}/waits,server=on,wait=on";
+    let mut vmm = Vmm::start(&["-M", "none", "-qmp", waiting]);
+    let deadline = Instant::now() + LIMIT;
+    while !vmm.path("waits").exists() {
+        assert!(Instant::now() < deadline);
+        std::thread::yield_now();
+    }
+    vmm.signal("TERM");
+    let status = vmm.process.wait().unwrap();
+    assert_eq!(status.signal(), Some(15), "{status}");
 }
 
 // proves: x-exit-preconfig
