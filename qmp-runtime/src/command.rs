@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::codec::{Decoder, Json, Unknown, decode, decode_members};
+use crate::codec::{AnyJson, Decoder, Json, Unknown, decode, decode_members};
 use crate::context::Context;
 use crate::error::QmpError;
 use crate::json::{Document, NodeId, Writer};
@@ -263,7 +263,7 @@ impl<'c> Call<'c> {
         self.out
     }
 
-    pub(crate) fn decode(&mut self, arguments: &mut dyn Json) -> Result<(), QmpError> {
+    pub(crate) fn decode(&mut self, arguments: &mut dyn AnyJson) -> Result<(), QmpError> {
         let mut decoder = Decoder::new(self.document, Unknown::Refuse).with_policy(self.policy);
         match self.arguments {
             Some(at) => decode(arguments, &mut decoder, at),

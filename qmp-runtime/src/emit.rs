@@ -12,15 +12,14 @@ pub(crate) mod names {
     pub use std::hash::{Hash, Hasher};
 
     pub use crate::codec::{
-        Branches, Decoder, Enum, Json, Member, Object, Shape, Slots, SlotsMut, UnknownValue,
-        Unrecognized, View, debug, decode, decode_branch, decode_branch_tag, decode_enum,
-        decode_members, decode_tag, equal, parse_enum, view_branch,
+        AnyJson, Branches, Decoder, Json, Member, Object, Plan, Record, RecordMut, Slot,
+        UnknownValue, Unrecognized, Values, View, decode, decode_branch, decode_branch_tag,
+        decode_members, decode_tag, parse_enum, slot, slots, view_branch,
     };
     pub use crate::json::NodeId;
     #[cfg(feature = "serde")]
     pub use crate::serde::{
         Deserialize, Deserialized, Deserializer, Serialize, Serialized, Serializer, deserialize,
-        serialize,
     };
 
     /// What decoding yields.
@@ -28,6 +27,25 @@ pub(crate) mod names {
 
     /// What comparing yields.
     pub type Compared = Option<Ordering>;
+
+    /// Whether two values of one type are equal. A caller without trait objects costs rustc less.
+    #[inline]
+    pub fn equal<T: Json>(left: &T, right: &T) -> bool {
+        crate::codec::equal(left, right)
+    }
+
+    /// Prints a value.
+    #[inline]
+    pub fn debug<T: Json>(value: &T, name: &str, f: &mut Formatter<'_>) -> Formatted {
+        crate::codec::debug(value, name, f)
+    }
+
+    /// Serializes a value.
+    #[cfg(feature = "serde")]
+    #[inline]
+    pub fn serialize<T: Json, S: Serializer>(value: &T, serializer: S) -> Serialized<S> {
+        crate::serde::serialize(value, serializer)
+    }
 
     /// A value to decode into.
     #[inline]
@@ -56,28 +74,20 @@ macro_rules! record {
         $crate::standard!($type);
     };
     ($type:ident, [$($(#[$cfg:meta])* ($name:literal, $field:ident $(, $($flag:ident)+)?)),* $(,)?]) => {
-        impl $type {
-            const __SHAPE: &'static $crate::Shape = &$crate::Shape::new(
-                &[$($(#[$cfg])* $name),*],
-                &[$($($crate::member($name)$(.$flag())+,)?)*],
-            );
-        }
-
         impl $crate::Json for $type {
-            #[inline]
-            fn blank() -> Self {
-                Self { $($(#[$cfg])* $field: $crate::blank()),* }
-            }
-
-            #[inline]
-            fn slots_mut(&mut self, visit: $crate::SlotsMut<'_>) -> $crate::Done {
-                visit(Self::__SHAPE, &mut [$($(#[$cfg])* &mut self.$field),*])
-            }
-
-            #[inline]
-            fn slots(&self, visit: $crate::Slots<'_>) {
-                visit(Self::__SHAPE, &[$($(#[$cfg])* &self.$field),*]);
-            }
+            const SLOTS: &'static [$crate::Slot<Self>] = {
+                let plan = $crate::Plan::<Self>::new();
+                let record = plan.at();
+                // SAFETY: The pattern reads nothing; it says that these are all fields, each once. The slots
+                // are of fields where `plan` has room for them.
+                unsafe {
+                    let Self { $($(#[$cfg])* $field: _),* } = *record;
+                    &$crate::slots([$(
+                        $(#[$cfg])*
+                        $crate::slot($name, record, &raw const (*record).$field)$($(.$flag())+)?
+                    ),*])
+                }
+            };
         }
 
         $crate::standard!($type);
@@ -105,37 +115,14 @@ macro_rules! enumeration {
             }
         }
 
-        impl $crate::Enum for $type {
-            const NAMES: &'static [&'static str] = &[$($(#[$cfg])* $name),*];
-            const VARIANTS: &'static [Self] = Self::ALL;
-            const MARKED: &'static [$crate::Member] =
-                &[$($($crate::member($name)$(.$flag())+,)?)*];
-
-            #[inline]
-            fn unrecognized(value: $crate::Unrecognized) -> Self {
-                Self::$other(value)
-            }
-        }
-
         impl $crate::Json for $type {
-            #[inline]
-            fn blank() -> Self {
-                Self::$other($crate::Default::default())
-            }
-
-            #[inline]
-            fn decode_value(
-                &mut self,
-                decoder: &mut $crate::Decoder<'_>,
-                at: $crate::NodeId,
-            ) -> $crate::Done {
-                $crate::decode_enum(self, decoder, at)
-            }
-
-            #[inline]
-            fn view(&self) -> $crate::View<'_> {
-                $crate::View::Str(self.as_str().into())
-            }
+            const VALUES: ::std::option::Option<&'static $crate::Values<Self>> = Some(&$crate::Values::new(
+                &[$($(#[$cfg])* $name),*],
+                Self::ALL,
+                &[$($($crate::member($name)$(.$flag())+,)?)*],
+                Self::$other,
+                Self::as_str,
+            ));
         }
 
         impl $crate::PartialEq for $type {
@@ -275,7 +262,7 @@ macro_rules! variants {
 
             #[inline]
             fn view_branch(&self) -> $crate::View<'_> {
-                let data: ::std::option::Option<&dyn $crate::Json> = match self {
+                let data: ::std::option::Option<&dyn $crate::AnyJson> = match self {
                     $($(#[$cfg])* Self::$variant { .. } => {
                         $crate::variants!(@view self $variant $(($data))?)
                     })*
@@ -335,10 +322,10 @@ macro_rules! alternate {
             }
 
             #[inline]
-            fn slots(&self, visit: $crate::Slots<'_>) {
+            fn record(&self) -> $crate::Record<'_> {
                 match self {
-                    $($(#[$cfg])* Self::$variant(value) => $crate::Json::slots(value, visit),)*
-                    Self::$other(_) => {}
+                    $($(#[$cfg])* Self::$variant(value) => $crate::Json::record(value),)*
+                    Self::$other(_) => $crate::Record::EMPTY,
                 }
             }
 
@@ -369,13 +356,13 @@ macro_rules! wrapper {
             }
 
             #[inline]
-            fn slots_mut(&mut self, visit: $crate::SlotsMut<'_>) -> $crate::Done {
-                $crate::Json::slots_mut(&mut self.0, visit)
+            fn record(&self) -> $crate::Record<'_> {
+                $crate::Json::record(&self.0)
             }
 
             #[inline]
-            fn slots(&self, visit: $crate::Slots<'_>) {
-                $crate::Json::slots(&self.0, visit);
+            fn record_mut(&mut self) -> $crate::RecordMut<'_> {
+                $crate::Json::record_mut(&mut self.0)
             }
 
             #[inline]

@@ -12,7 +12,7 @@ use serde_core::ser::{SerializeMap, SerializeSeq};
 #[doc(hidden)]
 pub use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::codec::{Json, List, Unknown, View, from_node};
+use crate::codec::{AnyJson, Json, List, Unknown, View, from_node};
 use crate::json::{Builder, Document, NodeId};
 
 /// What serializing yields.
@@ -26,7 +26,7 @@ pub type Deserialized<'de, T, D> = Result<T, <D as Deserializer<'de>>::Error>;
 ///
 /// # Errors
 /// Those of the serializer.
-pub fn serialize<S: Serializer>(value: &dyn Json, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn serialize<S: Serializer>(value: &dyn AnyJson, serializer: S) -> Result<S::Ok, S::Error> {
     match value.view() {
         View::Absent => serializer.serialize_none(),
         View::Null => serializer.serialize_unit(),
@@ -45,7 +45,7 @@ pub fn serialize<S: Serializer>(value: &dyn Json, serializer: S) -> Result<S::Ok
     }
 }
 
-struct Lent<'l>(&'l dyn Json);
+struct Lent<'l>(&'l dyn AnyJson);
 
 impl Serialize for Lent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -62,45 +62,40 @@ fn elements<S: Serializer>(list: &dyn List, serializer: S) -> Result<S::Ok, S::E
 }
 
 /// How many members a value has: some formats want to know beforehand.
-fn count(value: &dyn Json) -> usize {
+fn count(value: &dyn AnyJson) -> usize {
     let mut count = 0;
     if let View::Map(map) = value.view() {
         count = map.len();
     }
-    value.slots(&mut |_, slots| {
-        for slot in slots {
-            count += match slot.view() {
-                View::Absent => 0,
-                View::Variant(_, data) => 1 + data.map_or(0, self::count),
-                _ => 1,
-            };
-        }
-    });
+    for (_, slot) in value.record().iter() {
+        count += match slot.view() {
+            View::Absent => 0,
+            View::Variant(_, data) => 1 + data.map_or(0, self::count),
+            _ => 1,
+        };
+    }
     count
 }
 
-fn members<M: SerializeMap>(value: &dyn Json, map: &mut M) -> Result<(), M::Error> {
+fn members<M: SerializeMap>(value: &dyn AnyJson, map: &mut M) -> Result<(), M::Error> {
     if let View::Map(members) = value.view() {
         for (name, member) in members {
             map.serialize_entry(name, member)?;
         }
     }
-    let mut result = Ok(());
-    value.slots(&mut |shape, slots| {
-        let all = shape.names.iter().zip(slots);
-        result = all
-            .into_iter()
-            .try_for_each(|(name, slot)| match slot.view() {
-                View::Absent => Ok(()),
-                _ => map.serialize_entry(name, &Lent(*slot)),
-            });
-        for slot in slots {
-            if let (Ok(()), View::Variant(_, Some(data))) = (&result, slot.view()) {
-                result = self::members(data, map);
-            }
+    let mut rest = None;
+    for (place, slot) in value.record().iter() {
+        match slot.view() {
+            View::Absent => continue,
+            View::Variant(_, data) => rest = data,
+            _ => {}
         }
-    });
-    result
+        map.serialize_entry(place.name(), &Lent(slot))?;
+    }
+    match rest {
+        Some(data) => self::members(data, map),
+        None => Ok(()),
+    }
 }
 
 /// Deserializes a value.

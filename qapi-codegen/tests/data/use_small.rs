@@ -1,13 +1,13 @@
 //! Uses the bindings of the small schemas, as the tests' own package.
 
 use generated_small::{alternates, commands, enums, names, recursion, structs, unions};
-use qmp_runtime::codec::{Json, Unknown, from_str, to_bytes};
+use qmp_runtime::codec::{AnyJson, Json, Unknown, from_str, to_bytes};
 
 fn decode<T: Json>(text: &str) -> Result<T, String> {
     from_str(text, Unknown::Refuse).map_err(|error| error.to_string())
 }
 
-fn encode(value: &dyn Json) -> String {
+fn encode(value: &dyn AnyJson) -> String {
     String::from_utf8(to_bytes(value)).expect("JSON is text")
 }
 

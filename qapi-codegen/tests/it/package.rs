@@ -32,7 +32,7 @@ impl Package {
         )
         .expect("the workspace has one");
         let modules =
-            "//! Generated code.\n#![deny(warnings, missing_docs, clippy::all)]\n".to_owned();
+            "//! Generated code.\n#![deny(warnings, missing_docs, clippy::all)]\n#![forbid(unsafe_code)]\n".to_owned();
         Package { folder, modules }
     }
 

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::ClientError;
-use crate::codec::{Json, encode};
+use crate::codec::{AnyJson, encode};
 use crate::command::{Command, OobCommand};
 use crate::json::{Map, Style, Value, Writer};
 
@@ -22,7 +22,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn new(execute: &str, name: &str, arguments: &dyn Json) -> Self {
+    fn new(execute: &str, name: &str, arguments: &dyn AnyJson) -> Self {
         let mut text = Writer::with_capacity(Style::Line, USUAL_BYTES);
         text.begin_object();
         text.key(execute);

@@ -1,6 +1,6 @@
 //! Optional members, arrays, and values on the heap.
 
-use super::{Decoder, Enum, Json, Object, Slots, SlotsMut, Unrecognized, View, decode};
+use super::{Decoder, Json, Object, Record, RecordMut, View, decode};
 use crate::error::QmpError;
 use crate::json::{Kind, NodeId};
 
@@ -9,10 +9,12 @@ impl<T: Json> Json for Option<T> {
         None
     }
 
-    fn slots(&self, visit: Slots<'_>) {
-        if let Some(value) = self {
-            value.slots(visit);
-        }
+    fn record(&self) -> Record<'_> {
+        self.as_ref().map_or(Record::EMPTY, T::record)
+    }
+
+    fn record_mut(&mut self) -> RecordMut<'_> {
+        self.as_mut().map_or(RecordMut::EMPTY, T::record_mut)
     }
 
     fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
@@ -64,12 +66,12 @@ impl<T: Json> Json for Box<T> {
         Box::new(T::blank())
     }
 
-    fn slots_mut(&mut self, visit: SlotsMut<'_>) -> Result<(), QmpError> {
-        (**self).slots_mut(visit)
+    fn record(&self) -> Record<'_> {
+        (**self).record()
     }
 
-    fn slots(&self, visit: Slots<'_>) {
-        (**self).slots(visit);
+    fn record_mut(&mut self) -> RecordMut<'_> {
+        (**self).record_mut()
     }
 
     fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
@@ -87,62 +89,4 @@ impl<T: Json> Json for Box<T> {
     fn view(&self) -> View<'_> {
         (**self).view()
     }
-}
-
-/// Decodes a value of an enumeration, or what it is where unknown ones are kept.
-///
-/// # Errors
-/// The node is no string, or none of the values and unknown ones are refused.
-pub fn decode_tag<E: Enum>(
-    decoder: &Decoder<'_>,
-    at: NodeId,
-) -> Result<Result<E, Unrecognized>, QmpError> {
-    let found = decoder.value(at, E::NAMES, E::MARKED)?;
-    Ok(found.and_then(|index| {
-        E::VARIANTS
-            .get(index)
-            .copied()
-            .ok_or(Unrecognized::default())
-    }))
-}
-
-/// Decodes a value of an enumeration in place.
-///
-/// # Errors
-/// As for [`decode_tag`].
-pub fn decode_enum<E: Enum>(
-    value: &mut E,
-    decoder: &Decoder<'_>,
-    at: NodeId,
-) -> Result<(), QmpError> {
-    *value = decode_tag(decoder, at)?.unwrap_or_else(E::unrecognized);
-    Ok(())
-}
-
-/// A text that is no value of an enumeration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownValue {
-    text: String,
-    known: &'static [&'static str],
-}
-
-impl std::fmt::Display for UnknownValue {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "'{}' is none of: {}", self.text, self.known.join(", "))
-    }
-}
-
-impl std::error::Error for UnknownValue {}
-
-/// The variant with this name on the wire.
-///
-/// # Errors
-/// There is none.
-pub fn parse_enum<E: Enum>(text: &str) -> Result<E, UnknownValue> {
-    let index = E::NAMES.iter().position(|&name| name == text);
-    let variant = index.and_then(|index| E::VARIANTS.get(index).copied());
-    variant.ok_or_else(|| UnknownValue {
-        text: text.to_owned(),
-        known: E::NAMES,
-    })
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Json, record};
+use super::{AnyJson, Json, record};
 use crate::json::{Map, Value, Writer};
 
 /// What a value is.
@@ -33,7 +33,7 @@ pub enum View<'v> {
     /// An object with the members that its slots are.
     Record,
     /// The tag of a union, and what has the members that depend on it.
-    Variant(Cow<'v, str>, Option<&'v dyn Json>),
+    Variant(Cow<'v, str>, Option<&'v dyn AnyJson>),
 }
 
 /// The elements of an array.
@@ -47,12 +47,12 @@ pub trait List {
     }
 
     /// One of them.
-    fn get(&self, index: usize) -> Option<&dyn Json>;
+    fn get(&self, index: usize) -> Option<&dyn AnyJson>;
 }
 
 impl dyn List + '_ {
     /// All of them in turn.
-    pub fn iter(&self) -> impl Iterator<Item = &dyn Json> {
+    pub fn iter(&self) -> impl Iterator<Item = &dyn AnyJson> {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 }
@@ -62,7 +62,7 @@ impl<T: Json> List for Vec<T> {
         self.len()
     }
 
-    fn get(&self, index: usize) -> Option<&dyn Json> {
+    fn get(&self, index: usize) -> Option<&dyn AnyJson> {
         let element = self.as_slice().get(index)?;
         Some(element)
     }
@@ -75,12 +75,12 @@ impl std::fmt::Debug for View<'_> {
 }
 
 /// Writes a value.
-pub fn encode(value: &dyn Json, out: &mut Writer) {
+pub fn encode(value: &dyn AnyJson, out: &mut Writer) {
     write(value, value.view(), out);
 }
 
 /// Writes a value that has been looked at.
-pub(super) fn write(value: &dyn Json, view: View<'_>, out: &mut Writer) {
+pub(super) fn write(value: &dyn AnyJson, view: View<'_>, out: &mut Writer) {
     match view {
         View::Absent | View::Null => out.null(),
         View::Bool(value) => out.bool(value),
@@ -106,7 +106,7 @@ pub(super) fn write(value: &dyn Json, view: View<'_>, out: &mut Writer) {
 }
 
 /// Writes the members of a value into an object that has been started.
-pub(super) fn members(value: &dyn Json, out: &mut Writer) {
+pub(super) fn members(value: &dyn AnyJson, out: &mut Writer) {
     match value.view() {
         View::Map(map) => {
             for (key, value) in map {
@@ -114,6 +114,6 @@ pub(super) fn members(value: &dyn Json, out: &mut Writer) {
                 out.value(value);
             }
         }
-        _ => value.slots(&mut |shape, slots| record::encode(shape, slots, out)),
+        _ => record::encode(value.record(), out),
     }
 }

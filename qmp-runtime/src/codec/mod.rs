@@ -1,58 +1,66 @@
 //! The wire form of types, driven by tables.
 //!
-//! A generated type lends its members, with the table of their names, as slices of `&mut dyn Json`; the
-//! functions here do the rest, once for all types: they find members, build paths for errors, and
-//! refuse or keep what is unknown. Errors have QEMU's wording.
+//! A generated record has a table of its members, which lends them as `&mut dyn AnyJson`; the functions here
+//! do the rest, once for all types: they find members, build paths for errors, and refuse or keep what is
+//! unknown. Errors have QEMU's wording.
 
+mod any;
 mod branches;
 mod containers;
 mod decode;
 mod encode;
+mod enumeration;
 mod record;
 mod scalars;
 mod standard;
+mod table;
 mod unrecognized;
 
+pub use any::AnyJson;
 pub use branches::{Branches, decode_branch, decode_branch_tag, view_branch};
-pub use containers::{UnknownValue, decode_enum, decode_tag, parse_enum};
 pub use decode::{Decoder, Object, Unknown};
 pub use encode::{List, View, encode};
-pub use record::{Member, Shape, decode, decode_members};
+pub use enumeration::{UnknownValue, Values, decode_tag, parse_enum};
+pub use record::{Member, decode, decode_members};
 pub use scalars::Null;
 pub use standard::{debug, equal};
+pub use table::{Place, Plan, Record, RecordMut, Slot, slot, slots};
 pub use unrecognized::{TooManyValues, Unrecognized, UnrecognizedBranch, UnrecognizedValue};
 
 use crate::error::QmpError;
 use crate::json::{Document, NodeId, Style, Writer};
 
-/// A visitor of the members of a record, for decoding.
-pub type SlotsMut<'v> =
-    &'v mut dyn FnMut(&'static Shape, &mut [&mut dyn Json]) -> Result<(), QmpError>;
-/// A visitor of the members of a record, for encoding.
-pub type Slots<'v> = &'v mut dyn FnMut(&'static Shape, &[&dyn Json]);
-
 /// A type with a JSON form.
 ///
-/// Records (structs, unions, arguments of commands, data of events) provide `blank` and the two
-/// `slots`; other types provide `blank`, `view` and `decode_value`. To decode, call [`decode`] or one of
-/// the functions around it, which know what to do with records.
-pub trait Json {
-    /// A value to decode into.
-    fn blank() -> Self
-    where
-        Self: Sized;
+/// Records (structs, unions, arguments of commands, data of events) provide the table of their members,
+/// enumerations that of their values; other types provide `blank`, `view` and `decode_value`. To decode, call
+/// [`decode`] or one of the functions around it, which know what to do with records.
+pub trait Json: Sized + 'static {
+    /// The members of a record.
+    const SLOTS: &'static [Slot<Self>] = &[];
 
-    /// Lends the members, with their table.
+    /// The values of an enumeration.
+    const VALUES: Option<&'static Values<Self>> = None;
+
+    /// A value to decode into.
     ///
-    /// # Errors
-    /// Those of `visit`.
-    fn slots_mut(&mut self, visit: SlotsMut<'_>) -> Result<(), QmpError> {
-        visit(&Shape::EMPTY, &mut [])
+    /// # Panics
+    /// The type is neither a record nor an enumeration, and does not provide this.
+    fn blank() -> Self {
+        match Self::VALUES {
+            Some(values) => values.blank(),
+            None => table::blank(Self::SLOTS),
+        }
     }
 
-    /// Lends the members, with their table.
-    fn slots(&self, visit: Slots<'_>) {
-        visit(&Shape::EMPTY, &[]);
+    /// The members of a record.
+    fn record(&self) -> Record<'_> {
+        Record::of(self)
+    }
+
+    /// The members of a record, to be changed.
+    fn record_mut(&mut self) -> RecordMut<'_> {
+        RecordMut::of(self)
     }
 
     /// Sets the value from a node. A record leaves that to its slots: it does not provide this.
@@ -60,8 +68,10 @@ pub trait Json {
     /// # Errors
     /// The node has not the form of the type; QEMU's words for it.
     fn decode_value(&mut self, decoder: &mut Decoder<'_>, at: NodeId) -> Result<(), QmpError> {
-        let _ = at;
-        decoder.leave_to_slots();
+        match Self::VALUES {
+            Some(values) => *self = values.decode(decoder, at)?,
+            None => decoder.leave_to_slots(),
+        }
         Ok(())
     }
 
@@ -81,29 +91,16 @@ pub trait Json {
 
     /// What the value is, for those who write it.
     fn view(&self) -> View<'_> {
-        View::Record
+        match Self::VALUES {
+            Some(values) => View::Str(values.text(self).into()),
+            None => View::Record,
+        }
     }
 
     /// Writes the value.
-    fn encode(&self, out: &mut Writer)
-    where
-        Self: Sized,
-    {
+    fn encode(&self, out: &mut Writer) {
         encode(self, out);
     }
-}
-
-/// An enumeration.
-pub trait Enum: Copy + 'static {
-    /// The values on the wire.
-    const NAMES: &'static [&'static str];
-    /// The variants, in the same order.
-    const VARIANTS: &'static [Self];
-    /// The values that are deprecated or unstable.
-    const MARKED: &'static [Member];
-
-    /// The variant for a value that is none of these.
-    fn unrecognized(value: Unrecognized) -> Self;
 }
 
 /// Decodes a node as `T`.
@@ -121,7 +118,7 @@ pub fn from_node<T: Json>(
 }
 
 /// Encodes a value on one line.
-pub fn to_bytes(value: &dyn Json) -> Vec<u8> {
+pub fn to_bytes(value: &dyn AnyJson) -> Vec<u8> {
     let mut out = Writer::new(Style::Line);
     encode(value, &mut out);
     out.into_bytes()

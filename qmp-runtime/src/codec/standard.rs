@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{Json, View, encode, to_bytes};
+use super::{AnyJson, View, encode, to_bytes};
 use crate::json::{Style, Writer};
 
 /// Whether two values of one type are equal: whether they look the same on the wire.
-pub fn equal(left: &dyn Json, right: &dyn Json) -> bool {
+pub fn equal(left: &dyn AnyJson, right: &dyn AnyJson) -> bool {
     match (left.view(), right.view()) {
         (View::Absent, View::Absent) | (View::Null, View::Null) | (View::Empty, View::Empty) => {
             true
@@ -34,22 +34,18 @@ pub fn equal(left: &dyn Json, right: &dyn Json) -> bool {
     }
 }
 
-fn records_equal(left: &dyn Json, right: &dyn Json) -> bool {
-    let mut same = true;
-    left.slots(&mut |_, left| {
-        right.slots(&mut |_, right| {
-            let mut pairs = left.iter().zip(right);
-            same = left.len() == right.len() && pairs.all(|(left, right)| equal(*left, *right));
-        });
-    });
-    same
+fn records_equal(left: &dyn AnyJson, right: &dyn AnyJson) -> bool {
+    let (left, right) = (left.record(), right.record());
+    let mut pairs = left.iter().zip(right.iter());
+    left.places().len() == right.places().len()
+        && pairs.all(|((_, left), (_, right))| equal(left, right))
 }
 
 /// Prints a value as the name of its type and its JSON.
 ///
 /// # Errors
 /// Those of the formatter.
-pub fn debug(value: &dyn Json, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub fn debug(value: &dyn AnyJson, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     f.write_str(name)?;
     let mut parts = vec![value];
     if let View::Variant(tag, data) = value.view() {

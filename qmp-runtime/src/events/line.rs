@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::codec::{Json, encode};
+use crate::codec::{AnyJson, encode};
 use crate::command::EventInfo;
 use crate::json::{Item, Stream, Style, Writer};
 use crate::policy::CompatPolicy;
@@ -20,7 +20,7 @@ impl EventLine {
     /// The event with this data, which happened at `now` since the epoch.
     pub(crate) fn new(
         info: &EventInfo,
-        data: &dyn Json,
+        data: &dyn AnyJson,
         now: Duration,
         policy: CompatPolicy,
     ) -> Self {

@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub(crate) use line::EventLine;
 pub use rate::RateLimit;
 
-use crate::codec::Json;
+use crate::codec::AnyJson;
 use crate::command::{Event, EventInfo};
 use crate::policy::CompatPolicy;
 use rate::Limiter;
@@ -78,7 +78,7 @@ impl EventSink {
         self.inner.lock().policy = policy;
     }
 
-    fn send(&self, info: &EventInfo, data: &dyn Json) {
+    fn send(&self, info: &EventInfo, data: &dyn AnyJson) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();

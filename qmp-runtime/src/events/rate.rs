@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::EventLine;
-use crate::codec::{Json, View};
+use crate::codec::{AnyJson, View};
 
 /// How many limits run at once; events beyond them are sent as they come.
 const MAX_WINDOWS: usize = 4096;
@@ -78,7 +78,7 @@ impl Limiter {
     pub(super) fn offer(
         &mut self,
         name: &str,
-        data: &dyn Json,
+        data: &dyn AnyJson,
         line: EventLine,
         now: Instant,
     ) -> Option<EventLine> {
@@ -126,17 +126,15 @@ impl Limiter {
 }
 
 /// The text of a member of an event's data; empty if there is none.
-fn text_of(data: &dyn Json, name: &str) -> String {
-    let mut text = String::new();
-    data.slots(&mut |shape, slots| {
-        let mut members = shape.names.iter().zip(slots);
-        if let Some((_, slot)) = members.find(|(member, _)| **member == name)
-            && let View::Str(value) = slot.view()
-        {
-            text = value.into_owned();
-        }
-    });
-    text
+fn text_of(data: &dyn AnyJson, name: &str) -> String {
+    let mut members = data.record().iter();
+    match members.find(|(place, _)| place.name() == name) {
+        Some((_, slot)) => match slot.view() {
+            View::Str(text) => text.into_owned(),
+            _ => String::new(),
+        },
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

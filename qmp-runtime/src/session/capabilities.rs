@@ -1,13 +1,14 @@
 //! `qmp_capabilities`, which the protocol itself answers.
+#![expect(unsafe_code, reason = "the table of a record, see `codec/table.rs`")]
 
 use super::Negotiated;
-use crate::codec::{Decoder, Json, Shape, Slots, SlotsMut, View};
+use crate::codec::{Decoder, Json, View};
 use crate::command::{Command, CommandInfo};
 use crate::error::{ErrorClass, QmpError};
 use crate::json::NodeId;
 
 /// The arguments.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Capabilities {
     enable: Option<Vec<Oob>>,
 }
@@ -30,21 +31,7 @@ impl Json for Oob {
     }
 }
 
-static CAPABILITIES: Shape = Shape::new(&["enable"], &[]);
-
-impl Json for Capabilities {
-    fn blank() -> Self {
-        Capabilities::default()
-    }
-
-    fn slots_mut(&mut self, visit: SlotsMut<'_>) -> Result<(), QmpError> {
-        visit(&CAPABILITIES, &mut [&mut self.enable])
-    }
-
-    fn slots(&self, visit: Slots<'_>) {
-        visit(&CAPABILITIES, &[&self.enable]);
-    }
-}
+crate::record!(Capabilities, [("enable", enable)]);
 
 impl Command for Capabilities {
     type Return = ();

@@ -1,11 +1,11 @@
 //! The wire form of generated types.
 
-use qmp_runtime::codec::{Json, Null, Unknown, from_str, to_bytes};
+use qmp_runtime::codec::{AnyJson, Json, Null, Unknown, from_str, to_bytes};
 
 use crate::toy::types::{Circle, Color, Group, Leaf, Shape, ShapeKind, ShapeRef};
 use crate::toy::{commands, types};
 
-fn text(value: &dyn Json) -> String {
+fn text(value: &dyn AnyJson) -> String {
     String::from_utf8(to_bytes(value)).unwrap()
 }
 

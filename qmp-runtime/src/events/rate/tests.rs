@@ -1,5 +1,7 @@
 //! Rate limits in virtual time.
 
+#![expect(unsafe_code, reason = "the table of a record, see `codec/table.rs`")]
+
 use super::*;
 use crate::command::EventInfo;
 use crate::json::Style;
