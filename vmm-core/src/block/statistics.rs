@@ -29,6 +29,8 @@ pub struct Counted {
     pub failed: u64,
     /// Those that made no sense.
     pub invalid: u64,
+    /// Those that were done together with the one in front of them.
+    pub merged: u64,
     /// The time that they took, all in all.
     pub time: Duration,
 }
@@ -84,6 +86,11 @@ impl Statistics {
     /// A request made no sense.
     pub fn invalid(&self, kind: Operation) {
         lock(&self.0).kinds[kind as usize].invalid += 1;
+    }
+
+    /// So many requests were joined to the ones in front of them.
+    pub fn merged(&self, kind: Operation, requests: u64) {
+        lock(&self.0).kinds[kind as usize].merged += requests;
     }
 
     /// Something was written up to `end`.

@@ -3,24 +3,21 @@
 use iced_x86::code_asm as x;
 
 use super::program::{Program, Result as Step, assemble};
-use super::virtio::{BUFFERS, Buffer, CONFIG, NOTIFY, Wait, rings};
+use super::virtio::{BUFFERS, Buffer, CONFIG, Wait};
 use super::{AssembleError, Guest};
 
-const DEVICE_ID: u32 = 2;
-const QUEUE: u32 = 0;
+pub(super) const DEVICE_ID: u32 = 2;
+pub(super) const QUEUE: u32 = 0;
 /// Features: the guest flushes; it can choose how writes are cached.
-const FEATURES: u32 = 1 << 9 | 1 << 11;
+pub(super) const FEATURES: u32 = 1 << 9 | 1 << 11;
 const WRITE_CACHE: u32 = CONFIG + 0x20;
 
 const HEADER: u32 = BUFFERS;
 const STATUS: u32 = BUFFERS + 0x20;
 const SEGMENT: u32 = BUFFERS + 0x40;
-const DATA: u32 = BUFFERS + 0x1000;
+pub(super) const DATA: u32 = BUFFERS + 0x1000;
 /// Bytes of data that are printed.
-const SHOWN: u32 = 8;
-
-/// Requests at once of [`deep_blk`].
-pub const DEEP: u32 = 32;
+pub(super) const SHOWN: u32 = 8;
 
 /// Something to ask a disk for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,61 +40,6 @@ pub enum BlkRequest {
     Again(u32, u32),
     /// Whether writes go through a cache; no request, there is no answer.
     WriteCache(bool),
-}
-
-/// Prints `deep` and a newline; then it reads so many bytes, in [`DEEP`] requests at once, each `stride` sectors behind
-/// the one before, so many times, looking at the ring until all are done. In the end it prints `done` and powers off.
-///
-/// # Errors
-/// None in practice; see [`AssembleError`].
-pub fn deep_blk(bytes: u32, stride: u32, times: u32) -> Result<Guest, AssembleError> {
-    /// The descriptors of all requests fit into it, and whole rounds.
-    const SIZE: u32 = 128;
-    let headers = BUFFERS;
-    let statuses = BUFFERS + 16 * DEEP;
-    assemble(|p| {
-        p.queue_size = SIZE;
-        p.virtio_find(DEVICE_ID)?;
-        p.virtio_start(FEATURES, &[QUEUE], Wait::Poll)?;
-        let [descriptors, available, used] = rings(QUEUE);
-        for request in 0..DEEP {
-            let (header, status) = (headers + 16 * request, statuses + request);
-            for (offset, value) in [(0, 0), (4, 0), (8, stride * request), (12, 0)] {
-                p.asm.mov(x::dword_ptr(header + offset), value)?;
-            }
-            let first = 3 * request;
-            let data = DATA + bytes * request;
-            for (number, address, length, flags) in [
-                (first, header, 16, 1),
-                (first + 1, data, bytes, 3),
-                (first + 2, status, 1, 2),
-            ] {
-                let at = descriptors + 16 * number;
-                let next = flags | (number + 1) << 16;
-                for (offset, value) in [(0, address), (4, 0), (8, length), (12, next)] {
-                    p.asm.mov(x::dword_ptr(at + offset), value)?;
-                }
-            }
-        }
-        for slot in 0..SIZE {
-            p.asm
-                .mov(x::word_ptr(available + 4 + 2 * slot), 3 * (slot % DEEP))?;
-        }
-        p.print("deep\n")?;
-        let (mut next, mut wait) = (p.label(), p.label());
-        p.asm.mov(x::r13d, times)?;
-        p.asm.set_label(&mut next)?;
-        p.asm.add(x::word_ptr(available + 2), DEEP)?;
-        p.virtio_set(NOTIFY, QUEUE)?;
-        p.asm.set_label(&mut wait)?;
-        p.asm.mov(x::ax, x::word_ptr(used + 2))?;
-        p.asm.cmp(x::ax, x::word_ptr(available + 2))?;
-        p.asm.jne(wait)?;
-        p.asm.dec(x::r13d)?;
-        p.asm.jnz(next)?;
-        p.print("done\n")?;
-        p.power_off()
-    })
 }
 
 /// Prints `blk: ` and the number of sectors in eight hexadecimal digits. Then it
@@ -220,8 +162,12 @@ fn exchange(
 }
 
 fn fill(p: &mut Program, bytes: u32, value: u8) -> Step {
+    fill_at(p, DATA, bytes, value)
+}
+
+pub(super) fn fill_at(p: &mut Program, address: u32, bytes: u32, value: u8) -> Step {
     let mut next = p.label();
-    p.asm.mov(x::edi, DATA)?;
+    p.asm.mov(x::edi, address)?;
     p.asm.mov(x::ecx, bytes / 4)?;
     p.asm.mov(x::eax, u32::from_le_bytes([value; 4]))?;
     p.asm.set_label(&mut next)?;

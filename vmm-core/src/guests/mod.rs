@@ -20,6 +20,7 @@
 
 mod balloon;
 mod blk;
+mod blk_deep;
 mod clock;
 mod console;
 mod count;
@@ -42,7 +43,8 @@ mod watchdog;
 use std::sync::Arc;
 
 pub use balloon::{BALLOON_PAGES, BALLOON_TOTAL, balloon};
-pub use blk::{BlkRequest, DEEP, blk, deep_blk};
+pub use blk::{BlkRequest, blk};
+pub use blk_deep::{DEEP, blk_at_once, deep_blk};
 pub use clock::{clock_ticks, set_clock};
 pub use console::console;
 pub use count::{GO, count};

@@ -1,8 +1,10 @@
 //! The disk: a queue (or several) of requests on a drive.
 
+mod batch;
 mod config;
 mod news;
 mod request;
+mod transfer;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -28,6 +30,7 @@ use crate::machine::Services;
 use crate::qom::{Creation, Kind, Object, Property, QomError, TypeInfo};
 use crate::state::{self, Invalid, Restore};
 use crate::sync::lock;
+use batch::Batch;
 use config::{Config, WRITE_CACHE};
 use news::News;
 use request::{Action, Policy, Request};
@@ -38,8 +41,6 @@ const AUTO_QUEUES: u64 = 65535;
 const MAX_QUEUES: u64 = 64;
 const MAX_QUEUE_SIZE: u64 = 1024;
 const LARGEST_BLOCK: u64 = 2 << 20;
-/// Bytes that are moved at a time.
-const BUFFER: u64 = 1 << 18;
 /// Bytes of the name that a guest can ask for.
 const ID_BYTES: u64 = 20;
 
@@ -179,8 +180,10 @@ struct Blk {
     size: AtomicU64,
     on_read_error: Policy,
     on_write_error: Policy,
-    /// What is tried again when the guest runs on.
-    failed: Mutex<Option<Chain>>,
+    /// What is tried again when the guest runs on, in turn.
+    failed: Mutex<Vec<Chain>>,
+    /// What is moved goes through here; the worker alone uses it.
+    buffer: Mutex<Vec<u8>>,
     /// Its own worker, for that.
     kick: Mutex<Option<Kick>>,
 }
@@ -214,24 +217,47 @@ impl Blk {
             on_read_error: Policy::Report,
             on_write_error: Policy::Report,
             failed: Mutex::default(),
+            buffer: Mutex::default(),
             kick: Mutex::default(),
         })
     }
 
     fn serve(&self) -> Option<RawFd> {
-        let again = lock(&self.failed).take();
-        if let Some(chain) = again.filter(|chain| self.transport.is_current(chain))
-            && !self.answer(chain, &mut News::new(&self.transport))
-        {
-            return None;
+        let mut again = std::mem::take(&mut *lock(&self.failed)).into_iter();
+        while let Some(chain) = again.next() {
+            if self.transport.is_current(&chain)
+                && !self.answer(chain, &mut News::new(&self.transport))
+            {
+                lock(&self.failed).extend(again);
+                return None;
+            }
         }
         for queue in 0..self.queues {
             // the guest is told at the end of it, however that comes about
             let mut news = News::new(&self.transport);
+            let mut batch = Batch::default();
             while let Some(chain) = self.transport.take(queue) {
-                if !self.answer(chain, &mut news) {
+                let transfer = Request::read(&chain).ok();
+                let transfer = transfer.and_then(|request| self.transfer_of(&request, &chain));
+                let chain = match transfer {
+                    Some(transfer) => match batch.add(chain, transfer) {
+                        Ok(()) => continue,
+                        Err(chain) => chain,
+                    },
+                    None => chain,
+                };
+                if !self.finish(&mut batch, &mut news) {
+                    lock(&self.failed).push(chain);
                     return None;
                 }
+                match transfer {
+                    Some(transfer) => batch.start(chain, transfer),
+                    None if self.answer(chain, &mut news) => {}
+                    None => return None,
+                }
+            }
+            if !self.finish(&mut batch, &mut news) {
+                return None;
             }
         }
         None
@@ -239,18 +265,22 @@ impl Blk {
 
     /// Does what a chain asks for; false where nothing should follow.
     fn answer(&self, chain: Chain, news: &mut News<'_>) -> bool {
-        let outcome = match Request::read(&chain) {
-            Ok(request) => {
-                if request.may_take_long() {
-                    news.tell();
-                }
-                self.execute(&request, &chain)
-            }
+        let request = match Request::read(&chain) {
+            Ok(request) => request,
             Err(error) => {
                 self.transport.broken(error);
                 return false;
             }
         };
+        if request.may_take_long() {
+            news.tell();
+        }
+        let outcome = self.execute(&request, &chain);
+        self.settle(chain, outcome, news)
+    }
+
+    /// Gives a chain back; false where nothing should follow.
+    fn settle(&self, chain: Chain, outcome: Outcome, news: &mut News<'_>) -> bool {
         match outcome {
             Outcome::Done { status, written } => {
                 // the last byte is for the status
@@ -260,7 +290,7 @@ impl Blk {
                 true
             }
             Outcome::Stopped => {
-                *lock(&self.failed) = Some(chain);
+                lock(&self.failed).push(chain);
                 if let Some(kick) = &*lock(&self.kick) {
                     kick.kick_when_running();
                 }
@@ -271,10 +301,14 @@ impl Blk {
 
     fn execute(&self, request: &Request, chain: &Chain) -> Outcome {
         match *request {
-            Request::Read { sector } => self.transfer(chain, sector, chain.writable() - 1, true),
-            Request::Write { sector } => {
-                let length = chain.readable() - Request::HEADER;
-                self.transfer(chain, sector, length, false)
+            Request::Read { .. } | Request::Write { .. } => {
+                match self.transfer_of(request, chain) {
+                    Some(transfer) => self.transfer(chain, transfer),
+                    None => {
+                        self.drive.statistics().invalid(request.operation());
+                        done(VIRTIO_BLK_S_IOERR, 0)
+                    }
+                }
             }
             Request::Flush => self.flush(),
             Request::GetId => {
@@ -299,33 +333,6 @@ impl Blk {
         (fits && offset.is_multiple_of(block) && length.is_multiple_of(block)).then_some(offset)
     }
 
-    fn transfer(&self, chain: &Chain, sector: u64, length: u64, is_read: bool) -> Outcome {
-        let operation = match is_read {
-            true => Operation::Read,
-            false => Operation::Write,
-        };
-        let Some(offset) = self.range(sector, length) else {
-            self.drive.statistics().invalid(operation);
-            return done(VIRTIO_BLK_S_IOERR, 0);
-        };
-        let start = Instant::now();
-        let result = match is_read {
-            true => self.read(chain, offset, length),
-            false => self.write(chain, offset, length),
-        };
-        let statistics = self.drive.statistics();
-        match result {
-            Ok(()) => {
-                statistics.done(operation, length, start.elapsed());
-                done(VIRTIO_BLK_S_OK, if is_read { length } else { 0 })
-            }
-            Err(error) => {
-                statistics.failed(operation, start.elapsed());
-                self.fail(operation, &error)
-            }
-        }
-    }
-
     /// Checks that there can be a write up to `end`, and notes it, as QEMU does,
     /// whatever comes of it.
     fn begin_write(&self, end: u64) -> io::Result<()> {
@@ -341,20 +348,8 @@ impl Blk {
         Ok(())
     }
 
-    fn read(&self, chain: &Chain, offset: u64, length: u64) -> io::Result<()> {
-        pieces(length, |at, bytes| {
-            self.disk.read(offset + at, bytes)?;
-            chain.write(at, bytes);
-            Ok(())
-        })
-    }
-
-    fn write(&self, chain: &Chain, offset: u64, length: u64) -> io::Result<()> {
-        self.begin_write(offset + length)?;
-        pieces(length, |at, bytes| {
-            chain.read(Request::HEADER + at, bytes);
-            self.disk.write(offset + at, bytes)
-        })?;
+    /// Puts what was written on stable storage, unless the guest does so.
+    fn end_write(&self) -> io::Result<()> {
         match self.drive.writes_back() {
             true => Ok(()),
             false => self.sync(),
@@ -429,10 +424,7 @@ impl Blk {
             let unmap = may_unmap && self.node.unmaps();
             self.disk.zero(offset, length, unmap)?;
         }
-        match self.drive.writes_back() {
-            true => Ok(()),
-            false => self.sync(),
-        }
+        self.end_write()
     }
 
     fn discard(&self, offset: u64, length: u64) -> io::Result<()> {
@@ -496,18 +488,6 @@ fn done(status: u32, written: u64) -> Outcome {
     Outcome::Done { status, written }
 }
 
-/// Moves `length` bytes piece by piece.
-fn pieces(length: u64, mut each: impl FnMut(u64, &mut [u8]) -> io::Result<()>) -> io::Result<()> {
-    let mut buffer = vec![0; usize::try_from(length.min(BUFFER)).unwrap_or_default()];
-    let mut at = 0;
-    while at < length {
-        let part = usize::try_from((length - at).min(BUFFER)).unwrap_or_default();
-        each(at, buffer.get_mut(..part).unwrap_or_default())?;
-        at += part as u64;
-    }
-    Ok(())
-}
-
 impl Object for Device {}
 
 impl Backend for Device {
@@ -568,7 +548,7 @@ impl Backend for Device {
 
     fn reset(&self) {
         self.kick.drain();
-        *lock(&self.blk.failed) = None;
+        lock(&self.blk.failed).clear();
         self.blk.drive.restore_write_back();
     }
 
@@ -588,7 +568,7 @@ impl Backend for Device {
             )));
         }
         Ok(Box::new(move || {
-            *lock(&self.blk.failed) = None; // its chain is taken once more
+            lock(&self.blk.failed).clear(); // their chains are taken once more
             self.blk.drive.set_write_back(writes_back);
         }))
     }

@@ -11,7 +11,7 @@ use vmm_core::block::{DriveConfig, NodeConfig, NodeSource};
 use vmm_core::guests::BlkRequest::{
     Discard, Flush, Id, Read, Unknown, Write as Put, WriteCache, Zero,
 };
-use vmm_core::guests::{self, BlkRequest, Wait};
+use vmm_core::guests::{self, BlkRequest, Guest, Wait};
 use vmm_core::machine::MachineConfig;
 
 use super::{MODERN, spec};
@@ -19,11 +19,11 @@ use crate::differential::peer::{Board, QEMU, both_work, peers, peers_beside};
 use crate::differential::script::{Step, play};
 use crate::fixture::{Fixture, LIMIT};
 
-const SECTOR: usize = 512;
-const SECTORS: usize = 64;
+pub(super) const SECTOR: usize = 512;
+pub(super) const SECTORS: usize = 64;
 
 /// An image; each byte of a sector is the sector's number and one.
-fn image() -> NamedTempFile {
+pub(super) fn image() -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     for sector in 0..SECTORS {
         file.write_all(&[sector as u8 + 1; SECTOR]).unwrap();
@@ -36,7 +36,11 @@ fn layer(source: NodeSource) -> NodeConfig {
 }
 
 /// Gives a machine the image as drive `d`.
-fn with_drive(config: &mut MachineConfig, image: &NamedTempFile, change: impl Fn(&mut NodeConfig)) {
+pub(super) fn with_drive(
+    config: &mut MachineConfig,
+    image: &NamedTempFile,
+    change: impl Fn(&mut NodeConfig),
+) {
     let path = image.path().to_str().unwrap().to_owned();
     let mut below = layer(NodeSource::File(path));
     change(&mut below);
@@ -55,7 +59,15 @@ fn run(
     device: &[(&str, &str)],
     change: impl FnOnce(&mut MachineConfig),
 ) -> Option<Fixture> {
-    let boot = guests::blk(wait, requests).unwrap().boot();
+    run_guest(&guests::blk(wait, requests).unwrap(), device, change)
+}
+
+pub(super) fn run_guest(
+    guest: &Guest,
+    device: &[(&str, &str)],
+    change: impl FnOnce(&mut MachineConfig),
+) -> Option<Fixture> {
+    let boot = guest.boot();
     let properties = [&[("drive", "d")], device].concat();
     let fixture = Fixture::guest(boot, |config| {
         change(config);
@@ -458,13 +470,16 @@ fn disks_and_nodes_are_refused_alike() {
     refused_alike(&[node, above, on_node, on_layer].concat());
 }
 
-/// A guest whose first write fails, and what it prints after that.
-fn full_disk(program: &str, machine: &[&str], werror: &str) -> (Vec<Value>, String) {
+/// A guest whose disk is full from sector 32 on until the machine has stopped, and what it prints.
+pub(super) fn full_disk(
+    program: &str,
+    machine: &[&str],
+    werror: &str,
+    guest: &Guest,
+) -> (Vec<Value>, String) {
     let image = image();
     let dir = tempfile::tempdir().unwrap();
     let kernel = dir.path().join("guest");
-    let requests = [Put(0, 512, 1), Put(62, 1024, 2), Read(62, 512)];
-    let guest = guests::blk(Wait::Interrupt, &requests).unwrap();
     fs::write(&kernel, guest.elf()).unwrap();
     let out = dir.path().join("out");
     let drive = format!("if=none,id=d,format=raw,file={}", image.path().display());
@@ -553,9 +568,11 @@ fn errors_are_reported_ignored_or_stop_the_machine_alike() {
     }
     let theirs = ["-M", "microvm", "-accel", "tcg"];
     let ours = ["-M", "q-min"];
+    let requests = [Put(0, 512, 1), Put(62, 1024, 2), Read(62, 512)];
+    let guest = guests::blk(Wait::Interrupt, &requests).unwrap();
     for policy in ["report", "ignore", "auto", "stop"] {
-        let theirs = full_disk(QEMU, &theirs, policy);
-        let ours = full_disk(env!("CARGO_BIN_EXE_vmm"), &ours, policy);
+        let theirs = full_disk(QEMU, &theirs, policy, &guest);
+        let ours = full_disk(env!("CARGO_BIN_EXE_vmm"), &ours, policy, &guest);
         assert_eq!(ours, theirs, "{policy}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod balloon;
 pub(crate) mod blk;
+mod blk_at_once;
 mod images;
 mod operations;
 mod rng;

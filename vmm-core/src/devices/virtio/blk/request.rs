@@ -58,6 +58,16 @@ impl Request {
     /// Bytes in front of what is to be written.
     pub(super) const HEADER: u64 = 16;
 
+    /// What it is counted as.
+    pub(super) fn operation(&self) -> Operation {
+        match self {
+            Self::Write { .. } => Operation::Write,
+            Self::Flush => Operation::Flush,
+            Self::Discard { .. } => Operation::Unmap,
+            Self::Read { .. } | Self::GetId | Self::Unknown => Operation::Read,
+        }
+    }
+
     /// Whether it may take much longer than moving bytes.
     pub(super) fn may_take_long(&self) -> bool {
         matches!(self, Self::Flush | Self::Discard { .. })
