@@ -223,7 +223,7 @@ impl Builder {
     ///
     /// # Errors
     /// The schema has errors, cannot be put into Rust, or a file cannot be written.
-    pub fn compile(self, schema: impl AsRef<Path>) -> Result<(), Error> {
+    pub fn compile(mut self, schema: impl AsRef<Path>) -> Result<(), Error> {
         let schema = schema.as_ref();
         let out_dir = match &self.out_dir {
             Some(folder) => folder.clone(),
@@ -236,6 +236,9 @@ impl Builder {
             self.options.layout,
             self.emit_rerun_if_changed,
         );
+        if layout == Layout::Parts {
+            self.options.earlier = Some(output::earlier_in(&out_dir, &name));
+        }
         let (output, inputs) = self.run(schema);
         if emit {
             tell_cargo(&inputs, &output);

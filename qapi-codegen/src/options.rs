@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::generator::Files;
 use crate::pattern::Pattern;
 
 /// What becomes of `if` conditions.
@@ -92,6 +93,9 @@ pub struct Options {
     pub handlers: Handlers,
     /// Where the generated code finds `qmp-runtime`; `::qmp_runtime` by default.
     pub runtime_path: String,
+    /// What an earlier run made. Files then say what they were made from, and one that was made from the same is
+    /// taken over.
+    pub(crate) earlier: Option<Files>,
     pub(crate) selection: Selection,
     pub(crate) renames: Vec<(String, String)>,
     pub(crate) field_attributes: Vec<(Pattern, String)>,
@@ -134,6 +138,7 @@ impl Default for Options {
             module_features: false,
             handlers: Handlers::default(),
             runtime_path: DEFAULT_RUNTIME.to_owned(),
+            earlier: None,
             renames: Vec::new(),
             field_attributes: Vec::new(),
             selection: Selection::default(),

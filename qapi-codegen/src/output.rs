@@ -124,6 +124,20 @@ fn generated_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
+/// What an earlier run with [`Layout::Parts`](crate::Layout::Parts) wrote. A file that cannot be read is made anew.
+pub(crate) fn earlier_in(folder: &Path, name: &str) -> Files {
+    let inner = folder.join(name);
+    let mut paths = vec![folder.join(format!("{name}.rs"))];
+    for folder in std::iter::once(inner.clone()).chain(rust::NAMESPACES.map(|it| inner.join(it))) {
+        paths.extend(generated_in(&folder).unwrap_or_default());
+    }
+    let files = paths.into_iter().filter_map(|path| {
+        let text = fs::read_to_string(&path).ok()?;
+        Some((relative(&path, folder), text))
+    });
+    files.collect()
+}
+
 fn relative(path: &Path, folder: &Path) -> String {
     let path = path.strip_prefix(folder).unwrap_or(path);
     let parts: Vec<_> = path

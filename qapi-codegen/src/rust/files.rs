@@ -2,23 +2,23 @@
 
 use super::code::{Code, code};
 use super::names;
+use super::text::Texts;
 use super::tree::Module;
 use crate::error::Error;
 use crate::generator::Files;
-use crate::options::{DEFAULT_RUNTIME, Layout, Options};
+use crate::options::{Layout, Options};
 
 /// Renders the root module and all within.
 ///
 /// # Errors
 /// The text is no Rust, which would be a mistake of the generator.
 pub(crate) fn render(root: &Module, options: &Options, header: &str) -> Result<Files, Error> {
-    let mut files = Files::new();
+    let mut files = Texts::new(options, header);
     match options.layout {
-        Layout::Folder => folder(root, "", options, header, &mut files)?,
+        Layout::Folder => folder(root, "", &mut files)?,
         Layout::Single => {
             let items = whole(root, &mut inline_items);
-            let text = text(items.into_iter(), options)?;
-            files.insert("mod.rs".to_owned(), format!("{header}\n{text}"));
+            files.add("mod.rs".to_owned(), items)?;
         }
         Layout::Parts => {
             let name = options.name.as_deref().unwrap_or("bindings");
@@ -30,15 +30,13 @@ pub(crate) fn render(root: &Module, options: &Options, header: &str) -> Result<F
                 vec![item]
             };
             let items = whole(root, &mut include);
-            let whole = text(items.into_iter(), options)?;
-            files.insert(format!("{name}.rs"), format!("{header}\n{whole}"));
+            files.add(format!("{name}.rs"), items)?;
             for (file, items) in parts {
-                let text = text(items.into_iter(), options)?;
-                files.insert(file, format!("{header}\n{text}"));
+                files.add(file, items)?;
             }
         }
     }
-    Ok(files)
+    Ok(files.into_files())
 }
 
 /// What stands between the braces of a module at a path, apart from modules.
@@ -60,13 +58,7 @@ fn whole(root: &Module, contents: &mut Contents<'_>) -> Vec<Code> {
 }
 
 /// A module with submodules is a folder with `mod.rs`, one without is a file.
-fn folder(
-    module: &Module,
-    path: &str,
-    options: &Options,
-    header: &str,
-    files: &mut Files,
-) -> Result<(), Error> {
+fn folder(module: &Module, path: &str, files: &mut Texts<'_>) -> Result<(), Error> {
     let partial = path.is_empty().then(used_in_part);
     let declared = module.modules.iter().map(|inner| {
         let name = names::ident(&inner.name);
@@ -82,14 +74,14 @@ fn folder(
         (_, true) => format!("{path}.rs"),
         (_, false) => format!("{path}/mod.rs"),
     };
-    files.insert(file, format!("{header}\n{}", text(items, options)?));
+    files.add(file, items.collect())?;
     for inner in &module.modules {
         let inner_path = if path.is_empty() {
             inner.name.clone()
         } else {
             format!("{path}/{}", inner.name)
         };
-        folder(inner, &inner_path, options, header, files)?;
+        folder(inner, &inner_path, files)?;
     }
     Ok(())
 }
@@ -148,15 +140,15 @@ fn inline(module: &Module, outer: &Module, path: &str, contents: &mut Contents<'
 /// The items of a module, with the names of the prelude as people write them, where nothing in the module has such a
 /// name.
 fn items(module: &Module) -> impl Iterator<Item = Code> + '_ {
-    let defines = |name: &str| {
-        let defined = ["struct", "enum", "trait"].map(|word| format!("{word} {name} "));
-        let has = |item: &Code| defined.iter().any(|it| item.as_str().contains(it));
-        module.items.iter().any(has)
-    };
-    let free: Vec<(&str, &str)> = PRELUDE
-        .into_iter()
-        .filter(|(name, _)| !defines(name))
-        .collect();
+    let mut free = PRELUDE.to_vec();
+    for item in &module.items {
+        for word in ["struct ", "enum ", "trait "] {
+            for (at, _) in item.as_str().match_indices(word) {
+                let behind = item.as_str()[at + word.len()..].split(' ').next();
+                free.retain(|(name, _)| behind != Some(name));
+            }
+        }
+    }
     module.items.iter().map(move |item| {
         let shorten = |text: String, (name, path): &(&str, &str)| text.replace(path, name);
         Code::raw(free.iter().fold(item.as_str().to_owned(), shorten))
@@ -172,61 +164,3 @@ const PRELUDE: [(&str, &str); 6] = [
     ("Box", ":: std :: boxed :: Box"),
     ("Result", ":: std :: result :: Result"),
 ];
-
-fn text(items: impl Iterator<Item = Code>, options: &Options) -> Result<String, Error> {
-    let items = items.map(|item| {
-        if options.runtime_path == DEFAULT_RUNTIME {
-            return item;
-        }
-        // Paths are the only place where these stand apart.
-        let path = format!("{} ", options.runtime_path);
-        Code::raw(item.as_str().replace(":: qmp_runtime ", &path))
-    });
-    if !options.format {
-        let texts: Vec<Code> = items.collect();
-        let mut whole =
-            String::with_capacity(texts.iter().map(|text| text.as_str().len() + 1).sum());
-        for text in &texts {
-            whole.push_str(text.as_str());
-            whole.push('\n');
-        }
-        return Ok(whole);
-    }
-    let mut text = String::new();
-    let mut last_line_only = true;
-    for item in items {
-        let file: syn::File = syn::parse_file(item.as_str()).map_err(|error| {
-            Error::unsupported(format!(
-                "the generator made something that is no Rust: {error}"
-            ))
-        })?;
-        let item = space_out(&prettyplease::unparse(&file));
-        // Declarations of one line stand close together.
-        let is_line = item.lines().count() == 1;
-        let close = is_line && last_line_only;
-        if !text.is_empty() && !close {
-            text.push('\n');
-        }
-        last_line_only = is_line;
-        text.push_str(&item);
-    }
-    Ok(text)
-}
-
-/// Puts a blank line in front of documented things that follow other things inside an item.
-fn space_out(item: &str) -> String {
-    let mut text = String::with_capacity(item.len());
-    let mut last = "";
-    for line in item.lines() {
-        let is_comment = last.trim_start().starts_with("//");
-        let ends =
-            last.trim() == "}" || (last.starts_with(' ') && last.ends_with(';') && !is_comment);
-        if ends && line.trim_start().starts_with("///") {
-            text.push('\n');
-        }
-        text.push_str(line);
-        text.push('\n');
-        last = line;
-    }
-    text
-}

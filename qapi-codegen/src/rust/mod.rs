@@ -23,6 +23,7 @@ mod record;
 mod references;
 mod select;
 mod structs;
+mod text;
 mod tree;
 mod unions;
 

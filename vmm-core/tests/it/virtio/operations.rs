@@ -163,6 +163,9 @@ impl Guest {
             kind: MachineKind::QMin,
             ram_size: RAM,
             cpus: 1,
+            max_cpus: 2,
+            max_ram_size: 2 * RAM,
+            memory_slots: 2,
             serial: vec!["serial0".to_owned()],
             drives: vec![DriveConfig {
                 id: "d".to_owned(),
