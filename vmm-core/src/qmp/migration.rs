@@ -159,7 +159,8 @@ impl MigrationCommands for Vmm {
         Ok(info)
     }
 
-    /// `live` makes no difference: what it keeps in QEMU is the lock of images, which is kept here in any case.
+    /// `live` makes no difference: QEMU gives the locks of images back where it is true and the guest stands still, until
+    /// `cont`; here they are kept in any case.
     fn xen_save_devices_state(
         &mut self,
         _: &mut Context<'_>,
