@@ -50,6 +50,8 @@ pub struct Conversation<W> {
     is_partial: bool,
     /// What comes next answers a request to start anew.
     delimited: bool,
+    /// How many more requests to start anew may be answered: they were repeated before the answer to the first came.
+    owed: u64,
     calls: Calls<W>,
     last_id: u64,
     out: Outgoing,
@@ -120,6 +122,7 @@ impl<W> Conversation<W> {
             gathered: 0,
             is_partial: false,
             delimited: false,
+            owed: 0,
             calls: Calls::default(),
             last_id: 0,
             out: Outgoing::default(),
@@ -319,19 +322,25 @@ impl<W> Conversation<W> {
         match self.phase {
             Phase::Greeting => self.greeted(&document)?,
             Phase::Syncing { first, count } => {
-                let answers = |id: u64| id.checked_sub(first).is_some_and(|at| at < count);
                 let id = document.get(document.root(), "return");
                 let id = id.and_then(|at| document.u64(at));
-                if delimited && id.is_some_and(answers) {
+                let place = id.and_then(|id| id.checked_sub(first));
+                if let Some(place) = place.filter(|place| delimited && *place < count) {
                     self.phase = Phase::Ready;
+                    self.owed = count - 1 - place;
                     self.found.push_back(Incoming::Ready);
                 }
             }
             // Of an older request to start anew.
-            _ if delimited => {}
+            _ if delimited => self.owed = self.owed.saturating_sub(1),
+            // Of the delimiter in front of one.
+            Phase::Ready if self.owed > 0 && is_complaint(&document) => {}
             // Whose answer it is can no longer be told.
             Phase::OutOfStep => {}
-            Phase::Negotiating { .. } | Phase::Ready => self.event_or_reply(document)?,
+            Phase::Negotiating { .. } | Phase::Ready => {
+                self.owed = 0; // agents answer in turn
+                self.event_or_reply(document)?;
+            }
         }
         Ok(())
     }
@@ -448,4 +457,13 @@ impl<W> Conversation<W> {
 
 fn one(name: &str, value: u64) -> Map<String, Value> {
     Map::from_iter([(name.to_owned(), value.into())])
+}
+
+/// Whether an agent says that it got no JSON; before 2.12 in other words.
+fn is_complaint(document: &Document) -> bool {
+    let error = document.get(document.root(), "error");
+    let text = error.and_then(|error| document.str(document.get(error, "desc")?));
+    text.is_some_and(|text| {
+        text.starts_with("JSON parse error") || text.starts_with("Invalid JSON syntax")
+    })
 }

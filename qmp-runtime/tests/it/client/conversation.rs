@@ -370,3 +370,38 @@ fn nothing_can_be_sent_before_the_greeting() {
     ));
     assert!(!conversation.has_output());
 }
+
+/// An agent that is slow to come finds the request to start anew several times, and complains of the delimiter in
+/// front of each.
+#[test]
+fn complaints_of_delimiters_are_no_answers_to_commands() {
+    let complaint =
+        r#"{"error": {"class": "GenericError", "desc": "JSON parse error, stray '?'"}}"#;
+    let mut conversation = Conversation::new(&Client::builder().agent());
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        conversation.start_anew();
+        let [request] = &sent(&mut conversation)[..] else {
+            panic!("one request")
+        };
+        ids.push(request["arguments"]["id"].to_string());
+    }
+    let answer = |id: &str| [&b"\xff"[..], format!("{{\"return\": {id}}}\n").as_bytes()].concat();
+    let first = [complaint.as_bytes(), &answer(&ids[0])].concat();
+    assert_eq!(receive(&mut conversation, first).unwrap(), [Seen::Ready]);
+    for waiter in ["ping", "pong"] {
+        let request = Request::value("guest-ping", &no_arguments());
+        conversation.submit(request, waiter).unwrap();
+    }
+    // the last request to start anew is lost
+    let rest = [complaint.as_bytes(), &answer(&ids[1]), complaint.as_bytes()].concat();
+    assert_eq!(receive(&mut conversation, rest).unwrap(), []);
+    let pong =
+        r#"{"return": {}}{"error": {"class": "GenericError", "desc": "JSON parse error, mine"}}"#;
+    let [Seen::Reply("ping", Ok(_)), Seen::Reply("pong", Err(error))] =
+        &receive(&mut conversation, pong).unwrap()[..]
+    else {
+        panic!("two replies")
+    };
+    assert!(error.ends_with("mine"), "{error}");
+}
