@@ -77,7 +77,7 @@ impl Builder {
         if !value.is_finite() {
             return Err("a number that is not finite");
         }
-        self.push(Kind::Float, ryu::Buffer::new().format_finite(value))
+        self.push(Kind::Float, zmij::Buffer::new().format_finite(value))
     }
 
     /// A string. Between its quotes stands the text itself, without escapes.

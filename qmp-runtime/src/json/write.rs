@@ -186,7 +186,7 @@ impl Writer {
     pub fn f64(&mut self, value: f64) {
         if value.is_finite() {
             self.out
-                .extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
+                .extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
         } else {
             self.null();
         }
