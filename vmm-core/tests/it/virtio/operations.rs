@@ -30,6 +30,11 @@ const QUEUES: u8 = 6;
 /// Offsets of the rings in a queue's page.
 const AVAILABLE: u64 = 0x400;
 const USED: u64 = 0x800;
+const DISK_DEVICE: u8 = 2;
+/// Where the requests of the disk are.
+const HEADERS: u32 = 0x4_0000;
+const STATUSES: u32 = 0x4_1000;
+const DATA: u32 = 0x5_0000;
 
 /// What the guest does next.
 #[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
@@ -66,6 +71,7 @@ pub enum Operation {
         sector: u16,
         length: u16,
         writable: bool,
+        notify: bool,
     },
     /// Resets a device.
     Reset { device: u8 },
@@ -256,17 +262,28 @@ impl Guest {
     }
 
     fn chain(&self, device: u8, queue: u8, head: u16, descriptors: &[Descriptor], notify: bool) {
+        self.chain_at(device, queue, head, (0, descriptors), notify);
+    }
+
+    /// Makes a chain available whose descriptors are written from one on.
+    fn chain_at(
+        &self,
+        device: u8,
+        queue: u8,
+        head: u16,
+        (first, descriptors): (u16, &[Descriptor]),
+        notify: bool,
+    ) {
         let at = Self::rings(device, queue);
-        for (index, descriptor) in descriptors.iter().take(usize::from(QUEUE_SIZE)).enumerate() {
+        for (index, descriptor) in (first..QUEUE_SIZE).zip(descriptors) {
             let address = u64::from(descriptor.address) | u64::from(descriptor.high) << 32;
             let mut bytes = address.to_le_bytes().to_vec();
             bytes.extend(descriptor.length.to_le_bytes());
             bytes.extend(u16::from(descriptor.flags).to_le_bytes());
             bytes.extend(u16::from(descriptor.next).to_le_bytes());
-            self.put(at + 16 * index as u64, &bytes);
+            self.put(at + 16 * u64::from(index), &bytes);
         }
-        let index = self.machine.read_physical(at + AVAILABLE + 2, 2).unwrap();
-        let index = u16::from_le_bytes([index[0], index[1]]);
+        let index = self.available(device, queue);
         let slot = u64::from(index % QUEUE_SIZE);
         self.put(at + AVAILABLE + 4 + 2 * slot, &head.to_le_bytes());
         self.put(at + AVAILABLE + 2, &index.wrapping_add(1).to_le_bytes());
@@ -275,26 +292,38 @@ impl Guest {
         }
     }
 
-    /// A request of the disk that is whole.
-    fn disk(&self, kind: u8, sector: u16, length: u16, writable: bool) {
-        const DISK_DEVICE: u8 = 2;
+    /// A request of the disk that is whole. Several of them have memory of their own.
+    fn disk(&self, kind: u8, sector: u16, length: u16, writable: bool, notify: bool) {
+        const PIECES: u16 = 3;
+        let number = self.available(DISK_DEVICE, 0) % (QUEUE_SIZE / PIECES);
+        let first = PIECES * number;
+        let place = 0x100 * u32::from(number);
         let mut header = u32::from(kind % 16).to_le_bytes().to_vec();
         header.extend([0; 4]);
         header.extend(u64::from(sector).to_le_bytes());
-        self.put(0x4_0000, &header);
+        self.put(u64::from(HEADERS + place), &header);
         let piece = |address, length, flags, next| Descriptor {
             address,
             high: 0,
             length,
             flags,
-            next,
+            next: (first + next) as u8,
         };
+        let direction = u8::from(writable) << 1;
+        let data = DATA + 0x1_0000 * u32::from(number);
         let chain = [
-            piece(0x4_0000, 16, 1, 1),
-            piece(0x5_0000, u32::from(length), 1 | u8::from(writable) << 1, 2),
-            piece(0x4_1000, 1, 2, 0),
+            piece(HEADERS + place, 16, 1, 1),
+            piece(data, u32::from(length), 1 | direction, 2),
+            piece(STATUSES + place, 1, 2, 0),
         ];
-        self.chain(DISK_DEVICE, 0, 0, &chain, true);
+        self.chain_at(DISK_DEVICE, 0, first, (first, &chain), notify);
+    }
+
+    /// How many chains the guest has made available so far.
+    fn available(&self, device: u8, queue: u8) -> u16 {
+        let at = Self::rings(device, queue) + AVAILABLE + 2;
+        let index = self.machine.read_physical(at, 2).unwrap();
+        u16::from_le_bytes([index[0], index[1]])
     }
 
     fn reload(&self, damage: &[(u16, u8)]) {
@@ -372,7 +401,8 @@ impl Guest {
                 sector,
                 length,
                 writable,
-            } => self.disk(kind, sector, length, writable),
+                notify,
+            } => self.disk(kind, sector, length, writable, notify),
             Operation::Reset { device } => self.set(device, 0x70, 0),
             Operation::Reload { damage } => self.reload(&damage),
             Operation::Pause => {
@@ -389,6 +419,16 @@ impl Guest {
         }
     }
 
+    /// Waits for so many requests of the disk to be done.
+    fn await_disk(&self, requests: u8) {
+        let used = Self::rings(DISK_DEVICE, 0) + USED + 2;
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while self.machine.read_physical(used, 1).unwrap() != [requests] {
+            assert!(std::time::Instant::now() < deadline, "the disk is dead");
+            std::thread::yield_now();
+        }
+    }
+
     /// After all that, each device works once it is set up anew.
     fn check(&self) {
         for device in 0..DEVICES {
@@ -397,20 +437,15 @@ impl Guest {
         let _ = self.machine.stop(); // waits for what is being done
         assert!(!self.watcher.0.load(Ordering::Acquire));
         let _ = self.machine.cont();
-        let at = Self::rings(2, 0);
-        self.start(2, 0);
-        self.disk(0, 1, 512, true);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
-        while self.machine.read_physical(at + USED + 2, 1).unwrap() == [0] {
-            assert!(std::time::Instant::now() < deadline, "the disk is dead");
-            std::thread::yield_now();
-        }
-        let status = self.machine.read_physical(0x4_1000, 1).unwrap();
+        self.start(DISK_DEVICE, 0);
+        self.disk(0, 1, 512, true, true);
+        self.await_disk(1);
+        let status = self.machine.read_physical(u64::from(STATUSES), 1).unwrap();
         assert_eq!(status, [0], "the disk cannot be read");
     }
 }
 
-/// The same, all of it done to one device.
+/// The same, all of it done to one device, which is set up at first.
 #[allow(dead_code, reason = "for fuzz targets of one device each")]
 pub fn focus(mut operations: Vec<Operation>, number: u8) -> Vec<Operation> {
     for operation in &mut operations {
@@ -423,6 +458,11 @@ pub fn focus(mut operations: Vec<Operation>, number: u8) -> Vec<Operation> {
             _ => {}
         }
     }
+    let start = Operation::Start {
+        device: number,
+        features: 0,
+    };
+    operations.insert(0, start);
     operations
 }
 
@@ -485,8 +525,10 @@ mod tests {
                     device, queue, head, descriptors, notify
                 }
             ),
-            3 => (any::<u8>(), 0..200u16, any::<u16>(), any::<bool>()).prop_map(
-                |(kind, sector, length, writable)| Operation::Disk { kind, sector, length, writable }
+            3 => (any::<u8>(), 0..200u16, any::<u16>(), any::<[bool; 2]>()).prop_map(
+                |(kind, sector, length, [writable, notify])| Operation::Disk {
+                    kind, sector, length, writable, notify
+                }
             ),
             1 => device.prop_map(|device| Operation::Reset { device }),
             1 => Just(Operation::Pause),
@@ -494,6 +536,27 @@ mod tests {
             1 => vec(any::<u8>(), 0..99).prop_map(|bytes| Operation::Input { bytes }),
             1 => any::<u32>().prop_map(|bytes| Operation::Balloon { bytes }),
         ]
+    }
+
+    /// What is fuzzed gets as far as to requests that are joined.
+    #[test]
+    fn requests_of_the_disk_can_be_adjacent() {
+        let guest = Guest::new();
+        let read = |sector, notify| Operation::Disk {
+            kind: 0,
+            sector,
+            length: 512,
+            writable: true,
+            notify,
+        };
+        let operations = vec![read(1, false), read(2, false), read(3, true)];
+        for operation in focus(operations, DISK_DEVICE) {
+            guest.run(operation);
+        }
+        guest.await_disk(3);
+        let drives = guest.machine.block().drives();
+        let read = drives[0].statistics().of(vmm_core::block::Operation::Read);
+        assert_eq!((read.operations, read.merged), (3, 2));
     }
 
     proptest! {
