@@ -6,6 +6,7 @@
 )]
 #![allow(missing_docs, reason = "fields say what they are")]
 
+use std::cell::Cell;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -30,7 +31,10 @@ const QUEUES: u8 = 6;
 /// Offsets of the rings in a queue's page.
 const AVAILABLE: u64 = 0x400;
 const USED: u64 = 0x800;
-const DISK_DEVICE: u8 = 2;
+pub const DISK_DEVICE: u8 = 2;
+/// Descriptors of a request of the disk, and the requests that there are descriptors for.
+const PIECES: u16 = 3;
+const REQUESTS: usize = (QUEUE_SIZE / PIECES) as usize;
 /// Where the requests of the disk are.
 const HEADERS: u32 = 0x4_0000;
 const STATUSES: u32 = 0x4_1000;
@@ -65,14 +69,8 @@ pub enum Operation {
         descriptors: Vec<Descriptor>,
         notify: bool,
     },
-    /// Makes the request of a disk available that has this header.
-    Disk {
-        kind: u8,
-        sector: u16,
-        length: u16,
-        writable: bool,
-        notify: bool,
-    },
+    /// Makes a request of the disk available.
+    Disk { request: DiskRequest, notify: bool },
     /// Resets a device.
     Reset { device: u8 },
     /// The user stops the guest and lets it run on.
@@ -83,6 +81,37 @@ pub enum Operation {
     Input { bytes: Vec<u8> },
     /// The user asks for memory.
     Balloon { bytes: u32 },
+}
+
+/// A request of the disk. Most make sense, and many begin where the one before ends.
+#[cfg_attr(fuzzing, derive(arbitrary::Arbitrary))]
+#[derive(Debug, Clone, Copy)]
+pub struct DiskRequest {
+    pub kind: u8,
+    /// Nothing if it follows the one before.
+    pub sector: Option<u8>,
+    pub sectors: u8,
+    /// Bytes besides whole sectors, mostly none; with the last value, the data goes the wrong way.
+    pub odd: u8,
+}
+
+impl DiskRequest {
+    fn kind(self) -> u32 {
+        const KINDS: u8 = 16;
+        match self.kind < 0x80 {
+            true => u32::from(self.kind % KINDS),
+            false => u32::from(self.kind & 1), // reads and writes
+        }
+    }
+
+    fn is_writable(self) -> bool {
+        (self.kind() != 1) ^ (self.odd == u8::MAX)
+    }
+
+    fn length(self) -> u32 {
+        let odd = self.odd.saturating_sub(0xf0);
+        u32::from(self.sectors % 32) * 512 + u32::from(odd)
+    }
 }
 
 /// A descriptor.
@@ -149,7 +178,18 @@ struct Guest {
     machine: Machine,
     watcher: Arc<Watcher>,
     far: Arc<FarEnd>,
+    /// Behind the last request of the disk.
+    sector: Cell<u64>,
     _image: tempfile::NamedTempFile,
+}
+
+fn read_sector(sector: Option<u8>) -> DiskRequest {
+    DiskRequest {
+        kind: 0,
+        sector,
+        sectors: 1,
+        odd: 0,
+    }
 }
 
 impl Guest {
@@ -206,6 +246,7 @@ impl Guest {
             machine,
             watcher,
             far,
+            sector: Cell::default(),
             _image: image,
         }
     }
@@ -293,14 +334,16 @@ impl Guest {
     }
 
     /// A request of the disk that is whole. Several of them have memory of their own.
-    fn disk(&self, kind: u8, sector: u16, length: u16, writable: bool, notify: bool) {
-        const PIECES: u16 = 3;
-        let number = self.available(DISK_DEVICE, 0) % (QUEUE_SIZE / PIECES);
+    fn disk(&self, request: DiskRequest, notify: bool) {
+        let number = self.available(DISK_DEVICE, 0) % REQUESTS as u16;
         let first = PIECES * number;
         let place = 0x100 * u32::from(number);
-        let mut header = u32::from(kind % 16).to_le_bytes().to_vec();
+        let length = request.length();
+        let sector = request.sector.map_or(self.sector.get(), u64::from);
+        self.sector.set(sector + u64::from(length) / 512);
+        let mut header = request.kind().to_le_bytes().to_vec();
         header.extend([0; 4]);
-        header.extend(u64::from(sector).to_le_bytes());
+        header.extend(sector.to_le_bytes());
         self.put(u64::from(HEADERS + place), &header);
         let piece = |address, length, flags, next| Descriptor {
             address,
@@ -309,14 +352,29 @@ impl Guest {
             flags,
             next: (first + next) as u8,
         };
-        let direction = u8::from(writable) << 1;
+        let direction = u8::from(request.is_writable()) << 1;
         let data = DATA + 0x1_0000 * u32::from(number);
         let chain = [
             piece(HEADERS + place, 16, 1, 1),
-            piece(data, u32::from(length), 1 | direction, 2),
+            piece(data, length, 1 | direction, 2),
             piece(STATUSES + place, 1, 2, 0),
         ];
         self.chain_at(DISK_DEVICE, 0, first, (first, &chain), notify);
+        if notify {
+            self.give_time();
+        }
+    }
+
+    /// Lets the disk do what it has to, before anything else happens to it; a moment, for it may have nothing to do.
+    fn give_time(&self) {
+        let used = Self::rings(DISK_DEVICE, 0) + USED + 2;
+        let wanted = self.available(DISK_DEVICE, 0).to_le_bytes();
+        let end = std::time::Instant::now() + std::time::Duration::from_millis(1);
+        while self.machine.read_physical(used, 2).unwrap() != wanted
+            && std::time::Instant::now() < end
+        {
+            std::thread::yield_now();
+        }
     }
 
     /// How many chains the guest has made available so far.
@@ -396,13 +454,7 @@ impl Guest {
                 descriptors,
                 notify,
             } => self.chain(device, queue, head, &descriptors, notify),
-            Operation::Disk {
-                kind,
-                sector,
-                length,
-                writable,
-                notify,
-            } => self.disk(kind, sector, length, writable, notify),
+            Operation::Disk { request, notify } => self.disk(request, notify),
             Operation::Reset { device } => self.set(device, 0x70, 0),
             Operation::Reload { damage } => self.reload(&damage),
             Operation::Pause => {
@@ -438,7 +490,7 @@ impl Guest {
         assert!(!self.watcher.0.load(Ordering::Acquire));
         let _ = self.machine.cont();
         self.start(DISK_DEVICE, 0);
-        self.disk(0, 1, 512, true, true);
+        self.disk(read_sector(Some(1)), true);
         self.await_disk(1);
         let status = self.machine.read_physical(u64::from(STATUSES), 1).unwrap();
         assert_eq!(status, [0], "the disk cannot be read");
@@ -464,6 +516,21 @@ pub fn focus(mut operations: Vec<Operation>, number: u8) -> Vec<Operation> {
     };
     operations.insert(0, start);
     operations
+}
+
+/// Requests of the disk, several at once.
+#[allow(dead_code, reason = "for the fuzz target of the disk")]
+pub fn at_once(rows: Vec<Vec<DiskRequest>>) -> Vec<Operation> {
+    let operations = rows.into_iter().flat_map(|row| {
+        let last = row.len().saturating_sub(1);
+        row.into_iter()
+            .enumerate()
+            .map(move |(index, request)| Operation::Disk {
+                request,
+                notify: index == last || index % REQUESTS == REQUESTS - 1,
+            })
+    });
+    operations.collect()
 }
 
 /// Does all of it to a new machine.
@@ -499,6 +566,16 @@ mod tests {
         })
     }
 
+    fn disk_request() -> impl Strategy<Value = DiskRequest> {
+        let sector = proptest::option::of(0..200u8);
+        (any::<[u8; 3]>(), sector).prop_map(|([kind, sectors, odd], sector)| DiskRequest {
+            kind,
+            sector,
+            sectors,
+            odd,
+        })
+    }
+
     fn operation() -> impl Strategy<Value = Operation> {
         let device = 0..DEVICES as u8;
         prop_oneof![
@@ -525,10 +602,8 @@ mod tests {
                     device, queue, head, descriptors, notify
                 }
             ),
-            3 => (any::<u8>(), 0..200u16, any::<u16>(), any::<[bool; 2]>()).prop_map(
-                |(kind, sector, length, [writable, notify])| Operation::Disk {
-                    kind, sector, length, writable, notify
-                }
+            5 => (disk_request(), any::<bool>()).prop_map(
+                |(request, notify)| Operation::Disk { request, notify }
             ),
             1 => device.prop_map(|device| Operation::Reset { device }),
             1 => Just(Operation::Pause),
@@ -542,14 +617,8 @@ mod tests {
     #[test]
     fn requests_of_the_disk_can_be_adjacent() {
         let guest = Guest::new();
-        let read = |sector, notify| Operation::Disk {
-            kind: 0,
-            sector,
-            length: 512,
-            writable: true,
-            notify,
-        };
-        let operations = vec![read(1, false), read(2, false), read(3, true)];
+        let row = [Some(1), None, None].map(read_sector).to_vec();
+        let operations = at_once(vec![row]);
         for operation in focus(operations, DISK_DEVICE) {
             guest.run(operation);
         }
