@@ -333,7 +333,7 @@ macro_rules! alternate {
             fn view(&self) -> $crate::View<'_> {
                 match self {
                     $($(#[$cfg])* Self::$variant(value) => $crate::Json::view(value),)*
-                    Self::$other(value) => $crate::View::Value(value.get()),
+                    Self::$other(value) => $crate::View::value(value.get()),
                 }
             }
         }

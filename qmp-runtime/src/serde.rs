@@ -33,11 +33,11 @@ pub fn serialize<S: Serializer>(value: &dyn AnyJson, serializer: S) -> Result<S:
         View::Bool(value) => serializer.serialize_bool(value),
         View::I64(value) => serializer.serialize_i64(value),
         View::U64(value) => serializer.serialize_u64(value),
-        View::F64(value) => serializer.serialize_f64(value),
+        View::F64(value, _) => serializer.serialize_f64(value),
         View::Str(text) | View::Variant(text, _) => serializer.serialize_str(&text),
-        View::Value(value) => value.serialize(serializer),
+        View::Value(value, _) => value.serialize(serializer),
         View::List(list) => elements(list, serializer),
-        View::Map(_) | View::Empty | View::Record => {
+        View::Map(..) | View::Empty | View::Record => {
             let mut map = serializer.serialize_map(Some(count(value)))?;
             members(value, &mut map)?;
             map.end()
@@ -64,7 +64,7 @@ fn elements<S: Serializer>(list: &dyn List, serializer: S) -> Result<S::Ok, S::E
 /// How many members a value has: some formats want to know beforehand.
 fn count(value: &dyn AnyJson) -> usize {
     let mut count = 0;
-    if let View::Map(map) = value.view() {
+    if let View::Map(map, _) = value.view() {
         count = map.len();
     }
     for (_, slot) in value.record().iter() {
@@ -78,7 +78,7 @@ fn count(value: &dyn AnyJson) -> usize {
 }
 
 fn members<M: SerializeMap>(value: &dyn AnyJson, map: &mut M) -> Result<(), M::Error> {
-    if let View::Map(members) = value.view() {
+    if let View::Map(members, _) = value.view() {
         for (name, member) in members {
             map.serialize_entry(name, member)?;
         }

@@ -8,6 +8,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context as _;
 use qmp_runtime::client::{Client, RawEvent};
 use qmp_runtime::codec::to_bytes;
+use qmp_runtime::json::Value;
 use qmp_runtime::{Command, Event};
 
 const NOTE: Style = Style::new().bold();
@@ -119,10 +120,9 @@ impl Conversation {
     }
 
     fn show_event(&mut self, event: RawEvent) {
-        let data = if event.data.is_empty() {
-            String::new()
-        } else {
-            format!(", \"data\": {}", text(&event))
+        let data = match event.data::<Value>() {
+            Ok(data) if event.has_data() => format!(", \"data\": {}", text(&data)),
+            _ => String::new(),
         };
         show(
             HAPPENED,
@@ -133,6 +133,6 @@ impl Conversation {
     }
 }
 
-fn text(event: &RawEvent) -> String {
-    String::from_utf8_lossy(&to_bytes(&event.data)).into_owned()
+fn text(data: &Value) -> String {
+    String::from_utf8_lossy(&to_bytes(data)).into_owned()
 }

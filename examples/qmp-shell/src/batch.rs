@@ -66,8 +66,8 @@ fn wire(event: &RawEvent) -> Value {
         );
     }
     members.insert("event".into(), event.name.as_str().into());
-    if !event.data.is_empty() {
-        members.insert("data".into(), Value::Object(event.data.clone()));
+    if event.has_data() {
+        members.insert("data".into(), print::data(event));
     }
     Value::Object(members)
 }

@@ -29,11 +29,17 @@ pub(crate) fn event(event: &RawEvent) -> String {
         time(event.timestamp),
         clean(&event.name)
     );
-    if !event.data.is_empty() {
+    if event.has_data() {
         out.push(' ');
-        write(&Value::Object(event.data.clone()), None, &mut out);
+        write(&data(event), None, &mut out);
     }
     out
+}
+
+/// The data of an event, or what is wrong with it.
+pub(crate) fn data(event: &RawEvent) -> Value {
+    let data = event.data();
+    data.unwrap_or_else(|error| error.desc().into())
 }
 
 pub(crate) fn error(text: impl std::fmt::Display) -> String {

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use super::calls::{Call, Calls};
 use super::outgoing::Outgoing;
 use super::{Builder, ClientError, Greeting, RawEvent, Reply, Request};
-use crate::json::{Document, Item, Map, Stream, Value};
+use crate::json::{Document, Item, Stream};
 
 /// The byte that no JSON text has: readers start anew behind it.
 const DELIMITER: u8 = 0xFF;
@@ -174,12 +174,12 @@ impl<W> Conversation<W> {
         let call = self.send(request, Some(waiter), silent, oob);
         if silent {
             // The answer to something else shows that there will be none to this.
-            let (name, arguments) = if self.agent {
-                ("guest-sync", one("id", self.last_id))
+            let question = if self.agent {
+                sync("guest-sync", self.last_id)
             } else {
-                ("query-version", Map::new())
+                Request::own("query-version", |_| {})
             };
-            self.send(Request::value(name, &arguments), None, false, false);
+            self.send(question, None, false, false);
         }
         Ok(call)
     }
@@ -219,7 +219,7 @@ impl<W> Conversation<W> {
         self.out.clear();
         let buffer = self.out.append(Vec::new());
         buffer.push(DELIMITER);
-        Request::value("guest-sync-delimited", &one("id", first + count)).write(None, buffer);
+        sync("guest-sync-delimited", first + count).write(None, buffer);
         self.phase = Phase::Syncing {
             first,
             count: count + 1,
@@ -355,22 +355,27 @@ impl<W> Conversation<W> {
     }
 
     fn negotiate(&mut self) {
-        let mut arguments = Map::new();
-        if self.oob {
-            arguments.insert("enable".into(), Value::Array(vec!["oob".into()]));
-        }
-        let request = Request::value("qmp_capabilities", &arguments);
+        let oob = self.oob;
+        let request = Request::own("qmp_capabilities", |out| {
+            if oob {
+                out.key("enable");
+                out.raw("[\"oob\"]");
+            }
+        });
         let CallId(id) = self.send(request, None, false, false);
         self.phase = Phase::Negotiating { id };
     }
 
     fn event_or_reply(&mut self, document: Document) -> Result<(), ClientError> {
+        let document = match RawEvent::parse(document) {
+            Ok(event) => {
+                let size = event.memory();
+                self.found.push_back(Incoming::Event { event, size });
+                return Ok(());
+            }
+            Err(document) => document,
+        };
         let root = document.root();
-        if let Some(event) = RawEvent::parse(&document) {
-            let size = document.size();
-            self.found.push_back(Incoming::Event { event, size });
-            return Ok(());
-        }
         let id = document.get(root, "id").filter(|_| !self.agent);
         let number = id.map(|at| document.u64(at));
         let success = document.get(root, "return").is_some();
@@ -455,8 +460,12 @@ impl<W> Conversation<W> {
     }
 }
 
-fn one(name: &str, value: u64) -> Map<String, Value> {
-    Map::from_iter([(name.to_owned(), value.into())])
+/// A request to an agent to say this number.
+fn sync(name: &str, id: u64) -> Request {
+    Request::own(name, |out| {
+        out.key("id");
+        out.u64(id);
+    })
 }
 
 /// Whether an agent says that it got no JSON; before 2.12 in other words.

@@ -1,12 +1,13 @@
 //! What comes from a server: greeting, replies, events.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::ClientError;
 use crate::codec::{Json, Unknown, from_node};
 use crate::command::Event;
 use crate::error::{ErrorClass, QmpError};
-use crate::json::{Document, Map, NodeId, Style, Value, Writer};
+use crate::json::{Document, NodeId, Style, Writer};
 use crate::session::Version;
 
 /// What a server said when it was connected to.
@@ -56,14 +57,14 @@ impl Greeting {
 }
 
 /// An event as it came; one that the bindings do not know is as good as any other.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RawEvent {
     /// The name on the wire.
     pub name: String,
-    /// The data; empty for an event that carries none.
-    pub data: Map<String, Value>,
     /// When it happened, as time since the epoch; none where the server did not know.
     pub timestamp: Option<Duration>,
+    message: Document,
+    data: Option<NodeId>,
 }
 
 impl RawEvent {
@@ -77,34 +78,72 @@ impl RawEvent {
     /// # Errors
     /// The data is not that of `E`.
     pub fn decode<E: Event>(&self) -> Option<Result<E, QmpError>> {
-        self.is::<E>().then(|| {
-            let mut out = Writer::new(Style::Line);
-            self.data.encode(&mut out);
-            let text = String::from_utf8(out.into_bytes()).unwrap_or_default();
-            crate::codec::from_str(&text, Unknown::Ignore)
-        })
+        self.is::<E>().then(|| self.data())
+    }
+
+    /// Whether it carries data.
+    pub fn has_data(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// The data as `T`, which for an event that the bindings do not know is `Map<String, Value>`.
+    ///
+    /// # Errors
+    /// It has not the form of `T`; for a [`Value`](crate::json::Value), a number lies beyond the range of a double.
+    pub fn data<T: Json>(&self) -> Result<T, QmpError> {
+        match self.data {
+            Some(at) => from_node(&self.message, at, Unknown::Ignore),
+            None => from_nothing(),
+        }
     }
 
     /// The event in a message; `None` when there is none in it.
-    pub(super) fn parse(document: &Document) -> Option<RawEvent> {
-        let root = document.root();
-        let name = document.str(document.get(root, "event")?)?.into_owned();
-        let data = document
-            .get(root, "data")
-            .and_then(|data| document.map(data))
-            .unwrap_or_default();
-        let timestamp = document.get(root, "timestamp").and_then(|stamp| {
+    ///
+    /// # Errors
+    /// There is none: the message, unchanged.
+    pub(super) fn parse(message: Document) -> Result<RawEvent, Document> {
+        let root = message.root();
+        let name = message.get(root, "event").and_then(|at| message.str(at));
+        let Some(name) = name.map(Cow::into_owned) else {
+            return Err(message);
+        };
+        let timestamp = message.get(root, "timestamp").and_then(|stamp| {
             // -1 says that the time is not known.
-            let part = |key| document.u64(document.get(stamp, key)?);
+            let part = |key| message.u64(message.get(stamp, key)?);
             let micros = Duration::from_micros(part("microseconds")?);
             Duration::from_secs(part("seconds")?).checked_add(micros)
         });
-        Some(RawEvent {
+        Ok(RawEvent {
             name,
-            data,
             timestamp,
+            data: message.get(root, "data"),
+            message,
         })
     }
+
+    /// About how much memory it takes, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.name.len() + self.message.memory()
+    }
+}
+
+/// Events are equal that say the same, in the same order of members.
+impl PartialEq for RawEvent {
+    fn eq(&self, other: &Self) -> bool {
+        let data = |event: &RawEvent| {
+            let mut out = Writer::new(Style::Line);
+            if let Some(at) = event.data {
+                out.node(&event.message, at);
+            }
+            out.into_bytes()
+        };
+        (&self.name, self.timestamp) == (&other.name, other.timestamp) && data(self) == data(other)
+    }
+}
+
+/// What an object without members is as `T`.
+fn from_nothing<T: Json>() -> Result<T, QmpError> {
+    crate::codec::from_str("{}", Unknown::Ignore)
 }
 
 /// A reply that brings a result.
@@ -134,15 +173,13 @@ impl Reply {
     /// The result as `T`.
     ///
     /// # Errors
-    /// It has not the form of `T`; for a [`Value`], a number lies beyond the range of a double.
+    /// It has not the form of `T`; for a [`Value`](crate::json::Value), a number lies beyond the range of a double.
     pub fn decode<T: Json>(&self) -> Result<T, ClientError> {
         match &self.0 {
             Source::Message(document, at) => {
                 from_node(document, *at, Unknown::Ignore).map_err(ClientError::Decode)
             }
-            Source::Silence => {
-                crate::codec::from_str("{}", Unknown::Ignore).map_err(ClientError::Decode)
-            }
+            Source::Silence => from_nothing().map_err(ClientError::Decode),
         }
     }
 }

@@ -22,19 +22,33 @@ pub struct Request {
 }
 
 impl Request {
-    fn new(execute: &str, name: &str, arguments: &dyn AnyJson) -> Self {
+    fn begin(execute: &str, name: &str) -> Self {
         let mut text = Writer::with_capacity(Style::Line, USUAL_BYTES);
         text.begin_object();
         text.key(execute);
         text.str(name);
         text.key("arguments");
-        encode(arguments, &mut text);
         Request {
             text,
             oob: false,
             silent: false,
             fds: Vec::new(),
         }
+    }
+
+    fn new(execute: &str, name: &str, arguments: &dyn AnyJson) -> Self {
+        let mut request = Request::begin(execute, name);
+        encode(arguments, &mut request.text);
+        request
+    }
+
+    /// What the conversation itself needs: a command whose arguments, which are members to write, are its own.
+    pub(super) fn own(name: &str, arguments: impl FnOnce(&mut Writer)) -> Self {
+        let mut request = Request::begin("execute", name);
+        request.text.begin_object();
+        arguments(&mut request.text);
+        request.text.end_object();
+        request
     }
 
     /// A command of the bindings.

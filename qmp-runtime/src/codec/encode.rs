@@ -6,6 +6,9 @@ use super::{AnyJson, Json, record};
 use crate::json::{Map, Value, Writer};
 
 /// What a value is.
+///
+/// What takes much code to write comes with the function that does: a program that has no such values
+/// then has none of that code.
 #[non_exhaustive]
 pub enum View<'v> {
     /// An optional member that is left out.
@@ -18,14 +21,14 @@ pub enum View<'v> {
     I64(i64),
     /// An unsigned integer.
     U64(u64),
-    /// Any number.
-    F64(f64),
+    /// Any number; see [`View::number`].
+    F64(f64, fn(&mut Writer, f64)),
     /// A string.
     Str(Cow<'v, str>),
-    /// Any value.
-    Value(&'v Value),
-    /// An object with any members.
-    Map(&'v Map<String, Value>),
+    /// Any value; see [`View::value`].
+    Value(&'v Value, WriteValue),
+    /// An object with any members; see [`View::map`].
+    Map(&'v Map<String, Value>, WriteValue),
     /// An array.
     List(&'v dyn List),
     /// An object without members.
@@ -34,6 +37,26 @@ pub enum View<'v> {
     Record,
     /// The tag of a union, and what has the members that depend on it.
     Variant(Cow<'v, str>, Option<&'v dyn AnyJson>),
+}
+
+/// What writes a value of type `any`.
+pub type WriteValue = fn(&mut Writer, &Value);
+
+impl<'v> View<'v> {
+    /// A number.
+    pub fn number(number: f64) -> Self {
+        View::F64(number, Writer::f64)
+    }
+
+    /// Any value.
+    pub fn value(value: &'v Value) -> Self {
+        View::Value(value, Writer::value)
+    }
+
+    /// An object with any members.
+    pub fn map(members: &'v Map<String, Value>) -> Self {
+        View::Map(members, Writer::value)
+    }
 }
 
 /// The elements of an array.
@@ -86,9 +109,9 @@ pub(super) fn write(value: &dyn AnyJson, view: View<'_>, out: &mut Writer) {
         View::Bool(value) => out.bool(value),
         View::I64(value) => out.i64(value),
         View::U64(value) => out.u64(value),
-        View::F64(value) => out.f64(value),
+        View::F64(value, write) => write(out, value),
         View::Str(text) | View::Variant(text, _) => out.str(&text),
-        View::Value(value) => out.value(value),
+        View::Value(value, write) => write(out, value),
         View::List(list) => {
             out.begin_array();
             for element in list.iter() {
@@ -97,7 +120,7 @@ pub(super) fn write(value: &dyn AnyJson, view: View<'_>, out: &mut Writer) {
             }
             out.end_array();
         }
-        View::Map(_) | View::Empty | View::Record => {
+        View::Map(..) | View::Empty | View::Record => {
             out.begin_object();
             members(value, out);
             out.end_object();
@@ -108,10 +131,10 @@ pub(super) fn write(value: &dyn AnyJson, view: View<'_>, out: &mut Writer) {
 /// Writes the members of a value into an object that has been started.
 pub(super) fn members(value: &dyn AnyJson, out: &mut Writer) {
     match value.view() {
-        View::Map(map) => {
+        View::Map(map, write) => {
             for (key, value) in map {
                 out.key(key);
-                out.value(value);
+                write(out, value);
             }
         }
         _ => record::encode(value.record(), out),

@@ -19,7 +19,7 @@ mod unrecognized;
 pub use any::AnyJson;
 pub use branches::{Branches, decode_branch, decode_branch_tag, view_branch};
 pub use decode::{Decoder, Object, Unknown};
-pub use encode::{List, View, encode};
+pub use encode::{List, View, WriteValue, encode};
 pub use enumeration::{UnknownValue, Values, decode_tag, parse_enum};
 pub use record::{Member, decode, decode_members};
 pub use scalars::Null;

@@ -69,7 +69,7 @@ scalar!(
         .f64(at)
         .filter(|value| value.is_finite())
         .ok_or_else(|| d.wrong_type("number")),
-    |value| View::F64(*value)
+    |value| View::number(*value)
 );
 scalar!(
     Null,
@@ -84,7 +84,7 @@ scalar!(
     Value,
     Value::Null,
     |d, at| d.document.value(at).ok_or_else(|| d.wrong_type("number")),
-    |value| View::Value(value)
+    |value| View::value(value)
 );
 scalar!(
     i64,
@@ -172,6 +172,6 @@ impl Json for Map<String, Value> {
     }
 
     fn view(&self) -> View<'_> {
-        View::Map(self)
+        View::map(self)
     }
 }

@@ -14,10 +14,10 @@ pub fn equal(left: &dyn AnyJson, right: &dyn AnyJson) -> bool {
         (View::Bool(left), View::Bool(right)) => left == right,
         (View::I64(left), View::I64(right)) => left == right,
         (View::U64(left), View::U64(right)) => left == right,
-        (View::F64(left), View::F64(right)) => left == right,
+        (View::F64(left, _), View::F64(right, _)) => left == right,
         (View::Str(left), View::Str(right)) => left == right,
-        (View::Value(left), View::Value(right)) => left == right,
-        (View::Map(left), View::Map(right)) => left == right,
+        (View::Value(left, _), View::Value(right, _)) => left == right,
+        (View::Map(left, _), View::Map(right, _)) => left == right,
         (View::List(left), View::List(right)) => {
             let mut pairs = left.iter().zip(right.iter());
             left.len() == right.len() && pairs.all(|(left, right)| equal(left, right))

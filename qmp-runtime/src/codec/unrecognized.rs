@@ -174,7 +174,7 @@ impl Json for UnrecognizedBranch {
 
     fn view(&self) -> View<'_> {
         match &self.members {
-            Some(members) => View::Map(members),
+            Some(members) => View::map(members),
             None => View::Empty,
         }
     }

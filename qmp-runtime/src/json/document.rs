@@ -33,7 +33,7 @@ pub struct NodeId(pub(super) u32);
 ///
 /// The nodes stand in text order; a container is followed by what it holds, an object by its keys
 /// and values in turn. No object has a key twice.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Document {
     pub(super) text: String,
     pub(super) nodes: Vec<Node>,
@@ -217,11 +217,6 @@ impl Document {
         self.members(object)
             .find(|&(name, _)| self.str_is(name, key))
             .map(|(_, value)| value)
-    }
-
-    /// About how much memory the message takes as a [`Value`](super::Value), in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.text.len() + self.nodes.len() * size_of::<super::Value>()
     }
 }
 

@@ -1,12 +1,13 @@
 //! The grammar: the tokens of a message, one by one, to the nodes of its [`Document`].
 
+use std::collections::HashSet;
+
 use super::document::{Document, Kind, NodeId};
 use super::lex::TokenKind;
 use super::node::Node;
 use super::source::Source;
 use super::stream::KEEP_BYTES;
 use super::text;
-use super::value::{Map, Value};
 
 /// Descriptions of grammar errors are cut to this many bytes.
 const MAX_ERROR_BYTES: usize = 1023;
@@ -64,9 +65,8 @@ struct Open {
     key: Option<NodeId>,
     /// Where the object's keys start among those of all open objects.
     first_key: usize,
-    /// The keys instead, once they are many. As a map of values, which clients have anyway: a table of
-    /// another kind is code of its own.
-    many: Option<Box<Map<String, Value>>>,
+    /// The keys instead, once they are many.
+    many: Option<HashSet<String>>,
 }
 
 impl Parser {
@@ -256,11 +256,8 @@ impl Parser {
         };
         let name = |id: NodeId| source.name(self.nodes[id.0 as usize]);
         let few = self.keys.drain(open.first_key..);
-        let many = open.many.get_or_insert_with(|| {
-            let names = few.map(|key| (name(key), Value::Null));
-            Box::new(names.collect())
-        });
-        many.insert(name(key), Value::Null).is_none()
+        let many = open.many.get_or_insert_with(|| few.map(name).collect());
+        many.insert(name(key))
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::node::Node;
-use super::value::Value;
+use super::write::{Style, Writer};
 
 /// Checks a text that ends with its quote; says whether it needs [`unescape`].
 pub(super) fn check(text: &[u8]) -> Result<bool, String> {
@@ -45,8 +45,9 @@ pub(super) fn mend(bytes: &[u8], nodes: &mut [Node]) -> String {
         match std::str::from_utf8(&bytes[range]) {
             Ok(text) => out.push_str(text),
             Err(_) => {
-                let text = unescape(&bytes[node.inner()]);
-                out.push_str(&Value::String(text).to_string());
+                let mut quoted = Writer::new(Style::Line);
+                quoted.str(&unescape(&bytes[node.inner()]));
+                out.push_str(&String::from_utf8_lossy(&quoted.into_bytes()));
                 escaped = true;
             }
         }

@@ -105,7 +105,7 @@ fn unknown_events_and_times_arrive() {
         (unknown.name.as_str(), unknown.timestamp),
         ("SINGULARITY", None)
     );
-    assert_eq!(unknown.data["near"], true);
+    assert_eq!(unknown.data::<Value>().unwrap()["near"], true);
     let ticked = next();
     assert_eq!(ticked.timestamp, Some(Duration::new(5, 6000)));
     assert_eq!(ticked.decode::<events::Ticked>().unwrap().unwrap().count, 3);

@@ -164,7 +164,7 @@ fn events(policy: &str) -> Vec<String> {
         events.push(format!(
             "{} {}",
             event.name,
-            serde_json::Value::Object(event.data)
+            event.data::<serde_json::Value>().unwrap()
         ));
     }
     events

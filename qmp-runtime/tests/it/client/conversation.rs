@@ -199,8 +199,22 @@ fn events_come_in_their_place_with_what_they_carry() {
         ("STOP", Some(Duration::from_micros(1_000_002)))
     );
     assert_eq!((new.name.as_str(), new.timestamp), ("NEW_IN_12", None));
-    assert_eq!(Value::Object(new.data.clone()), json!({"x": [1, null]}));
+    assert_eq!(new.data::<Value>().unwrap(), json!({"x": [1, null]}));
     assert_eq!(far.timestamp, None, "no time that can be said");
+    let (data, empty) = (far.data::<Value>().unwrap(), far.data::<()>());
+    assert!(!far.has_data() && data == json!({}) && empty.is_ok());
+}
+
+#[test]
+fn event_with_number_beyond_double_loses_no_more_than_that() {
+    let text = r#"{"event": "VAST", "data": {"size": 1e999, "near": 1}}"#;
+    let seen = receive(&mut ready("[]"), text).unwrap();
+    let [Seen::Event(event)] = &seen[..] else {
+        panic!("{seen:?}");
+    };
+    let error = event.data::<Value>().unwrap_err();
+    assert!(error.desc().contains("number"), "{error}");
+    assert_eq!((event.name.as_str(), event.has_data()), ("VAST", true));
 }
 
 #[test]
