@@ -1,5 +1,7 @@
 //! From modules to files.
 
+use memchr::memmem::Finder;
+
 use super::code::{Code, code};
 use super::names;
 use super::text::Texts;
@@ -141,19 +143,38 @@ fn inline(module: &Module, outer: &Module, path: &str, contents: &mut Contents<'
 /// name.
 fn items(module: &Module) -> impl Iterator<Item = Code> + '_ {
     let mut free = PRELUDE.to_vec();
-    for item in &module.items {
-        for word in ["struct ", "enum ", "trait "] {
-            for (at, _) in item.as_str().match_indices(word) {
-                let behind = item.as_str()[at + word.len()..].split(' ').next();
+    for word in ["struct ", "enum ", "trait "] {
+        let word = Finder::new(word);
+        for item in &module.items {
+            for at in word.find_iter(item.as_str().as_bytes()) {
+                let behind = item.as_str()[at + word.needle().len()..].split(' ').next();
                 free.retain(|(name, _)| behind != Some(name));
             }
         }
     }
-    module.items.iter().map(move |item| {
-        let shorten = |text: String, (name, path): &(&str, &str)| text.replace(path, name);
-        Code::raw(free.iter().fold(item.as_str().to_owned(), shorten))
-    })
+    let paths = Finder::new(PRELUDE_PATHS);
+    let shorten = move |item: &Code| Code::raw(shorten(item.as_str(), &free, &paths));
+    module.items.iter().map(shorten)
 }
+
+/// A text with names in place of paths, in one pass: it is all the text that there is.
+fn shorten(text: &str, names: &[(&str, &str)], paths: &Finder<'_>) -> String {
+    let mut short = String::with_capacity(text.len());
+    let mut copied = 0;
+    for at in paths.find_iter(text.as_bytes()) {
+        let mut names = names.iter();
+        if let Some((name, path)) = names.find(|(_, path)| text[at..].starts_with(path)) {
+            short.push_str(&text[copied..at]);
+            short.push_str(name);
+            copied = at + path.len();
+        }
+    }
+    short.push_str(&text[copied..]);
+    short
+}
+
+/// What the paths below begin with.
+const PRELUDE_PATHS: &str = ":: std :: ";
 
 /// Names of the prelude, and the paths that are true everywhere.
 const PRELUDE: [(&str, &str); 6] = [
