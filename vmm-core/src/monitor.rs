@@ -76,7 +76,7 @@ pub(crate) fn open(
     let MonitorConfig { label, endpoint } = config;
     let end = Arc::new(End::new(&endpoint));
     let taken = |error: CharError| RunError::Chardev {
-        label: label.clone(),
+        option: format!("-chardev {label}"),
         error,
     };
     chardevs

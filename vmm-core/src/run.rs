@@ -16,7 +16,7 @@ use signal_hook::iterator::Signals;
 
 use crate::bridge;
 use crate::char::{CharError, Registry, restore_console};
-use crate::cli::{MemoryLock, Options, TraceSwitch};
+use crate::cli::{MemoryLock, Options, Origins, TraceSwitch};
 use crate::daemon::{self, Half};
 use crate::fdset::FdSets;
 use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
@@ -38,10 +38,10 @@ pub enum RunError {
     #[error(transparent)]
     Machine(#[from] MachineError),
     /// A character device cannot be opened.
-    #[error("-chardev {label}: {error}")]
+    #[error("{option}: {error}")]
     Chardev {
-        /// Its label.
-        label: String,
+        /// What asked for it.
+        option: String,
         /// The cause.
         error: CharError,
     },
@@ -118,10 +118,7 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     }
     let open_monitor = |label: &str| {
         let held = machine.chardevs().open_monitor(label);
-        held.map_err(|error| RunError::Chardev {
-            label: label.to_owned(),
-            error,
-        })
+        held.map_err(|error| chardev_error(&options.origins, label, error))
     };
     let mut bridges = Vec::new();
     for (label, style) in options.bridges {
@@ -164,16 +161,26 @@ fn make_machine(options: &mut Options, events: &EventSink) -> Result<Machine, Ru
     for (label, backend, log) in &options.chardevs {
         chardevs
             .add_logged(label, backend, log.as_ref())
-            .map_err(|error| RunError::Chardev {
-                label: label.clone(),
-                error,
-            })?;
+            .map_err(|error| chardev_error(&options.origins, label, error))?;
     }
-    Ok(Machine::new(
-        options.machine.clone(),
-        chardevs,
-        Arc::new(EventBridge(events.clone())),
-    )?)
+    let events = Arc::new(EventBridge(events.clone()));
+    let machine = Machine::new(options.machine.clone(), chardevs, events);
+    machine.map_err(|mut error| {
+        if let MachineError::Create { asked, what, .. } = &mut error
+            && let Some(option) = options.origins.of(*asked)
+        {
+            option.clone_into(what);
+        }
+        error.into()
+    })
+}
+
+fn chardev_error(origins: &Origins, label: &str, error: CharError) -> RunError {
+    let option = origins.of_chardev(label).map(str::to_owned);
+    RunError::Chardev {
+        option: option.unwrap_or_else(|| format!("-chardev {label}")),
+        error,
+    }
 }
 
 /// Switches on what the command line asks for.

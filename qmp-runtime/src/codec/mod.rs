@@ -141,14 +141,12 @@ pub fn parse_one(text: &str) -> Result<Document, QmpError> {
     use crate::json::{Item, Stream};
     let mut stream = Stream::new();
     let mut input = text.as_bytes();
-    let item = stream
-        .next_item(&mut input)
-        .or_else(|| stream.next_item(&mut &b"\n"[..]));
+    let item = stream.next_item(&mut input).or_else(|| stream.end());
     let trailing = input.iter().any(|byte| !byte.is_ascii_whitespace());
     match item {
         Some(Item::Message(document)) if !trailing => Ok(document),
         Some(Item::Error(error)) => Err(QmpError::generic(error)),
-        Some(Item::Message(_)) => Err(QmpError::generic("JSON parse error, text behind the value")),
-        None => Err(QmpError::generic("JSON parse error, premature EOI")),
+        Some(Item::Message(_)) => Err(QmpError::generic("Expecting at most one JSON value")),
+        None => Err(QmpError::generic("Expecting a JSON value")),
     }
 }

@@ -167,6 +167,18 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// The last item of an input that has come to its end.
+    pub fn end(&mut self) -> Option<Item> {
+        // A number ends where something else begins.
+        match self.next_item(&mut &b"\n"[..]) {
+            Some(Item::Error(error)) => Some(Item::Error(error.replace("\n'", "'"))),
+            None if self.message.tokens > 0 => Some(self.message.complete()),
+            item => item,
+        }
+    }
+}
+
 impl Message {
     /// Takes note of a byte between tokens; says whether it is to be left out.
     fn skip(&mut self) -> bool {

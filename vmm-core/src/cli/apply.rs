@@ -3,6 +3,7 @@
 use super::accel::Accelerators;
 use super::board::Board;
 use super::chardev::Chardev;
+use super::given::Given;
 use super::ids::Ids;
 use super::params::ParamsError;
 use super::tls::Credentials;
@@ -83,6 +84,15 @@ impl Builder {
             }
             _ => Ok(None), // accepted for QEMU's sake
         }
+    }
+
+    /// Takes note of where the latest of what there is came from.
+    pub(super) fn note(&mut self, option: &Given) {
+        let options = &mut self.options;
+        let text = option.to_string();
+        options
+            .origins
+            .note(&text, &options.machine, &self.chardevs);
     }
 
     fn help_option(&mut self, name: &str, value: &str) -> Result<Taken, UsageError> {

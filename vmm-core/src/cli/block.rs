@@ -5,6 +5,7 @@ use qmp_runtime::json::{Map, Value};
 use qmp_types::qmp::types::BlockdevOptions;
 
 use super::UsageError;
+use super::ids::bad_id;
 use super::params::Params;
 use crate::block::{DriveConfig, NodeConfig, NodeSource};
 use crate::qmp::node_config;
@@ -100,9 +101,7 @@ pub(super) fn drive(value: &str, nameless: usize) -> Result<DriveConfig, UsageEr
         }
     }
     let id = match params.take("id") {
-        Some(id) if !is_id(&id) => {
-            return refuse("Parameter 'id' expects an identifier".to_owned());
-        }
+        Some(id) if !is_id(&id) => return Err(bad_id()),
         Some(id) => id,
         None => format!("none{nameless}"),
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use qmp_runtime::server::{Address, Endpoint, Tcp};
 
+use super::ids::bad_id;
 use super::params::{Params, parse_bytes};
 use super::{UsageError, process};
 use crate::char::{BackendConfig, InetAddress, LogConfig, SocketAddress, SocketConfig};
@@ -25,7 +26,7 @@ pub(super) fn parse(value: &str) -> Result<(String, Chardev, bool), UsageError> 
         .take("id")
         .ok_or_else(|| UsageError::new("chardev: no id specified"))?;
     if !crate::qom::is_id(&id) {
-        return Err(UsageError::new("Parameter 'id' expects an identifier"));
+        return Err(bad_id());
     }
     let log = log(&mut params)?;
     let shared = params.take_switch("mux", false)?;

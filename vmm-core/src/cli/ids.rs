@@ -13,6 +13,14 @@ pub(super) struct Ids {
     taken: Vec<(String, String)>,
 }
 
+/// The error for a name that is none, with QEMU's second line.
+pub(super) fn bad_id() -> UsageError {
+    UsageError::new(
+        "Parameter 'id' expects an identifier\n\
+         Identifiers consist of letters, digits, '-', '.', '_', starting with a letter.",
+    )
+}
+
 impl Ids {
     /// Takes the name in an option's value, if there is one. What is given as JSON is named when it is
     /// made, as with QEMU.
@@ -25,7 +33,7 @@ impl Ids {
             return Ok(());
         };
         if !is_id(&id) {
-            return Err(UsageError::new("Parameter 'id' expects an identifier"));
+            return Err(bad_id());
         }
         let name = (option.to_owned(), id);
         if self.taken.contains(&name) {

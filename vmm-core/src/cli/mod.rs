@@ -17,6 +17,7 @@ mod lists;
 mod memory;
 mod monitors;
 mod objects;
+mod origins;
 mod params;
 mod process;
 mod run_state;
@@ -38,6 +39,7 @@ use qmp_runtime::server::Endpoint;
 use qmp_types::qmp::types::Audiodev;
 
 pub(crate) use objects::spec;
+pub use origins::Origins;
 pub use params::{Params, ParamsError, parse_size};
 pub use process::{GivenFd, MemoryLock};
 pub use table::{OPTIONS, OptionSpec, ParamKind, ParamSpec, help};
@@ -102,6 +104,8 @@ pub struct Options {
     pub trace_file: Option<PathBuf>,
     /// Where sound goes to.
     pub audiodevs: Vec<Audiodev>,
+    /// Which option asked for what.
+    pub origins: Origins,
 }
 
 /// A command line that cannot be followed; the text says which option and what to do.
@@ -127,6 +131,7 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Request, Usa
         if let Some(text) = taken.map_err(|error| error.at(&option))? {
             return Ok(Request::Print(text));
         }
+        builder.note(&option);
     }
     if let Some(fault) = line.fault {
         return Err(fault); // what comes before it might have asked for help

@@ -7,7 +7,7 @@ use super::apply::{Builder, Taken};
 use super::params::Params;
 use super::{UsageError, block, lists, tls};
 use crate::machine::Global;
-use crate::qom::{Given, Spec};
+use crate::qom::{Given, Spec, Wording};
 
 impl Builder {
     pub(super) fn object_option(&mut self, name: &str, value: &str) -> Result<Taken, UsageError> {
@@ -119,8 +119,13 @@ pub(crate) fn spec(value: &str, type_key: &str) -> Result<Spec, UsageError> {
     let type_name =
         type_name.ok_or_else(|| UsageError::new(format!("Parameter '{type_key}' is missing")))?;
     let id = params.take("id");
+    let words = match type_key {
+        "driver" => Wording::Device,
+        _ => Wording::Object,
+    };
     let rest = params.take_rest().into_iter();
-    let properties = rest.map(|(key, value)| (key, Given::Text(value))).collect();
+    let properties = rest.map(|(key, value)| (key, Given::Text(value, words)));
+    let properties = properties.collect();
     Ok(Spec {
         type_name,
         id,

@@ -60,7 +60,9 @@ pub(super) fn parse(object: Spec) -> Result<(String, Credentials), UsageError> {
 
 fn text(value: Given) -> String {
     match value {
-        Given::Text(text) | Given::Json(Value::String(text)) => text,
+        Given::Text(text, _)
+        | Given::Global { value: text, .. }
+        | Given::Json(Value::String(text)) => text,
         Given::Json(Value::Bool(true)) => "on".to_owned(),
         Given::Json(Value::Bool(false)) => "off".to_owned(),
         Given::Json(value) => value.to_string(),

@@ -52,7 +52,7 @@ pub(super) fn log_items(value: &str, options: &mut Options) -> Result<Option<Str
                 return Ok(Some(text.to_owned()));
             }
             None => {
-                let text = format!("-d {item}: this cannot be logged; trace:PATTERN can");
+                let text = format!("{item}: this cannot be logged; trace:PATTERN can");
                 return Err(UsageError::new(text));
             }
         }

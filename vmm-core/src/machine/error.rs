@@ -43,11 +43,11 @@ pub enum MachineError {
     #[error(transparent)]
     Object(#[from] QomError),
     /// A device or an object of the configuration cannot be made.
-    #[error("{option} {what}: {error}{}", hint(error))]
+    #[error("{what}: {error}{}", hint(error))]
     Create {
-        /// `-device` or `-object`.
-        option: &'static str,
-        /// The type and the name of what was asked for.
+        /// Which of them.
+        asked: Asked,
+        /// What messages call it.
         what: String,
         /// The cause.
         error: QomError,
@@ -140,6 +140,19 @@ pub enum MachineError {
 }
 
 /// A further line of an error, for users at a terminal.
+/// What a configuration asks for, by its place among the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// One of [`devices`](super::MachineConfig::devices).
+    Device(usize),
+    /// One of [`nodes`](super::MachineConfig::nodes).
+    Node(usize),
+    /// One of [`drives`](super::MachineConfig::drives).
+    Drive(usize),
+    /// An object.
+    Object,
+}
+
 fn hint(error: &QomError) -> String {
     let hint = match error {
         QomError::Block(error) => error.hint(),

@@ -70,7 +70,10 @@ impl Spec {
         {
             let mut said = self.properties.iter();
             if said.all(|(name, _)| *name != global.property) {
-                let value = Given::Text(global.value.clone());
+                let value = Given::Global {
+                    driver: global.driver.clone(),
+                    value: global.value.clone(),
+                };
                 self.properties.push((global.property.clone(), value));
             }
         }

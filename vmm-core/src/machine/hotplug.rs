@@ -181,7 +181,7 @@ impl Lifecycle {
             ("core-id", place.core),
             ("thread-id", place.thread),
         ];
-        let ids = ids.map(|(name, id)| (name.to_owned(), Given::Text(id.to_string())));
+        let ids = ids.map(|(name, id)| (name.to_owned(), Given::text(id.to_string())));
         self.device_add(Spec {
             type_name: self.config.cpu_model.model().type_name.to_owned(),
             id: None,

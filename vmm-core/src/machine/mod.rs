@@ -46,7 +46,7 @@ pub use dimm::DimmInfo;
 pub(crate) use dimm::PC_DIMM;
 pub use dirty_rate::{DirtyRate, DirtyRateBusy, DirtyRateMode};
 pub use dump::{DumpError, DumpFormat, DumpProgress, DumpRequest, DumpStatus};
-pub use error::MachineError;
+pub use error::{Asked, MachineError};
 pub use event::{Cause, GuestPanicAction, MachineEvent, Observer};
 pub use global::{Global, GlobalError};
 pub use handle::{Finish, Machine};

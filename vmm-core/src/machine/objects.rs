@@ -6,7 +6,8 @@ use qmp_runtime::json::Value;
 
 use super::lifecycle::Lifecycle;
 use super::{
-    Global, GuestRam, MachineConfig, MachineError, MachineEvent, RunState, Running, Services, types,
+    Asked, Global, GuestRam, MachineConfig, MachineError, MachineEvent, RunState, Running,
+    Services, types,
 };
 use crate::backends::MemoryBackend;
 use crate::block::BlockError;
@@ -152,11 +153,12 @@ pub(super) fn add_object(
             parent: parent.type_info().name.to_owned(),
         });
     }
-    let unknown = spec.properties.iter().find(|(name, given)| {
-        matches!(given, Given::Json(_)) && type_info.property(name).is_none()
-    });
-    if let Some((name, _)) = unknown {
-        return refuse(format!("Parameter '{name}' is unexpected"));
+    let mut properties = spec.properties.iter();
+    if let Some((name, given)) = properties.find(|(name, _)| type_info.property(name).is_none()) {
+        return refuse(match given {
+            Given::Json(_) => format!("Parameter '{name}' is unexpected"),
+            _ => format!("Invalid parameter '{name}'"),
+        });
     }
     let place = Place {
         parent,
@@ -214,7 +216,7 @@ pub(super) fn add_configured_objects(
 ) -> Result<(), MachineError> {
     for spec in &config.objects {
         let made = add_object(spec, services, None);
-        made.map_err(|error| failed("-object", spec, error))?;
+        made.map_err(|error| failed(Asked::Object, spec, error))?;
     }
     Ok(())
 }
@@ -231,8 +233,9 @@ pub(super) fn backend_size(config: &MachineConfig) -> Result<u64, MachineError> 
     let size = spec.properties.iter().find(|(name, _)| name == "size");
     let size = match size.map(|(_, size)| size) {
         None => None,
-        Some(Given::Text(text)) => Kind::SIZE.parse("size", text)?.as_u64(),
+        Some(Given::Text(text, words)) => Kind::SIZE.parse("size", text, *words)?.as_u64(),
         Some(Given::Json(value)) => value.as_u64(),
+        Some(Given::Global { .. }) => None, // those are for devices
     };
     Ok(size.unwrap_or_default())
 }
@@ -315,18 +318,19 @@ pub(super) fn add_configured_disks(
     config: &MachineConfig,
     services: &Services,
 ) -> Result<(), MachineError> {
-    let failed = |option, what: Option<&String>, error: BlockError| MachineError::Create {
-        option,
-        what: what.cloned().unwrap_or_default(),
+    let failed = |asked, what: String, error: BlockError| MachineError::Create {
+        asked,
+        what,
         error: error.into(),
     };
-    for node in &config.nodes {
+    for (index, node) in config.nodes.iter().enumerate() {
+        let what = || format!("-blockdev {}", node.name.as_deref().unwrap_or_default());
         let made = services.block.add(node);
-        made.map_err(|error| failed("-blockdev", node.name.as_ref(), error))?;
+        made.map_err(|error| failed(Asked::Node(index), what(), error))?;
     }
-    for drive in &config.drives {
+    for (index, drive) in config.drives.iter().enumerate() {
         let made = services.block.add_drive(drive);
-        made.map_err(|error| failed("-drive", Some(&drive.id), error))?;
+        made.map_err(|error| failed(Asked::Drive(index), format!("-drive {}", drive.id), error))?;
     }
     Ok(())
 }
@@ -336,18 +340,22 @@ pub(super) fn add_configured_devices(
     config: &MachineConfig,
     services: &Services,
 ) -> Result<(), MachineError> {
-    for spec in &config.devices {
+    for (index, spec) in config.devices.iter().enumerate() {
         let made = add_device(spec.clone(), &config.globals, services, None);
-        made.map_err(|error| failed("-device", spec, error))?;
+        made.map_err(|error| failed(Asked::Device(index), spec, error))?;
     }
     Ok(())
 }
 
-fn failed(option: &'static str, spec: &Spec, error: QomError) -> MachineError {
+fn failed(asked: Asked, spec: &Spec, error: QomError) -> MachineError {
+    let option = match asked {
+        Asked::Object => "-object",
+        _ => "-device",
+    };
     let id = spec.id.as_deref().map(|id| format!(",id={id}"));
     MachineError::Create {
-        option,
-        what: format!("{}{}", spec.type_name, id.unwrap_or_default()),
+        asked,
+        what: format!("{option} {}{}", spec.type_name, id.unwrap_or_default()),
         error,
     }
 }

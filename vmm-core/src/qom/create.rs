@@ -1,6 +1,6 @@
 //! From what a user asks for to properties that a constructor can rely on.
 
-use super::{Access, Given, Link, Properties, Property, QomError, Spec, Tree, TypeInfo};
+use super::{Access, Given, Link, Properties, Property, QomError, Spec, Tree, TypeInfo, Wording};
 
 impl Spec {
     /// Reads and checks the properties for a type, adds defaults, and takes hold
@@ -29,7 +29,7 @@ impl Spec {
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         let (_, given) = self.properties.iter().find(|(known, _)| known == name)?;
         match given {
-            Given::Text(text) => text.parse().ok(),
+            Given::Text(text, _) | Given::Global { value: text, .. } => text.parse().ok(),
             Given::Json(value) => value.as_u64(),
         }
     }
@@ -39,7 +39,7 @@ impl Spec {
         let mut properties = self.properties.iter();
         let at = properties.position(|(known, _)| known == name)?;
         match self.properties.remove(at).1 {
-            Given::Text(text) => Some(text),
+            Given::Text(text, _) | Given::Global { value: text, .. } => Some(text),
             Given::Json(value) => value.as_str().map(str::to_owned),
         }
     }
@@ -61,7 +61,14 @@ impl Properties {
             });
         }
         let value = match given {
-            Given::Text(text) => property.kind.parse(name, text)?,
+            Given::Text(text, words) => property.kind.parse(name, text, *words)?,
+            Given::Global { driver, value } => {
+                let read = property.kind.parse(name, value, Wording::Value);
+                read.map_err(|error| {
+                    let what = format!("can't apply global {driver}.{name}={value}: {error}");
+                    QomError::Refused(what)
+                })?
+            }
             Given::Json(value) => {
                 property.kind.check(name, value)?;
                 value.clone()

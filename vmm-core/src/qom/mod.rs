@@ -87,6 +87,6 @@ pub use link::Link;
 pub(crate) use node::NewNode;
 pub use node::{Entry, Node};
 pub use object::{BusState, Child, Create, Creation, Given, Object, Spec, Unplug};
-pub use property::{Access, Default, Kind, Properties, Property};
+pub use property::{Access, Default, Kind, Properties, Property, Wording};
 pub use tree::Tree;
 pub use types::TypeInfo;

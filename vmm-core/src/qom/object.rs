@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use qmp_runtime::json::{Map, Value};
 
-use super::{Node, Properties, QomError, TypeInfo};
+use super::{Node, Properties, QomError, TypeInfo, Wording};
 use crate::machine::{Running, Services};
 
 /// What is behind a path of the tree.
@@ -82,9 +82,23 @@ pub struct Child {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Given {
     /// The text of `key=value`, to be read as the property demands.
-    Text(String),
+    Text(String, Wording),
+    /// The text of a value for all devices of the type `driver`.
+    Global {
+        /// The type.
+        driver: String,
+        /// The text.
+        value: String,
+    },
     /// JSON, which must be of the property's type.
     Json(Value),
+}
+
+impl Given {
+    /// The text of an option about a device.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(text.into(), Wording::Device)
+    }
 }
 
 /// An object that a user asks for.

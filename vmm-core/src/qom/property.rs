@@ -146,6 +146,47 @@ enum Shape {
     Other,
 }
 
+/// Where a text comes from: QEMU reads options of each kind by other means, and asks for numbers in other words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wording {
+    /// An option about a device.
+    Device,
+    /// An option about another object.
+    Object,
+    /// A value on its own.
+    Value,
+}
+
+impl Wording {
+    fn signed(self) -> &'static str {
+        match self {
+            Self::Device => "integer",
+            Self::Object => "an int64 value",
+            Self::Value => "int64",
+        }
+    }
+
+    fn unsigned(self) -> &'static str {
+        match self {
+            Self::Device => "integer",
+            Self::Object => "a uint64 value",
+            Self::Value => "uint64",
+        }
+    }
+
+    fn size(self) -> &'static str {
+        match self {
+            Self::Device => "size",
+            Self::Object => "a size value",
+            Self::Value => {
+                "a non-negative number below 2^64\n\
+                 Optional suffix k, M, G, T, P or E means kilo-, mega-, giga-, tera-, peta-\n\
+                 and exabytes, respectively."
+            }
+        }
+    }
+}
+
 impl Kind {
     /// A switch.
     pub const BOOL: Self = Self::of("bool", Shape::Bool);
@@ -284,7 +325,7 @@ impl Kind {
     ///
     /// # Errors
     /// It is none that a property of this kind can have.
-    pub fn parse(&self, name: &str, text: &str) -> Result<Value, QomError> {
+    pub fn parse(&self, name: &str, text: &str, wording: Wording) -> Result<Value, QomError> {
         let bad = |expected: &str| QomError::BadValue {
             name: name.to_owned(),
             expected: expected.to_owned(),
@@ -295,9 +336,17 @@ impl Kind {
                 "off" | "no" | "false" | "n" => false.into(),
                 _ => return Err(bad("'on' or 'off'")),
             },
-            Shape::Signed { .. } => signed(text).ok_or_else(|| bad("integer"))?.into(),
-            Shape::Unsigned { .. } => unsigned(text).ok_or_else(|| bad("uint64"))?.into(),
-            Shape::Size => size(text).ok_or_else(|| bad("size"))?.into(),
+            Shape::Signed { min: 0.., .. } if wording == Wording::Object => unsigned(text)
+                .ok_or_else(|| bad(wording.unsigned()))?
+                .into(),
+            Shape::Signed { .. } => signed(text).ok_or_else(|| bad(wording.signed()))?.into(),
+            Shape::Unsigned { .. } => {
+                let wraps = wording != Wording::Object;
+                let wrapped = || signed(text).filter(|_| wraps).map(i64::cast_unsigned);
+                let number = unsigned(text).or_else(wrapped);
+                number.ok_or_else(|| bad(wording.unsigned()))?.into()
+            }
+            Shape::Size => size(text).ok_or_else(|| bad(wording.size()))?.into(),
             Shape::Text | Shape::Choice(_) | Shape::Link | Shape::Other => text.into(),
         };
         self.check(name, &value)?;
@@ -416,16 +465,19 @@ mod tests {
     use super::*;
 
     fn refused(kind: Kind, text: &str) -> String {
-        kind.parse("x", text).unwrap_err().to_string()
+        let error = kind.parse("x", text, Wording::Value).unwrap_err();
+        error.to_string()
     }
 
     #[test]
     fn text_becomes_a_value_of_the_kind() {
-        assert_eq!(Kind::BOOL.parse("x", "on").unwrap(), Value::from(true));
-        assert_eq!(Kind::UINT32.parse("x", "0x10").unwrap(), Value::from(16));
-        assert_eq!(Kind::INT.parse("x", "-7").unwrap(), Value::from(-7));
-        assert_eq!(Kind::SIZE.parse("x", "3M").unwrap(), Value::from(3 << 20));
-        assert_eq!(Kind::STR.parse("x", "7").unwrap(), Value::from("7"));
+        let read = |kind: Kind, text| kind.parse("x", text, Wording::Device).unwrap();
+        assert_eq!(read(Kind::BOOL, "on"), Value::from(true));
+        assert_eq!(read(Kind::UINT32, "0x10"), Value::from(16));
+        assert_eq!(read(Kind::UINT64, "-1"), Value::from(u64::MAX));
+        assert_eq!(read(Kind::INT, "-7"), Value::from(-7));
+        assert_eq!(read(Kind::SIZE, "3M"), Value::from(3 << 20));
+        assert_eq!(read(Kind::STR, "7"), Value::from("7"));
     }
 
     #[test]
@@ -435,7 +487,9 @@ mod tests {
             "Parameter 'x' expects 'on' or 'off'"
         );
         assert_eq!(refused(Kind::UINT64, "-x"), "Parameter 'x' expects uint64");
-        assert_eq!(refused(Kind::UINT8, "256"), "Parameter 'x' expects uint8_t");
+        for text in ["256", "-1"] {
+            assert_eq!(refused(Kind::UINT8, text), "Parameter 'x' expects uint8_t");
+        }
         assert_eq!(
             refused(Kind::ON_OFF_AUTO, "of"),
             "Parameter 'x' does not accept value 'of'"

@@ -46,7 +46,7 @@ fn virtual_addresses_go_through_the_guests_page_tables() {
 fn file_backend(path: &std::path::Path, properties: &[(&str, &str)]) -> Spec {
     let path = ("mem-path", path.to_str().unwrap());
     let given = [path].into_iter().chain(properties.iter().copied());
-    let given = given.map(|(name, value)| (name.to_owned(), Given::Text(value.to_owned())));
+    let given = given.map(|(name, value)| (name.to_owned(), Given::text(value)));
     Spec {
         type_name: "memory-backend-file".to_owned(),
         id: Some("mem".to_owned()),

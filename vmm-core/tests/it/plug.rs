@@ -186,13 +186,13 @@ fn memory(id: &str, size: &str) -> Spec {
     Spec {
         type_name: "memory-backend-ram".to_owned(),
         id: Some(id.to_owned()),
-        properties: vec![("size".to_owned(), Given::Text(size.to_owned()))],
+        properties: vec![("size".to_owned(), Given::text(size))],
     }
 }
 
 fn dimm(id: &str, properties: &[(&str, &str)]) -> Spec {
     let given = properties.iter();
-    let given = given.map(|&(name, value)| (name.to_owned(), Given::Text(value.to_owned())));
+    let given = given.map(|&(name, value)| (name.to_owned(), Given::text(value)));
     Spec {
         type_name: "pc-dimm".to_owned(),
         id: Some(id.to_owned()),

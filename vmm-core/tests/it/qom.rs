@@ -8,7 +8,7 @@ use vmm_core::qom::{Given, Spec, registry};
 use crate::fixture::Fixture;
 
 fn spec(type_name: &str, id: Option<&str>, properties: &[(&str, &str)]) -> Spec {
-    let text = |&(name, value): &(&str, &str)| (name.to_owned(), Given::Text(value.to_owned()));
+    let text = |&(name, value): &(&str, &str)| (name.to_owned(), Given::text(value));
     Spec {
         type_name: type_name.to_owned(),
         id: id.map(str::to_owned),

@@ -41,7 +41,7 @@ fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
         return refuse("'period' parameter expects a positive integer");
     }
     if max_bytes > i64::MAX as u64 {
-        return refuse("'max-bytes' parameter must be non-negative, and less than 2^63");
+        return refuse("'max-bytes' parameter must be positive, and less than 2^63");
     }
     let (source, own) = match properties.link("rng") {
         Some(link) => match link.object::<Entropy>() {

@@ -12,13 +12,10 @@ const VMM: &str = env!("CARGO_BIN_EXE_vmm");
 fn outcome(output: &Output) -> (Option<i32>, String) {
     let text = String::from_utf8_lossy(&output.stderr);
     // Hosts lack what QEMU's default CPU has.
-    let mut lines = text
+    let lines = text
         .lines()
         .filter(|line| !line.contains("host doesn't support"));
-    (
-        output.status.code(),
-        lines.next().unwrap_or_default().to_owned(),
-    )
+    (output.status.code(), lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// Options that end at once, and what both say of them; options that are taken have no text.
@@ -300,6 +297,79 @@ const LINES: &[(&str, &str)] = &[
         "Invalid parameter 'nope'",
     ),
     ("-trace events=/nix", "/nix: No such file or directory"),
+    (
+        "-device virtio-blk-device,drive=nope",
+        "-device virtio-blk-device,drive=nope: Property 'virtio-blk-device.drive' can't find value 'nope'",
+    ),
+    (
+        "-device virtio-rng-device,id=1x",
+        "-device virtio-rng-device,id=1x: Parameter 'id' expects an identifier\nIdentifiers consist of letters",
+    ),
+    (
+        "-chardev null,id=1x",
+        "Parameter 'id' expects an identifier\nIdentifiers consist of letters",
+    ),
+    (
+        "-drive if=none,id=1x",
+        "Parameter 'id' expects an identifier\nIdentifiers consist of letters",
+    ),
+    (
+        "-device pvpanic,ioport=x",
+        "-device pvpanic,ioport=x: Parameter 'ioport' expects integer",
+    ),
+    (
+        "-device pvpanic,ioport=-1",
+        "Parameter 'ioport' expects uint16_t",
+    ),
+    (
+        "-device virtio-rng-device,max-bytes=-1",
+        "'max-bytes' parameter must be positive, and less than 2^63",
+    ),
+    (
+        "-object memory-backend-ram,id=m,size=x",
+        "Parameter 'size' expects a size value",
+    ),
+    (
+        "-object iothread,id=i,poll-max-ns=x",
+        "Parameter 'poll-max-ns' expects an int64 value",
+    ),
+    ("-object iothread,id=i,nope=1", "Invalid parameter 'nope'"),
+    (
+        "-object {bad",
+        "-object {bad: JSON parse error, invalid keyword 'bad'",
+    ),
+    (
+        "-object {}{}",
+        "-object {}{}: Expecting at most one JSON value",
+    ),
+    (
+        "-blockdev {\"a\":\"b",
+        "-blockdev {\"a\":\"b: JSON parse error, stray '\"b'",
+    ),
+    (
+        "-device pc-dimm -global pc-dimm.slot=x",
+        "-device pc-dimm: can't apply global pc-dimm.slot=x: Parameter 'slot' expects int64",
+    ),
+    (
+        "-device pvpanic -global pvpanic.ioport=x",
+        "-device pvpanic: can't apply global pvpanic.ioport=x: Parameter 'ioport' expects uint64",
+    ),
+    (
+        "-serial file:/nix/x",
+        "-serial file:/nix/x: Could not open '/nix/x': No such file or directory",
+    ),
+    (
+        "-chardev file,id=c,path=/nix/x",
+        "-chardev file,id=c,path=/nix/x: Could not open '/nix/x': No such file or directory",
+    ),
+    (
+        "-blockdev driver=file,node-name=n,filename=/nix",
+        "-blockdev driver=file,node-name=n,filename=/nix: Could not open '/nix': No such file or directory",
+    ),
+    (
+        "-drive if=none,id=d,format=raw,file=/nix",
+        "-drive if=none,id=d,format=raw,file=/nix: Could not open '/nix': No such file or directory",
+    ),
 ];
 
 #[test]

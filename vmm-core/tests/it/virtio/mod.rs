@@ -16,7 +16,7 @@ use crate::fixture::Fixture;
 /// A device or an object as on the command line.
 pub(crate) fn spec(type_name: &str, id: &str, properties: &[(&str, &str)]) -> Spec {
     let properties = properties.iter().map(|&(name, value)| {
-        let value = Given::Text(value.to_owned());
+        let value = Given::text(value);
         (name.to_owned(), value)
     });
     Spec {

@@ -141,8 +141,7 @@ impl Observer for Watcher {
 
 fn spec(type_name: &str, id: &str, properties: &[(&str, &str)]) -> Spec {
     let properties = properties.iter();
-    let properties =
-        properties.map(|&(name, value)| (name.to_owned(), Given::Text(value.to_owned())));
+    let properties = properties.map(|&(name, value)| (name.to_owned(), Given::text(value)));
     Spec {
         type_name: type_name.to_owned(),
         id: Some(id.to_owned()),
