@@ -19,7 +19,7 @@ use crate::char::{CharError, Registry, restore_console};
 use crate::cli::{MemoryLock, Options, Origins, TraceSwitch};
 use crate::daemon::{self, Half};
 use crate::fdset::FdSets;
-use crate::machine::{Cause, Machine, MachineError, ShutdownAction};
+use crate::machine::{Cause, Global, Machine, MachineError, ShutdownAction};
 use crate::monitor;
 use crate::qmp::{EventBridge, Vmm};
 use crate::report::{report, set_format};
@@ -98,6 +98,19 @@ pub fn run(mut options: Options) -> Result<i32, RunError> {
     };
     if let Some(sandbox) = options.sandbox {
         confine_process(sandbox)?; // threads that start from here on inherit it
+    }
+    for global in options
+        .machine
+        .globals
+        .iter()
+        .filter(|global| !global.is_known())
+    {
+        let Global {
+            driver, property, ..
+        } = global;
+        report(&format!(
+            "warning: global {driver}.{property} has invalid class name"
+        ));
     }
     let _console = Console;
     let events = EventSink::new();

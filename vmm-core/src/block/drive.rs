@@ -19,6 +19,19 @@ pub enum IoStatus {
     NoSpace,
 }
 
+/// What a device wants of the drive that it takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Use<'a> {
+    /// The ID or the path of the device.
+    pub device: &'a str,
+    /// Its path.
+    pub path: &'a str,
+    /// What it calls the drive.
+    pub property: &'a str,
+    /// Whether it gets on with others that write to the image.
+    pub shares_writes: bool,
+}
+
 /// What a device reads and writes through.
 #[derive(Debug)]
 pub struct Drive {
@@ -26,7 +39,9 @@ pub struct Drive {
     pub(super) node: Option<Arc<Node>>,
     pub(super) write_back: AtomicBool,
     /// What the user wants in this respect.
-    pub(super) configured_write_back: bool,
+    pub(super) configured_write_back: AtomicBool,
+    /// Whether the device gets on with others that write to the image.
+    pub(super) shares_writes: AtomicBool,
     pub(super) status: Mutex<Option<IoStatus>>,
     pub(super) statistics: Statistics,
     pub(super) device: Mutex<Option<String>>,
@@ -73,7 +88,13 @@ impl Drive {
 
     /// What the user wants in this respect is so again.
     pub fn restore_write_back(&self) {
-        self.set_write_back(self.configured_write_back);
+        self.set_write_back(self.configured_write_back.load(Ordering::Acquire));
+    }
+
+    /// What the user of the device wants in this respect.
+    pub fn configure_write_back(&self, on: bool) {
+        self.configured_write_back.store(on, Ordering::Release);
+        self.restore_write_back();
     }
 
     /// Whether an error has stopped the machine; nothing where none ever does.

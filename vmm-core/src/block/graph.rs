@@ -1,11 +1,11 @@
 //! The nodes and drives of a machine.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::lock::{Claim, READ, WRITE};
 use super::{
-    BlockError, Disk, Drive, DriveConfig, Node, NodeConfig, NodeSource, SECTOR, Statistics,
+    BlockError, Disk, Drive, DriveConfig, Node, NodeConfig, NodeSource, SECTOR, Statistics, Use,
 };
 use crate::char::reason;
 use crate::fdset::FdSets;
@@ -215,7 +215,8 @@ impl Graph {
             name: id.clone(),
             node,
             write_back: AtomicBool::new(config.write_back),
-            configured_write_back: config.write_back,
+            configured_write_back: AtomicBool::new(config.write_back),
+            shares_writes: AtomicBool::new(false),
             status: Mutex::default(),
             statistics: Statistics::default(),
             device: Mutex::default(),
@@ -228,18 +229,17 @@ impl Graph {
     }
 
     /// A drive for a device: the one of this name, or one to the node of this
-    /// name. `device` is the ID or the path of the device, `property` what it
-    /// calls the drive.
+    /// name.
     ///
     /// # Errors
     /// There is none, or it is in use.
-    pub fn take(
-        &self,
-        name: &str,
-        device: &str,
-        path: &str,
-        property: &str,
-    ) -> Result<Arc<Drive>, BlockError> {
+    pub fn take(&self, name: &str, wanted: Use<'_>) -> Result<Arc<Drive>, BlockError> {
+        let Use {
+            device,
+            path,
+            property,
+            shares_writes,
+        } = wanted;
         let mut state = self.state();
         let refuse = |text: String| Err(BlockError::Refused(text));
         if let Some(drive) = state.drives.iter().find(|drive| drive.name == name)
@@ -253,8 +253,9 @@ impl Graph {
             let Some(node) = &drive.node else {
                 return refuse("Device needs media, but drive is empty".to_owned());
             };
-            state.check_sharing(node, path)?;
-            *lock(&drive.claim) = Some(claim(node)?);
+            state.check_sharing(node, device, shares_writes)?;
+            *lock(&drive.claim) = Some(claim(node, shares_writes)?);
+            drive.shares_writes.store(shares_writes, Ordering::Release);
             *lock(&drive.device) = Some(device.to_owned());
             *lock(&drive.path) = Some(path.to_owned());
             return Ok(Arc::clone(drive));
@@ -265,13 +266,14 @@ impl Graph {
         if !node.read_only && node.has_read_only_layer() {
             return Err(BlockError::ReadOnly);
         }
-        state.check_sharing(&node, path)?;
-        let claim = claim(&node)?;
+        state.check_sharing(&node, device, shares_writes)?;
+        let claim = claim(&node, shares_writes)?;
         let drive = Arc::new(Drive {
             name: String::new(),
             node: Some(node),
             write_back: AtomicBool::new(true),
-            configured_write_back: true,
+            configured_write_back: AtomicBool::new(true),
+            shares_writes: AtomicBool::new(shares_writes),
             status: Mutex::default(),
             statistics: Statistics::default(),
             device: Mutex::new(Some(device.to_owned())),
@@ -297,36 +299,42 @@ impl Graph {
     }
 }
 
-/// What a device does with a disk, and that others do not write to it.
-fn claim(node: &Node) -> Result<Claim, BlockError> {
+/// What a device does with a disk, and whether others may write to it.
+fn claim(node: &Node, shares_writes: bool) -> Result<Claim, BlockError> {
     let used = match node.read_only {
         true => READ,
         false => READ | WRITE,
     };
-    Claim::new(&node.disk, used, WRITE)
+    Claim::new(&node.disk, used, if shares_writes { 0 } else { WRITE })
 }
 
 impl State {
-    /// Two devices do not get on with each other where one of them writes.
-    fn check_sharing(&self, node: &Arc<Node>, path: &str) -> Result<(), BlockError> {
+    /// Two devices do not get on with each other where one of them writes, unless both share.
+    fn check_sharing(
+        &self,
+        node: &Arc<Node>,
+        device: &str,
+        shares_writes: bool,
+    ) -> Result<(), BlockError> {
         let alike = |one: &Arc<Node>, other: &Arc<Node>| Arc::ptr_eq(one, other);
         for drive in &self.drives {
-            let (Some(other), Some(user)) = (drive.node(), lock(&drive.path).clone()) else {
+            let (Some(other), Some(user)) = (drive.node(), lock(&drive.device).clone()) else {
                 continue;
             };
-            if node.read_only && other.read_only || !Arc::ptr_eq(&node.disk, &other.disk) {
+            let both_share = shares_writes && drive.shares_writes.load(Ordering::Acquire);
+            let writes = !(node.read_only && other.read_only);
+            if both_share || !writes || !Arc::ptr_eq(&node.disk, &other.disk) {
                 continue;
             }
             let shared = &other.name;
+            let (old, new) = (
+                format!("block device '{user}'"),
+                format!("block device '{device}'"),
+            );
             let (one, two) = match alike(node, other) {
-                true => (
-                    format!("block device '{user}'"),
-                    format!("block device '{path}'"),
-                ),
-                false => (
-                    format!("node '{}'", node.name),
-                    format!("block device '{user}'"),
-                ),
+                true if shares_writes => (new, old),
+                true => (old, new),
+                false => (format!("node '{}'", node.name), old),
             };
             let role = if alike(node, other) { "root" } else { "file" };
             return Err(BlockError::Refused(format!(
@@ -439,6 +447,13 @@ mod tests {
         nodes.iter().map(|node| node.name.clone()).collect()
     }
 
+    const DISK: Use<'_> = Use {
+        device: "disk",
+        path: "/disk",
+        property: "x.drive",
+        shares_writes: false,
+    };
+
     #[test]
     fn layers_are_made_and_go_together() {
         let (_file, source) = file();
@@ -464,7 +479,7 @@ mod tests {
             .add(&named("b", NodeSource::Named("a".to_owned())))
             .unwrap();
         assert!(matches!(graph.remove("a"), Err(BlockError::Layered(_))));
-        let drive = graph.take("b", "disk", "/disk", "x.drive").unwrap();
+        let drive = graph.take("b", DISK).unwrap();
         assert!(matches!(graph.remove("b"), Err(BlockError::Used(_))));
         graph.release(&drive);
         graph.remove("b").unwrap();
@@ -492,7 +507,7 @@ mod tests {
         graph
             .add(&named("above", NodeSource::Layer(below)))
             .unwrap();
-        let refused = graph.take("above", "disk", "/disk", "x.drive");
+        let refused = graph.take("above", DISK);
         assert!(matches!(refused, Err(BlockError::ReadOnly)));
     }
 }

@@ -15,7 +15,7 @@ mod statistics;
 
 pub use config::{DriveConfig, NodeConfig, NodeSource};
 pub use disk::{Disk, NOTHING};
-pub use drive::{Drive, IoStatus};
+pub use drive::{Drive, IoStatus, Use};
 pub use graph::Graph;
 pub use node::Node;
 pub use statistics::{Counted, Operation, Statistics};

@@ -464,6 +464,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "nodefaults",
         "no serial port and no monitor for -nographic; there are no other default devices",
     ),
+    flag("no-hpet", "accepted for QEMU's sake: there is no such timer"),
     flag(
         "no-user-config",
         "accepted for QEMU's sake: there are no configuration files",

@@ -1,6 +1,6 @@
 //! What a user changes of a model, and what the guest gets.
 
-use super::features::{self, Feature, WORDS};
+use super::features::{self, Feature, KVM_FEATURES, KVM_SIGNATURE, PERFORMANCE, WORDS};
 use super::identity::{self, Identity, PropertyKind};
 use super::model::{Source, words};
 use super::{Leaf, MODELS, Model};
@@ -40,6 +40,10 @@ pub struct CpuConfig {
     model: &'static Model,
     changes: Vec<(Feature, bool)>,
     enforce: bool,
+    /// The guest is not told that KVM runs it.
+    hides_kvm: bool,
+    /// The guest has no performance counters.
+    lacks_pmu: bool,
     /// Whether features are left out that other hosts cannot go on with.
     migratable: bool,
     identity: Identity,
@@ -50,6 +54,8 @@ impl PartialEq for CpuConfig {
         self.model.name == other.model.name
             && self.changes == other.changes
             && self.enforce == other.enforce
+            && self.hides_kvm == other.hides_kvm
+            && self.lacks_pmu == other.lacks_pmu
             && self.migratable == other.migratable
             && self.identity == other.identity
     }
@@ -86,6 +92,8 @@ impl CpuConfig {
             model,
             changes: Vec::new(),
             enforce: false,
+            hides_kvm: false,
+            lacks_pmu: false,
             migratable: true,
             identity: Identity::default(),
         }
@@ -178,6 +186,8 @@ impl CpuConfig {
         match (features::find(name), name) {
             (Some(feature), _) => self.changes.push((feature, on)),
             (None, "enforce") => self.enforce = on,
+            (None, "kvm") => self.hides_kvm = !on,
+            (None, "pmu") => self.lacks_pmu = !on,
             (None, "migratable") if self.model.is_host() => self.migratable = on,
             (None, "check") => {} // what is missing is told by query-cpu-model-expansion
             (None, _) => {
@@ -277,6 +287,8 @@ impl CpuConfig {
                     leaf.eax = signature(told.0, told.1, told.2);
                 }
             }
+            KVM_SIGNATURE | KVM_FEATURES if self.hides_kvm => leaf.clear(),
+            PERFORMANCE if self.lacks_pmu => leaf.clear(),
             0x8000_0002..=0x8000_0004 => {
                 let text = self.identity.text().or(fixed.map(|fixed| fixed.text));
                 if let Some(text) = text {
@@ -496,6 +508,27 @@ mod tests {
         );
         let part = CpuConfig::parse("host,+ssse3").unwrap();
         assert_eq!(part.check(&host()), Ok(()));
+    }
+
+    #[test]
+    fn guest_is_told_neither_of_kvm_nor_of_counters() {
+        for (text, function) in [
+            ("host,kvm=off", KVM_SIGNATURE),
+            ("host,kvm=off", KVM_FEATURES),
+            ("host,pmu=off", PERFORMANCE),
+        ] {
+            let leaf = |text| {
+                let mut leaf = Leaf {
+                    function,
+                    ebx: 0x4b4d_564b,
+                    ..Leaf::default()
+                };
+                CpuConfig::parse(text).unwrap().shape(&mut leaf);
+                leaf
+            };
+            assert_eq!(leaf(text).ebx, 0, "{text}");
+            assert_eq!(leaf("host").ebx, 0x4b4d_564b, "{text}");
+        }
     }
 
     #[test]

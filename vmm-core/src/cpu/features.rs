@@ -31,6 +31,10 @@ pub struct Word {
 
 /// The leaf that KVM tells of itself in.
 pub const KVM_FEATURES: u32 = 0x4000_0001;
+/// Who runs the guest.
+pub const KVM_SIGNATURE: u32 = 0x4000_0000;
+/// What performance counters there are.
+pub const PERFORMANCE: u32 = 0xA;
 
 use Register::{Eax, Ebx, Ecx, Edx};
 

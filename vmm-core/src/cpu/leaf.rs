@@ -21,6 +21,16 @@ pub struct Leaf {
 }
 
 impl Leaf {
+    /// Answers with nothing.
+    pub fn clear(&mut self) {
+        let (function, index) = (self.function, self.index);
+        *self = Leaf {
+            function,
+            index,
+            ..Leaf::default()
+        };
+    }
+
     /// A register of the answer.
     pub fn register(&mut self, register: Register) -> &mut u32 {
         match register {

@@ -14,6 +14,14 @@ pub struct Global {
     pub value: String,
 }
 
+impl Global {
+    /// Whether there are such devices at all.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        registry::find(&self.driver).is_some()
+    }
+}
+
 /// A [`Global`] that would come to nothing; the text says why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -27,18 +35,20 @@ impl Global {
         type_info.is_a(&self.driver)
     }
 
-    /// Checks that it means something for the devices of a machine, of which `devices` are the user's.
+    /// Checks that it means something for the devices of a machine, of which `devices` are the user's. A type that
+    /// there is not at all has no devices that could be otherwise.
     ///
     /// # Errors
-    /// There is no such type or property, or only the board's own devices have it.
+    /// The type is none of a device or has no such property, or only the board's own devices have it.
     pub fn check(&self, devices: &[Spec]) -> Result<(), GlobalError> {
         let Self {
             driver, property, ..
         } = self;
         let fail = |text: String| Err(GlobalError(text));
-        let known = registry::find(driver).filter(|known| known.is_a("device"));
-        let Some(known) = known else {
-            return fail(format!("'{driver}' is not a valid device model name"));
+        let known = match registry::find(driver) {
+            None => return Ok(()),
+            Some(known) if known.is_a("device") => known,
+            Some(_) => return fail(format!("'{driver}' is not a valid device model name")),
         };
         match known.property(property) {
             None => return fail(format!("Property '{driver}.{property}' not found")),

@@ -191,7 +191,7 @@ impl Lifecycle {
 
     /// All places for CPUs, the first one first.
     pub(super) fn cpu_slots(&self) -> Result<Vec<CpuSlot>, MachineError> {
-        if self.hotplug().is_none() {
+        if self.config.kind == MachineKind::None {
             return Ok(refuse("machine does not support hot-plugging CPUs")?);
         }
         let topology = self.config.cpu_topology();

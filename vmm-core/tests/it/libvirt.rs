@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use qmp_runtime::codec::{self, Unknown};
 use qmp_runtime::json::Value;
-use vmm_core::guests::{self, Guest, TICKS};
+use vmm_core::guests::{self, BlkRequest, Guest, TICKS, Wait};
 
 use crate::fixture::{LIMIT, kvm_works};
 
@@ -157,11 +157,15 @@ impl Libvirt {
 
     /// Starts a guest; its serial port is the file `NAME.out`.
     #[track_caller]
-    fn create(&self, name: &str, guest: &Guest) {
+    fn create(&self, name: &str, guest: &Guest, devices: &str) {
         let (kernel, xml) = (self.path(&format!("{name}.elf")), self.path("domain.xml"));
         fs::write(&kernel, guest.elf()).unwrap();
         let output = self.path(&format!("{name}.out"));
-        fs::write(&xml, domain(name, self.dir.path(), &kernel, &output)).unwrap();
+        fs::write(
+            &xml,
+            domain(name, self.dir.path(), &kernel, &output, devices),
+        )
+        .unwrap();
         self.virsh(&["create", xml.to_str().unwrap()]);
     }
 
@@ -235,7 +239,7 @@ fn with_libraries(program: impl AsRef<std::ffi::OsStr>, root: &Path) -> Command 
 }
 
 /// A domain without what the board lacks, as docs/libvirt.md has it.
-fn domain(name: &str, work: &Path, kernel: &Path, output: &Path) -> String {
+fn domain(name: &str, work: &Path, kernel: &Path, output: &Path, devices: &str) -> String {
     format!(
         "<domain type='kvm'>
            <name>{name}</name>
@@ -251,7 +255,7 @@ fn domain(name: &str, work: &Path, kernel: &Path, output: &Path) -> String {
              <emulator>{}/bin/qemu-system-x86_64</emulator>
              <serial type='file'><source path='{}'/></serial>
              <controller type='usb' model='none'/>
-             <memballoon model='none'/>
+             {devices}
            </devices>
          </domain>",
         kernel.display(),
@@ -267,6 +271,8 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
         std::thread::yield_now();
     }
 }
+
+const NO_BALLOON: &str = "<memballoon model='none'/>";
 
 const STATUS: &str = r#"{"execute": "query-status"}"#;
 
@@ -287,7 +293,7 @@ fn guest_lives_its_life_under_libvirt() {
         );
     }
 
-    libvirt.create("pulse", &guests::heartbeat().unwrap());
+    libvirt.create("pulse", &guests::heartbeat().unwrap(), NO_BALLOON);
     wait_until("running", || {
         libvirt.output("pulse").contains("heartbeat: running\n")
     });
@@ -317,10 +323,68 @@ fn guest_that_does_not_listen_is_destroyed() {
     let Some(libvirt) = Libvirt::start() else {
         return;
     };
-    libvirt.create("deaf", &guests::spin().unwrap());
+    libvirt.create("deaf", &guests::spin().unwrap(), NO_BALLOON);
     wait_until("running", || libvirt.output("deaf").contains("spin\n"));
     libvirt.virsh(&["shutdown", "deaf"]);
     assert_eq!(libvirt.virsh(&["domstate", "deaf"]), "running");
     libvirt.virsh(&["destroy", "deaf"]);
     assert!(!libvirt.is_known("deaf"));
+}
+
+/// Disk, entropy, a channel to the guest and a balloon, all on the board.
+fn devices(image: &Path) -> String {
+    format!(
+        "<disk type='file' device='disk'>
+           <driver name='qemu' type='raw' cache='writeback'/>
+           <source file='{}'/><target dev='vda' bus='virtio'/>
+           <serial>disk-7</serial><shareable/><address type='virtio-mmio'/>
+         </disk>
+         <rng model='virtio'>
+           <backend model='random'>/dev/urandom</backend><address type='virtio-mmio'/>
+         </rng>
+         <controller type='virtio-serial' index='0'><address type='virtio-mmio'/></controller>
+         <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+         <memballoon model='virtio'><address type='virtio-mmio'/></memballoon>",
+        image.display()
+    )
+}
+
+#[test]
+fn devices_of_a_domain_are_on_the_board() {
+    let Some(libvirt) = Libvirt::start() else {
+        return;
+    };
+    let image = libvirt.path("disk.raw");
+    fs::write(&image, vec![0; 1 << 20]).unwrap();
+    let devices = devices(&image);
+    let requests = [BlkRequest::Id, BlkRequest::Write(2, 1024, 0x5A)];
+    let writer = guests::blk(Wait::Interrupt, &requests).unwrap();
+    libvirt.create("writer", &writer, &devices);
+    wait_until("gone", || !libvirt.is_known("writer"));
+    let output = libvirt.output("writer");
+    assert!(
+        output.contains("disk-7") && output.ends_with("blk: done\n"),
+        "{output}"
+    );
+    let written = fs::read(&image).unwrap();
+    let is_written = |at: usize| (2 * 512..4 * 512).contains(&at);
+    let expected = |at| if is_written(at) { 0x5A } else { 0 };
+    assert!(
+        written
+            .iter()
+            .enumerate()
+            .all(|(at, byte)| *byte == expected(at))
+    );
+
+    libvirt.create("idle", &guests::heartbeat().unwrap(), &devices);
+    let disks = libvirt.virsh(&["domblklist", "idle"]);
+    assert!(
+        disks.contains("vda") && disks.contains("disk.raw"),
+        "{disks}"
+    );
+    libvirt.virsh(&["blockresize", "idle", "vda", "2M"]);
+    assert_eq!(fs::metadata(&image).unwrap().len(), 2 << 20);
+    let memory = libvirt.virsh(&["dommemstat", "idle"]);
+    assert!(memory.contains("actual 65536"), "{memory}");
+    libvirt.virsh(&["destroy", "idle"]);
 }

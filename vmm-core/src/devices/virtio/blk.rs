@@ -2,6 +2,7 @@
 
 mod batch;
 mod config;
+mod device;
 mod news;
 mod request;
 mod transfer;
@@ -12,26 +13,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use virtio_bindings::virtio_blk::{
-    VIRTIO_BLK_F_CONFIG_WCE, VIRTIO_BLK_F_FLUSH, VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_OK,
-    VIRTIO_BLK_S_UNSUPP,
-};
-
-use vmm_sys_util::eventfd::EventFd;
+use virtio_bindings::virtio_blk::{VIRTIO_BLK_S_IOERR, VIRTIO_BLK_S_OK, VIRTIO_BLK_S_UNSUPP};
 
 use super::bus::{Place, VIRTIO_DEVICE};
-use super::mmio::{Backend, Transport};
+use super::mmio::Transport;
 use super::queue::{Chain, Malformed};
 use super::worker::{Kick, Serve, Worker};
 use crate::backends::IoThread;
-use crate::block::{Disk, Drive, IoStatus, Node, Operation, SECTOR};
+use crate::block::{Disk, Drive, IoStatus, Node, Operation, SECTOR, Use};
 use crate::devices::{DiskError, GuestRequest, Requester};
 use crate::machine::Services;
 use crate::qom::{Creation, Kind, Object, Property, QomError, TypeInfo};
-use crate::state::{self, Invalid, Restore};
 use crate::sync::lock;
 use batch::Batch;
-use config::{Config, WRITE_CACHE};
+use config::Config;
+use device::Device;
 use news::News;
 use request::{Action, Policy, Request};
 
@@ -43,6 +39,8 @@ const MAX_QUEUE_SIZE: u64 = 1024;
 const LARGEST_BLOCK: u64 = 2 << 20;
 /// Bytes of the name that a guest can ask for.
 const ID_BYTES: u64 = 20;
+
+const NO_BOOT_INDEX: i64 = -1;
 
 const ON_ERROR: Kind = Kind::choice(
     "BlockdevOnError",
@@ -69,6 +67,10 @@ pub(super) static VIRTIO_BLK: TypeInfo = TypeInfo::new("virtio-blk-device", &VIR
         Property::new("werror", ON_ERROR).default_str("auto"),
         Property::new("rerror", ON_ERROR).default_str("auto"),
         Property::new("iothread", Kind::link("iothread")),
+        Property::new("write-cache", Kind::ON_OFF_AUTO).default_str("auto"),
+        Property::new("share-rw", Kind::BOOL).default_bool(false),
+        Property::new("request-merging", Kind::BOOL).default_bool(true),
+        Property::new("bootindex", Kind::INT32),
     ])
     .created_by(create);
 
@@ -110,11 +112,20 @@ fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
     let [Some(on_read_error), Some(on_write_error)] = policies else {
         return refuse("rerror=enospc: reading needs no space".to_owned());
     };
+    check_boot_index(cx)?;
     let place = Place::new(cx)?;
-    let device = cx.id.unwrap_or(cx.path);
-    let drive = services
-        .block
-        .take(name, device, cx.path, "virtio-blk-device.drive")?;
+    let wanted = Use {
+        device: cx.id.unwrap_or(cx.path),
+        path: cx.path,
+        property: "virtio-blk-device.drive",
+        shares_writes: properties.bool("share-rw"),
+    };
+    let drive = services.block.take(name, wanted)?;
+    match properties.str("write-cache") {
+        Some("on") => drive.configure_write_back(true),
+        Some("off") => drive.configure_write_back(false),
+        _ => {}
+    }
     let made = Blk::new(cx, &drive, queues, place.transport()).and_then(|mut blk| {
         blk.on_read_error = on_read_error;
         blk.on_write_error = on_write_error;
@@ -128,6 +139,21 @@ fn create(cx: &mut Creation<'_>) -> Result<Arc<dyn Object>, QomError> {
         Ok(device as _)
     });
     made.inspect_err(|_| services.block.release(&drive))
+}
+
+/// Nothing is booted from a disk here, but two disks are not both to be the first.
+fn check_boot_index(cx: &Creation<'_>) -> Result<(), QomError> {
+    let Some(index) = cx.properties.get("bootindex") else {
+        return Ok(());
+    };
+    let disks = cx.services.tree.all_of(VIRTIO_BLK.name);
+    let mut taken = disks.iter().map(|disk| disk.object().get("bootindex"));
+    if index.as_i64() != Some(NO_BOOT_INDEX) && taken.any(|taken| taken.as_ref() == Some(index)) {
+        return Err(QomError::Refused(format!(
+            "The bootindex {index} has already been used"
+        )));
+    }
+    Ok(())
 }
 
 /// Gives the device its thread.
@@ -156,14 +182,6 @@ fn start(cx: &Creation<'_>, blk: Blk, services: &Services) -> Result<Arc<Device>
     }))
 }
 
-/// The device, as the transport sees it.
-#[derive(Debug)]
-struct Device {
-    kick: Kick,
-    blk: Arc<Blk>,
-    _worker: Worker,
-}
-
 /// What the worker needs of it.
 #[derive(Debug)]
 struct Blk {
@@ -174,7 +192,10 @@ struct Blk {
     requester: Requester,
     config: Config,
     queues: u16,
+    /// Whether requests that lie next to each other become one.
+    merges: bool,
     serial: String,
+    boot_index: i64,
     path: String,
     /// Bytes of the disk.
     size: AtomicU64,
@@ -199,6 +220,7 @@ impl Blk {
             let text = "Device needs media, but drive is empty";
             return Err(QomError::Refused(text.to_owned()));
         };
+        let boot_index = cx.properties.get("bootindex");
         let disk = Arc::clone(node.disk());
         let size = disk
             .size()
@@ -211,7 +233,9 @@ impl Blk {
             disk,
             requester: cx.services.requester.clone(),
             queues: u16::try_from(queues).unwrap_or(1),
+            merges: cx.properties.bool("request-merging"),
             serial: cx.properties.str("serial").unwrap_or_default().to_owned(),
+            boot_index: boot_index.map_or(NO_BOOT_INDEX, |_| cx.properties.i64("bootindex")),
             path: cx.path.to_owned(),
             size: AtomicU64::new(size),
             on_read_error: Policy::Report,
@@ -240,11 +264,11 @@ impl Blk {
                 let transfer = Request::read(&chain).ok();
                 let transfer = transfer.and_then(|request| self.transfer_of(&request, &chain));
                 let chain = match transfer {
-                    Some(transfer) => match batch.add(chain, transfer) {
+                    Some(transfer) if self.merges => match batch.add(chain, transfer) {
                         Ok(()) => continue,
                         Err(chain) => chain,
                     },
-                    None => chain,
+                    _ => chain,
                 };
                 if !self.finish(&mut batch, &mut news) {
                     lock(&self.failed).push(chain);
@@ -486,92 +510,6 @@ enum Outcome {
 
 fn done(status: u32, written: u64) -> Outcome {
     Outcome::Done { status, written }
-}
-
-impl Object for Device {}
-
-impl Backend for Device {
-    fn device_id(&self) -> u32 {
-        DEVICE_ID
-    }
-
-    fn queues(&self) -> u16 {
-        self.blk.queues
-    }
-
-    fn features(&self) -> u64 {
-        self.blk.config.features()
-    }
-
-    fn config_size(&self) -> u64 {
-        Config::SIZE
-    }
-
-    fn read_config(&self, offset: u64, data: &mut [u8]) {
-        let size = self.blk.size.load(Ordering::Acquire);
-        let bytes = self.blk.config.bytes(size, self.blk.drive.writes_back());
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let part = bytes.get(start..).unwrap_or_default();
-        for (to, from) in data.iter_mut().zip(part) {
-            *to = *from;
-        }
-    }
-
-    fn write_config(&self, offset: u64, data: &[u8]) {
-        let at = WRITE_CACHE.checked_sub(offset);
-        let at = at.and_then(|at| usize::try_from(at).ok());
-        let wanted = at.and_then(|at| data.get(at));
-        let chosen = self.blk.transport.driver_features();
-        if let Some(wanted) = wanted
-            && chosen & (1 << VIRTIO_BLK_F_CONFIG_WCE) != 0
-        {
-            self.blk.drive.set_write_back(*wanted != 0);
-        }
-    }
-
-    fn ready(&self) {
-        let chosen = self.blk.transport.driver_features();
-        if chosen & (1 << VIRTIO_BLK_F_CONFIG_WCE) == 0 {
-            // a guest that does not flush relies on each write
-            let flushes = chosen & (1 << VIRTIO_BLK_F_FLUSH) != 0;
-            self.blk.drive.set_write_back(flushes);
-        }
-    }
-
-    fn notify(&self, _queue: u16) {
-        self.kick.kick();
-    }
-
-    fn doorbell(&self) -> Option<Arc<EventFd>> {
-        self.kick.event()
-    }
-
-    fn reset(&self) {
-        self.kick.drain();
-        lock(&self.blk.failed).clear();
-        self.blk.drive.restore_write_back();
-    }
-
-    fn save(&self) -> Result<Vec<u8>, Invalid> {
-        state::encode(&(
-            self.blk.size.load(Ordering::Acquire),
-            self.blk.drive.writes_back(),
-        ))
-    }
-
-    fn load(self: Arc<Self>, bytes: &[u8]) -> Result<Restore, Invalid> {
-        let (before, writes_back): (u64, bool) = state::decode(bytes)?;
-        let now = self.blk.size.load(Ordering::Acquire);
-        if before != now {
-            return Err(Invalid::new(format!(
-                "the disk had {before} bytes, and has {now}"
-            )));
-        }
-        Ok(Box::new(move || {
-            lock(&self.blk.failed).clear(); // their chains are taken once more
-            self.blk.drive.set_write_back(writes_back);
-        }))
-    }
 }
 
 impl Malformed {

@@ -347,6 +347,14 @@ const LINES: &[(&str, &str)] = &[
         "-blockdev {\"a\":\"b: JSON parse error, stray '\"b'",
     ),
     (
+        "-blockdev driver=null-co,node-name=n -blockdev driver=null-co,node-name=o -device virtio-blk-device,drive=n,bootindex=1 -device virtio-blk-device,drive=o,bootindex=1",
+        "-device virtio-blk-device,drive=o,bootindex=1: The bootindex 1 has already been used",
+    ),
+    (
+        "-blockdev driver=null-co,node-name=n -device virtio-blk-device,drive=n,id=a -device virtio-blk-device,drive=n,id=b,share-rw=on",
+        "permissions 'write' are both required by block device 'b' (uses node 'n' as 'root' child) and unshared by block device 'a'",
+    ),
+    (
         "-device pc-dimm -global pc-dimm.slot=x",
         "-device pc-dimm: can't apply global pc-dimm.slot=x: Parameter 'slot' expects int64",
     ),
@@ -422,6 +430,9 @@ const TAKEN: &[&str] = &[
     "-M none -smp 1",
     "-boot order=nc,menu=on,strict=on,splash-time=5,reboot-timeout=-1",
     "-boot c",
+    "-blockdev driver=null-co,node-name=n -device virtio-blk-device,drive=n,bootindex=1,write-cache=on",
+    "-blockdev driver=null-co,node-name=n -device virtio-blk-device,drive=n,share-rw=on \
+     -device virtio-blk-device,drive=n,share-rw=on,request-merging=off",
     "-chardev null,id=c -mon chardev=c,id=m -set mon.m.mode=control",
     "-device virtio-rng-device,id=r -set device.r.max-bytes=5 -object iothread,id=r",
     "-vga none -net none -nic none -parallel none -vnc none -gdb none",
@@ -457,6 +468,21 @@ fn command_lines_are_taken_alike() {
             let output = talk(program, &[board, &options].concat(), "");
             assert!(output.status.success(), "{program} {line}: {output:?}");
         }
+    }
+}
+
+#[test]
+fn defaults_for_devices_that_there_are_not_are_warned_of() {
+    if !both_work() {
+        return;
+    }
+    let options = ["-M", "none", "-global", "nope.disable_s3=1"];
+    for program in [QEMU, VMM] {
+        let output = talk(program, &options, "");
+        assert!(output.status.success(), "{program}: {output:?}");
+        let (_, warning) = outcome(&output);
+        let expected = ": warning: global nope.disable_s3 has invalid class name";
+        assert!(warning.ends_with(expected), "{warning}");
     }
 }
 

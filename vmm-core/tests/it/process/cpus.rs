@@ -58,6 +58,18 @@ fn topology_is_told_and_filled() {
     assert_eq!(vmm.exit_code(), 0);
 }
 
+/// The places are there; only what would tell the guest of a new CPU is not.
+#[test]
+fn places_for_cpus_are_told_without_acpi() {
+    let mut vmm = Vmm::start(&["-M", "microvm,acpi=off,accel=none", "-smp", "1,maxcpus=2"]);
+    let mut client = vmm.connect();
+    let slots = client.execute(&commands::QueryHotpluggableCpus {}).unwrap();
+    let taken: Vec<bool> = slots.iter().map(|slot| slot.qom_path.is_some()).collect();
+    assert_eq!(taken, [false, true]);
+    let refused = client.execute(&commands::CpuAdd { id: 1 }).unwrap_err();
+    assert!(refused.to_string().contains("hot-plug"), "{refused}");
+}
+
 fn model(name: &str, props: Option<Value>) -> CpuModelInfo {
     CpuModelInfo {
         name: name.to_owned(),

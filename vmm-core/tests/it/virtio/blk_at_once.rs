@@ -69,10 +69,14 @@ fn requests_at_once_are_done_as_if_in_turn() {
     ];
     let row: Vec<_> = (0..DEEP).map(|sector| Read(sector, 512)).collect();
     // pairs: (reads, writes) that were joined to the ones in front of them
-    for (requests, merged) in [(&overlapping[..], (4, 4)), (&row, (u64::from(DEEP) - 1, 0))] {
+    for (requests, device, merged) in [
+        (&overlapping[..], &[][..], (4, 4)),
+        (&row, &[], (u64::from(DEEP) - 1, 0)),
+        (&row, &[("request-merging", "off")], (0, 0)),
+    ] {
         let image = image();
         let guest = guests::blk_at_once(requests).unwrap();
-        let Some(fixture) = run_guest(&guest, &[], |config| {
+        let Some(fixture) = run_guest(&guest, device, |config| {
             with_drive(config, &image, |_| {});
         }) else {
             return;

@@ -38,17 +38,20 @@ fn locked(path: &Path) -> BTreeSet<u64> {
     bytes
 }
 
+const DISK: &str = "virtio-blk-device,drive=d";
+const SHARED: &str = "virtio-blk-device,drive=d,share-rw=on";
+
 /// Options for a drive, with a disk or without.
-fn options(drive: &str, disk: bool) -> Vec<&str> {
+fn options<'o>(drive: &'o str, disk: Option<&'o str>) -> Vec<&'o str> {
     let mut options = [&MODERN[..], &["-drive", drive]].concat();
-    if disk {
-        options.extend(["-device", "virtio-blk-device,drive=d"]);
+    if let Some(disk) = disk {
+        options.extend(["-device", disk]);
     }
     options
 }
 
 /// One of the two processes alone has the image.
-fn hold(by: usize, drive: &str, disk: bool) -> [Peer; 2] {
+fn hold(by: usize, drive: &str, disk: Option<&str>) -> [Peer; 2] {
     let given = options(drive, disk);
     let mut all: [&[&str]; 2] = [&[], &[]];
     all[by] = &given;
@@ -63,10 +66,11 @@ fn same_bytes_are_locked_as_under_qemu() {
     let image = image();
     let drive = format!("if=none,id=d,format=raw,file={}", image.path().display());
     for (more, disk, expected) in [
-        ("", false, &[100][..]),
-        ("", true, &[100, 101, 201]),
-        (",readonly=on", true, &[100, 201]),
-        (",file.locking=off", true, &[]),
+        ("", None, &[100][..]),
+        ("", Some(DISK), &[100, 101, 201]),
+        ("", Some(SHARED), &[100, 101]),
+        (",readonly=on", Some(DISK), &[100, 201]),
+        (",file.locking=off", Some(DISK), &[]),
     ] {
         for by in 0..2 {
             let held = hold(by, &format!("{drive}{more}"), disk);
@@ -87,11 +91,11 @@ fn image_that_another_process_writes_to_is_refused() {
     let drive = |more: &str| format!("if=none,id=d,format=raw,file={path}{more}");
     let hint = format!("Is another process using the image [{path}]?");
     for by in 0..2 {
-        let held = hold(by, &drive(""), true);
+        let held = hold(by, &drive(""), Some(DISK));
         for (more, what) in [("", "\"write\""), (",readonly=on", "shared \"write\"")] {
             for program in [QEMU, VMM] {
                 let drive = drive(more);
-                let said = complaint(program, &options(&drive, true));
+                let said = complaint(program, &options(&drive, Some(DISK)));
                 let end = format!(": Failed to get {what} lock\n{hint}\n");
                 assert!(said.ends_with(&end), "{by} {program} {said}");
             }
@@ -109,9 +113,10 @@ fn image_that_nobody_locks_or_writes_to_is_shared() {
     let image = image();
     let path = image.path().display();
     for (more, disk) in [
-        (",file.locking=off", true),
-        (",readonly=on", true),
-        ("", false),
+        (",file.locking=off", Some(DISK)),
+        (",readonly=on", Some(DISK)),
+        ("", Some(SHARED)),
+        ("", None),
     ] {
         let drive = format!("if=none,id=d,format=raw,file={path}{more}");
         let options = options(&drive, disk);
@@ -119,6 +124,33 @@ fn image_that_nobody_locks_or_writes_to_is_shared() {
             let reply = peer.execute("{'execute': 'query-block'}");
             let drives = reply["return"].as_array().unwrap();
             assert_eq!(drives.len(), 1, "{more}");
+        }
+    }
+}
+
+#[test]
+fn disk_says_whether_writes_go_through_its_cache() {
+    if !both_work() {
+        return;
+    }
+    let image = image();
+    let path = image.path().display();
+    for (drive, disk, expected) in [
+        ("", DISK, true),
+        ("", "virtio-blk-device,drive=d,write-cache=off", false),
+        (",cache=writethrough", DISK, false),
+        (
+            ",cache=writethrough",
+            "virtio-blk-device,drive=d,write-cache=on",
+            true,
+        ),
+    ] {
+        let drive = format!("if=none,id=d,format=raw,file.locking=off,file={path}{drive}");
+        let options = options(&drive, Some(disk));
+        for mut peer in peers(&guests::spin().unwrap(), &options) {
+            let reply = peer.execute("{'execute': 'query-block'}");
+            let cache = &reply["return"][0]["inserted"]["cache"];
+            assert_eq!(cache["writeback"], expected, "{drive} {disk}: {reply}");
         }
     }
 }

@@ -79,6 +79,11 @@ impl Config {
         self.logical
     }
 
+    /// Bytes that the disk itself writes at once.
+    pub(super) fn physical_size(&self) -> u64 {
+        self.physical
+    }
+
     /// The most sectors of a request that clears some.
     pub(super) fn most_sectors(&self, is_zeroes: bool) -> u32 {
         match is_zeroes {
