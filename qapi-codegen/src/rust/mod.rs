@@ -49,8 +49,18 @@ pub(crate) const NAMESPACES: [&str; 4] = ["types", "commands", "events", "handle
 pub(crate) fn generate(schema: &Schema, options: &Options) -> Result<Files, Error> {
     let context = Context::new(schema, options)?;
     let root = root(&context)?;
-    let header = header(schema);
+    let name = root_name(schema);
+    let header = header(&name);
     let mut files = files::render(&root, options, &header)?;
+    // Who wants comments on all modules has one on this one, too.
+    if options.layout == Layout::Folder
+        && options.doc_comments
+        && let Some(text) = files.get_mut("mod.rs")
+    {
+        let comment =
+            format!("\n//! Types, commands, events and handler traits of the schema `{name}`.\n");
+        text.insert_str(header.len(), &comment);
+    }
     let has_features = options.module_features || options.conditions == Conditions::Cfg;
     if has_features && options.layout == Layout::Folder {
         files.insert(gates::FILE.to_owned(), gates::table(&context));
@@ -58,12 +68,15 @@ pub(crate) fn generate(schema: &Schema, options: &Options) -> Result<Files, Erro
     Ok(files)
 }
 
-fn header(schema: &Schema) -> String {
-    let root = schema
+fn root_name(schema: &Schema) -> String {
+    schema
         .modules()
         .get(modules::ROOT.0 as usize)
         .map_or("schema", |module| module.name.as_str())
-        .replace(char::is_control, "?");
+        .replace(char::is_control, "?")
+}
+
+fn header(root: &str) -> String {
     format!(
         "{}{} from {root}; do not edit\n",
         crate::output::MARK,

@@ -150,8 +150,8 @@ impl Graph {
     /// device know that uses it.
     ///
     /// # Errors
-    /// There is none, it cannot be written to, or the host refuses.
-    pub fn resize(&self, drive: &str, node: &str, size: u64) -> Result<(), BlockError> {
+    /// There is none, it cannot be written to or be of that size, or the host refuses.
+    pub fn resize(&self, drive: &str, node: &str, size: i64) -> Result<(), BlockError> {
         let refused = BlockError::Refused;
         let state = self.state();
         let named = state.drives.iter().find(|one| one.name == drive);
@@ -165,6 +165,9 @@ impl Graph {
                     "Cannot find device='{drive}' nor node-name='{node}'"
                 ))
             })?,
+        };
+        let Ok(size) = u64::try_from(size) else {
+            return Err(refused("Parameter 'size' expects a >0 size".to_owned()));
         };
         if !found.disk.is_file() {
             let text = "Image format driver does not support resize";

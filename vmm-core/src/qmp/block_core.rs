@@ -69,12 +69,9 @@ impl BlockCoreCommands for Vmm {
         _: &mut Context<'_>,
         args: commands::BlockResize,
     ) -> Result<(), QmpError> {
-        let Ok(size) = u64::try_from(args.size) else {
-            return Err(QmpError::generic("Parameter 'size' expects a >0 size"));
-        };
         let device = args.device.unwrap_or_default();
         let node = args.node_name.unwrap_or_default();
-        Ok(self.machine.block().resize(&device, &node, size)?)
+        Ok(self.machine.block().resize(&device, &node, args.size)?)
     }
 
     fn blockdev_add(

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Instant;
 
 use qmp_runtime::json::Value;
@@ -346,13 +348,13 @@ fn guest_finds_a_disk_of_another_size() {
     }) else {
         return;
     };
-    let size = 128 * SECTOR as u64;
+    let size = 128 * SECTOR as i64;
     fixture.machine.block().resize("d", "", size).unwrap();
     fixture.machine.cont().unwrap();
     fixture.machine.wait();
     let said = "blk: 00000080\n00 0000000000000000\n00\nblk: done\n";
     assert_eq!(fixture.console(), said);
-    assert_eq!(fs::metadata(image.path()).unwrap().len(), size);
+    assert_eq!(fs::metadata(image.path()).unwrap().len(), size as u64);
 }
 
 #[test]
@@ -378,6 +380,7 @@ fn resizing_is_refused_alike() {
         "{'execute': 'block_resize', 'arguments': {'node-name': 'n', 'size': 1}}",
         "{'execute': 'block_resize', 'arguments': {'node-name': 'f', 'size': -1}}",
         "{'execute': 'block_resize', 'arguments': {'size': 1}}",
+        "{'execute': 'block_resize', 'arguments': {'size': -1}}",
     ];
     let script = script.map(Step::Do);
     play(&guests::spin().unwrap(), &options, &script);
@@ -470,6 +473,16 @@ fn disks_and_nodes_are_refused_alike() {
     refused_alike(&[node, above, on_node, on_layer].concat());
 }
 
+/// The lines that a process prints, for those who do not wait without end.
+fn lines_of(output: ChildStdout) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        lines.try_for_each(|line| sender.send(line))
+    });
+    lines
+}
+
 /// A guest whose disk is full from sector 32 on until the machine has stopped, and what it prints.
 pub(super) fn full_disk(
     program: &str,
@@ -509,13 +522,15 @@ pub(super) fn full_disk(
         .spawn()
         .unwrap();
     let mut input = process.stdin.take().unwrap();
-    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let mut events = Vec::new();
+    let lines = lines_of(process.stdout.take().unwrap());
+    let mut events: Vec<Value> = Vec::new();
     let mut say = |text: &str| input.write_all(text.as_bytes()).unwrap();
     say("{\"execute\": \"qmp_capabilities\"}\n{\"execute\": \"cont\"}\n");
     let mut next_event = |name: &str| {
         loop {
-            let line = lines.next().unwrap().unwrap();
+            let line = lines
+                .recv_timeout(LIMIT)
+                .unwrap_or_else(|error| panic!("{program}: {error} behind {events:?}"));
             let mut value: Value = line.parse().unwrap();
             if value.get("event").is_some() {
                 let members = value.as_object_mut().unwrap();

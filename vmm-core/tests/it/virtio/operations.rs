@@ -81,6 +81,8 @@ pub enum Operation {
     Input { bytes: Vec<u8> },
     /// The user asks for memory.
     Balloon { bytes: u32 },
+    /// The user wants statistics of it every so often; a clock that is loaded brings them sooner.
+    Poll { seconds: i8 },
 }
 
 /// A request of the disk. Most make sense, and many begin where the one before ends.
@@ -467,6 +469,11 @@ impl Guest {
             Operation::Balloon { bytes } => {
                 self.machine.set_balloon(u64::from(bytes)).unwrap();
             }
+            Operation::Poll { seconds } => {
+                let balloon = self.machine.tree().at("/machine/peripheral/b").unwrap();
+                let set = balloon.set("guest-stats-polling-interval", &seconds.into());
+                assert_eq!(set.is_ok(), seconds >= 0);
+            }
         }
     }
 
@@ -609,6 +616,7 @@ mod tests {
             1 => vec((any::<u16>(), any::<u8>()), 0..4).prop_map(|damage| Operation::Reload { damage }),
             1 => vec(any::<u8>(), 0..99).prop_map(|bytes| Operation::Input { bytes }),
             1 => any::<u32>().prop_map(|bytes| Operation::Balloon { bytes }),
+            1 => any::<i8>().prop_map(|seconds| Operation::Poll { seconds }),
         ]
     }
 
