@@ -97,10 +97,10 @@ impl RawEvent {
         }
     }
 
-    /// The event in a message; `None` when there is none in it.
+    /// The event in a message.
     ///
     /// # Errors
-    /// There is none: the message, unchanged.
+    /// There is none; the message as it was.
     pub(super) fn parse(message: Document) -> Result<RawEvent, Document> {
         let root = message.root();
         let name = message.get(root, "event").and_then(|at| message.str(at));
