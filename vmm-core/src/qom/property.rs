@@ -336,9 +336,6 @@ impl Kind {
                 "off" | "no" | "false" | "n" => false.into(),
                 _ => return Err(bad("'on' or 'off'")),
             },
-            Shape::Signed { min: 0.., .. } if wording == Wording::Object => unsigned(text)
-                .ok_or_else(|| bad(wording.unsigned()))?
-                .into(),
             Shape::Signed { .. } => signed(text).ok_or_else(|| bad(wording.signed()))?.into(),
             Shape::Unsigned { .. } => {
                 let wraps = wording != Wording::Object;
