@@ -44,7 +44,9 @@ impl Table {
                         true => vmm.median / qemu.median,
                         false => qemu.median / vmm.median,
                     };
-                    writeln!(text, "| {} | {vmm} | {qemu} | {ratio:.1} |", row.what)
+                    let digits = if ratio < 2.0 { 2 } else { 1 };
+                    let what = row.what;
+                    writeln!(text, "| {what} | {vmm} | {qemu} | {ratio:.digits$} |")
                 }
                 (Some(vmm), None) => writeln!(text, "| {} | {vmm} | | |", row.what),
                 _ => Ok(()),
