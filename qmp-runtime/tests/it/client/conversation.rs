@@ -320,7 +320,6 @@ fn what_is_no_qmp_ends_the_conversation_with_its_cause() {
     let cases = [
         (greeting("[]") + "{]", "JSON parse error"),
         (greeting("[]") + "\u{1}", "stray"),
-        (greeting("[]") + &greeting("[]"), "restarted"),
         ("HTTP/1.1 400 Bad Request".into(), "stray 'H'"),
         ("{\"return\": {}}".into(), "does not greet"),
     ];
@@ -331,6 +330,20 @@ fn what_is_no_qmp_ends_the_conversation_with_its_cause() {
         assert!(matches!(error, ClientError::Protocol(_)), "{error:?}");
         assert!(error.to_string().contains(cause), "{error}");
     }
+}
+
+#[test]
+fn second_greeting_is_passed_over_until_negotiation_is_done() {
+    let mut conversation = Conversation::<&str>::new(&Client::builder());
+    let twice = greeting("[]") + &greeting("[]");
+    assert_eq!(receive(&mut conversation, twice).unwrap(), []);
+    let requests = sent(&mut conversation);
+    assert_eq!(requests.len(), 1, "it negotiates once: {requests:?}");
+    let answer = reply(&requests[0]["id"], "{}");
+    assert_eq!(receive(&mut conversation, answer).unwrap(), [Seen::Ready]);
+    let error = receive(&mut conversation, greeting("[]")).unwrap_err();
+    assert!(matches!(error, ClientError::Protocol(_)), "{error:?}");
+    assert!(error.to_string().contains("restarted"), "{error}");
 }
 
 #[test]
