@@ -6,7 +6,6 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -15,13 +14,12 @@ use qmp_runtime::server::{Address, Endpoint, Server};
 
 use crate::char::{Chardev, Frontend};
 use crate::sync::lock;
-use crate::terminal::announces_clients;
 
 /// Serves a QMP monitor on this device for as long as the front end lives.
 pub(crate) fn serve(server: &Arc<Server>, frontend: &Frontend, style: Style) -> io::Result<()> {
     let chardev = frontend.chardev();
     let session: Mutex<Option<Session>> = Mutex::new(None);
-    if !announces_clients(&chardev) {
+    if !chardev.announces_clients() {
         *lock(&session) = Some(start(server, &chardev, style)?);
     }
     let server = Arc::clone(server);
@@ -41,12 +39,13 @@ pub(crate) fn serve(server: &Arc<Server>, frontend: &Frontend, style: Style) -> 
 /// What one client says to the server; replies that come after its end are for nobody.
 struct Session {
     requests: UnixStream,
-    goes_on: Arc<AtomicBool>,
+    /// Locked while something goes out, so that nothing does when this is false.
+    goes_on: Arc<Mutex<bool>>,
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.goes_on.store(false, Ordering::Release);
+        *lock(&self.goes_on) = false;
         let _ = self.requests.shutdown(Shutdown::Both); // the server may have closed it
     }
 }
@@ -60,16 +59,18 @@ fn start(server: &Server, chardev: &Arc<Chardev>, style: Style) -> io::Result<Se
     let chardev = Arc::clone(chardev);
     let session = Session {
         requests: ours,
-        goes_on: Arc::new(AtomicBool::new(true)),
+        goes_on: Arc::new(Mutex::new(true)),
     };
     let goes_on = Arc::clone(&session.goes_on);
     thread::Builder::new()
         .name("bridge".into())
         .spawn(move || {
             let mut buffer = vec![0; 4096];
-            while let Ok(count @ 1..) = replies.read(&mut buffer)
-                && goes_on.load(Ordering::Acquire)
-            {
+            while let Ok(count @ 1..) = replies.read(&mut buffer) {
+                let goes_on = lock(&goes_on);
+                if !*goes_on {
+                    return;
+                }
                 let _ = chardev.write(buffer.get(..count).unwrap_or_default()); // nobody may be there
             }
         })?;

@@ -51,10 +51,14 @@ impl Backend for End {
 
     fn filename(&self) -> String {
         let (place, suffix) = (&self.place, self.suffix);
-        let client = lock(&self.monitor).as_ref().and_then(Monitor::client);
-        match client {
+        let monitor = lock(&self.monitor);
+        let monitor = monitor.as_ref();
+        match monitor.and_then(Monitor::client) {
             _ if self.is_stdio => place.clone(),
-            None => format!("disconnected:{place}{suffix}"),
+            None => match monitor.and_then(|monitor| monitor.local_addrs().first()) {
+                Some(here) => format!("disconnected:tcp:{here}{suffix}"),
+                None => format!("disconnected:{place}{suffix}"),
+            },
             Some(client) => match client.addresses {
                 Some((here, there)) if self.is_tcp => format!("tcp:{here}{suffix} <-> {there}"),
                 _ => format!("{place}{suffix}"),

@@ -43,7 +43,7 @@ pub(crate) fn serve(server: Arc<Server>, frontend: Frontend) -> io::Result<()> {
         chardev: Arc::clone(&chardev),
         held: String::new(),
     };
-    if !announces_clients(&chardev) {
+    if !chardev.announces_clients() {
         sender.bytes(&[]);
     }
     let keys = sender.clone();
@@ -56,15 +56,6 @@ pub(crate) fn serve(server: Arc<Server>, frontend: Frontend) -> io::Result<()> {
             drop(frontend);
         })
         .map(drop)
-}
-
-/// Whether the device says itself when somebody comes, and nobody is there yet.
-pub(crate) fn announces_clients(chardev: &Chardev) -> bool {
-    match chardev.backend().kind() {
-        "mux" | "pipe" | "pty" => true,
-        "socket" => chardev.filename().starts_with("disconnected"),
-        _ => false,
-    }
 }
 
 /// What comes to a terminal.

@@ -320,7 +320,7 @@ impl<W> Conversation<W> {
         self.is_partial = false;
         let delimited = std::mem::take(&mut self.delimited);
         match self.phase {
-            Phase::Greeting => self.greeted(&document)?,
+            Phase::Greeting => self.greeted(document)?,
             Phase::Syncing { first, count } => {
                 let id = document.get(document.root(), "return");
                 let id = id.and_then(|at| document.u64(at));
@@ -345,10 +345,16 @@ impl<W> Conversation<W> {
         Ok(())
     }
 
-    fn greeted(&mut self, document: &Document) -> Result<(), ClientError> {
-        self.greeting = Greeting::parse(document).ok_or(ClientError::Protocol(
-            "it does not greet (a guest agent does not: say that it is one)".into(),
-        ))?;
+    fn greeted(&mut self, document: Document) -> Result<(), ClientError> {
+        // QEMU may send an event first to whoever connects while it makes its monitor.
+        let Some(document) = self.event(document) else {
+            return Ok(());
+        };
+        self.greeting = Greeting::parse(&document).ok_or_else(|| {
+            let said: String = document.source().chars().take(80).collect();
+            let what = "it does not greet (a guest agent does not: say that it is one), but says";
+            ClientError::Protocol(format!("{what} {said}").into())
+        })?;
         self.oob = self.wants_oob && self.greeting.offers("oob");
         self.negotiate();
         Ok(())
@@ -366,14 +372,20 @@ impl<W> Conversation<W> {
         self.phase = Phase::Negotiating { id };
     }
 
+    /// Takes an event; gives back what is none.
+    fn event(&mut self, document: Document) -> Option<Document> {
+        let event = match RawEvent::parse(document) {
+            Ok(event) => event,
+            Err(document) => return Some(document),
+        };
+        let size = event.memory();
+        self.found.push_back(Incoming::Event { event, size });
+        None
+    }
+
     fn event_or_reply(&mut self, document: Document) -> Result<(), ClientError> {
-        let document = match RawEvent::parse(document) {
-            Ok(event) => {
-                let size = event.memory();
-                self.found.push_back(Incoming::Event { event, size });
-                return Ok(());
-            }
-            Err(document) => document,
+        let Some(document) = self.event(document) else {
+            return Ok(());
         };
         let root = document.root();
         let id = document.get(root, "id").filter(|_| !self.agent);

@@ -67,6 +67,11 @@ impl Document {
         self.node(id).kind()
     }
 
+    /// The text that it was read from.
+    pub(crate) fn source(&self) -> &str {
+        &self.text
+    }
+
     /// The text of a number or keyword; of a string, with its quotes.
     pub(crate) fn raw(&self, id: NodeId) -> &str {
         let node = self.node(id);

@@ -12,8 +12,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect, listen,
-    socket_with, sockopt,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, connect,
+    getsockname, listen, socket_with, sockopt,
 };
 
 use super::address::{Address, Tcp};
@@ -74,6 +74,19 @@ impl Source {
             }
         }
     }
+
+    /// Where clients connect over TCP, with the ports that the system has chosen.
+    pub(super) fn local_addrs(&self) -> Arc<[SocketAddr]> {
+        match self {
+            Source::Listening(sockets) => sockets.iter().filter_map(local_addr).collect(),
+            Source::Calling(..) | Source::Device(_) | Source::Ready(_) => Arc::default(),
+        }
+    }
+}
+
+/// The own end of a socket, over TCP.
+pub(super) fn local_addr(socket: &OwnedFd) -> Option<SocketAddr> {
+    SocketAddr::try_from(getsockname(socket).ok()?).ok()
 }
 
 /// A socket that listens goes on to do so; one that is connected has one client.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 pub use address::{Address, AddressError, Tcp};
 pub use endpoint::Endpoint;
-use rustix::net::{SocketAddrAny, getpeername, getsockname};
+use rustix::net::getpeername;
 #[cfg(feature = "tls")]
 pub(crate) use tls::TlsSession;
 
@@ -125,6 +125,7 @@ pub struct Server {
 #[derive(Debug, Clone)]
 pub struct Monitor {
     id: MonitorId,
+    local_addrs: Arc<[SocketAddr]>,
     shared: Arc<Shared>,
 }
 
@@ -137,11 +138,10 @@ pub struct MonitorClient {
 
 impl MonitorClient {
     fn of(channel: &Channel) -> Self {
-        let local = getsockname(&channel.input).ok();
         let peer = getpeername(&channel.input).ok().flatten();
-        let address = |address: Option<SocketAddrAny>| SocketAddr::try_from(address?).ok();
+        let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
         Self {
-            addresses: address(local).zip(address(peer)),
+            addresses: listener::local_addr(&channel.input).zip(peer),
         }
     }
 }
@@ -150,6 +150,12 @@ impl Monitor {
     /// The client that is connected to it, if one is.
     pub fn client(&self) -> Option<MonitorClient> {
         self.shared.client(self.id)
+    }
+
+    /// Where clients connect over TCP, with the port that the system has chosen for port 0; a name of a host
+    /// may stand for several addresses. Empty for all other monitors.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
     }
 
     /// Its number, as handlers see it in their context.
@@ -199,7 +205,7 @@ impl Server {
         if let Source::Listening(sockets) = &source {
             self.shared.keep(sockets, file);
         }
-        self.spawn(move |shared, id| {
+        self.spawn(source.local_addrs(), move |shared, id| {
             let serve = |channel| {
                 if let Ok(channel) = wrap(channel) {
                     connection::serve(shared, id, channel, style);
@@ -240,11 +246,14 @@ impl Server {
     /// The thread cannot be started.
     pub fn serve_socket(&self, socket: OwnedFd) -> io::Result<Monitor> {
         let channel = listener::channel(socket)?;
-        self.spawn(move |shared, id| connection::serve(shared, id, channel, Style::Line))
+        self.spawn(Arc::default(), move |shared, id| {
+            connection::serve(shared, id, channel, Style::Line);
+        })
     }
 
     fn spawn(
         &self,
+        local_addrs: Arc<[SocketAddr]>,
         run: impl FnOnce(&Arc<Shared>, MonitorId) + Send + 'static,
     ) -> io::Result<Monitor> {
         let id = MonitorId(self.shared.next_monitor.fetch_add(1, Ordering::Relaxed));
@@ -257,6 +266,7 @@ impl Server {
             })?;
         Ok(Monitor {
             id,
+            local_addrs,
             shared: Arc::clone(&self.shared),
         })
     }

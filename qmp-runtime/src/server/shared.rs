@@ -31,6 +31,8 @@ pub(super) struct Shared {
 struct State {
     /// No requests are read yet.
     held: bool,
+    /// Somebody ends all sessions.
+    ending: bool,
     /// All sessions have been ended, and nothing is left of them.
     ended: bool,
     /// Monitors without clients to come.
@@ -196,14 +198,19 @@ impl Shared {
     pub(super) fn end_sessions(&self) {
         let mut state = self.lock();
         self.closed.store(true, Ordering::SeqCst);
+        if std::mem::replace(&mut state.ending, true) {
+            // Whoever comes second may end the process right after.
+            drop(self.changed.wait_while(state, |state| !state.ended));
+            return;
+        }
         let connections = std::mem::take(&mut state.connections);
         let listening = std::mem::take(&mut state.listening);
-        // Under the lock: whoever else comes here may end the process right after.
-        for file in std::mem::take(&mut state.files) {
+        let files = std::mem::take(&mut state.files);
+        drop(state);
+        for file in files {
             // Somebody may have removed it.
             let _ = std::fs::remove_file(file);
         }
-        drop(state);
         self.changed.notify_all();
         for outbox in connections.iter().filter_map(Weak::upgrade) {
             outbox.close();

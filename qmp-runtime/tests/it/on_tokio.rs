@@ -160,6 +160,24 @@ impl Raw {
 }
 
 #[test]
+fn port_that_the_system_has_chosen_is_told() {
+    let setup = serve();
+    let listening = setup
+        .server
+        .listen("tcp:127.0.0.1:0,server=on".parse().unwrap());
+    let monitor = setup.runtime.block_on(listening).unwrap();
+    let [address] = *monitor.local_addrs() else {
+        panic!("{:?}", monitor.local_addrs());
+    };
+    assert_ne!(address.port(), 0);
+    let mut greeting = String::new();
+    let socket = std::net::TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    BufReader::new(socket).read_line(&mut greeting).unwrap();
+    assert!(greeting.starts_with(r#"{"QMP""#), "{greeting}");
+}
+
+#[test]
 fn out_of_band_command_overtakes_and_lets_the_other_go_on() {
     let setup = serve();
     let mut raw = Raw::connect(&setup, OOB);

@@ -435,25 +435,17 @@ fn closed_server_ends_sessions_and_removes_its_socket() {
 #[test]
 fn client_is_served_over_tcp() {
     let setup = serve();
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
-    let monitor = setup
-        .server
-        .listen(
-            format!("tcp:127.0.0.1:{port},server=on,wait=off")
-                .parse()
-                .unwrap(),
-        )
-        .unwrap();
+    let address = "tcp:127.0.0.1:0,server=on,wait=off".parse().unwrap();
+    let monitor = setup.server.listen(address).unwrap();
     assert_eq!(monitor.client(), None);
-    let mut client = Client::connect_tcp(("127.0.0.1", port)).unwrap();
+    let [address] = *monitor.local_addrs() else {
+        panic!("{:?}", monitor.local_addrs());
+    };
+    let mut client = Client::connect_tcp(address).unwrap();
     let (here, there) = monitor.client().unwrap().addresses.unwrap();
-    assert_eq!(here, (Ipv4Addr::LOCALHOST, port).into());
+    assert_eq!(here, address);
     assert_eq!(there.ip(), Ipv4Addr::LOCALHOST);
-    assert_ne!(there.port(), port);
+    assert_ne!(there.port(), address.port());
     assert_eq!(
         client
             .execute(&commands::QueryLeaf {

@@ -66,7 +66,7 @@ struct State {
     focus: Option<usize>,
     /// Whether the escape character was the last one.
     escaped: bool,
-    /// Whether clients have been announced, so that those who come later hear of it at once.
+    /// Whether a client has been announced.
     opened: bool,
     stamps: Option<Stamps>,
 }
@@ -162,8 +162,15 @@ impl Mux {
         focused.is_some_and(|end| end.frontend_open())
     }
 
-    /// Tells all front ends that somebody is there, or may be.
-    pub(super) fn open(&self) {
+    /// Tells all front ends that somebody may be there, unless they have heard, or will hear, of each who comes.
+    pub(super) fn open_first(&self) {
+        if !lock(&self.state).opened && !self.base.chardev().announces_clients() {
+            self.open();
+        }
+    }
+
+    /// Tells all front ends that somebody is there.
+    fn open(&self) {
         let mut state = lock(&self.state);
         state.opened = true;
         let ends = state.all();

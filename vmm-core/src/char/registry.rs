@@ -117,6 +117,15 @@ impl Chardev {
         Arc::clone(&lock(&self.outer).backend)
     }
 
+    /// Whether it says itself when somebody comes, and nobody is there yet.
+    pub(crate) fn announces_clients(&self) -> bool {
+        match self.backend().kind() {
+            "mux" | "pipe" | "pty" => true,
+            "socket" => self.filename().starts_with("disconnected"),
+            _ => false,
+        }
+    }
+
     /// Takes the device's output, as [`Backend::write`]; its log gets a copy.
     ///
     /// # Errors
@@ -473,7 +482,7 @@ impl Registry {
     /// Tells the front ends of multiplexers that there may be somebody.
     pub(crate) fn open_muxes(&self) {
         for mux in self.list().iter().filter_map(|chardev| chardev.mux()) {
-            mux.open();
+            mux.open_first();
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::net::sockopt;
+use rustix::net::{Shutdown, shutdown, sockopt};
 
 use super::inet::InetAddress;
 use super::link::Link;
@@ -110,18 +110,19 @@ impl Socket {
         let mut idle = config.describe();
         let link = if config.server {
             let listener = config.listen()?;
-            if let Listener::Tcp(listener) = &listener
-                && let Ok(address) = listener.local_addr()
-                && let SocketAddress::Inet(_) = &config.address
-            {
-                let protocol = config.protocol();
-                let (host, port) = (address.ip(), address.port());
-                idle = format!("disconnected:{protocol}:{host}:{port},server=on");
+            if let Some(place) = listener.place(config) {
+                idle = format!("disconnected:{place},server=on");
             }
             if let SocketAddress::Unix(path) = &config.address {
                 file = Some(path.clone());
             }
-            Link::spawn("chardev-socket", move |link| own.accept(link, &listener))?
+            Link::spawn("chardev-socket", move |link| {
+                own.accept(link, &listener);
+                if !matches!(own.address, SocketAddress::Fd(..)) {
+                    // A child that has not begun its program yet has it, too, for a moment.
+                    let _ = shutdown(&listener, Shutdown::Both);
+                }
+            })?
         } else {
             let first = match config.connect() {
                 Err(error) if config.reconnect.is_none() => return Err(error),
@@ -138,6 +139,24 @@ impl Socket {
             file,
             server: config.server,
         })
+    }
+}
+
+impl Listener {
+    /// Where it is in truth, which options do not say of port 0 and of sockets that are handed over.
+    fn place(&self, config: &SocketConfig) -> Option<String> {
+        match (self, &config.address) {
+            (Listener::Tcp(listener), _) => {
+                let address = listener.local_addr().ok()?;
+                let (host, port) = (address.ip(), address.port());
+                Some(format!("{}:{host}:{port}", config.protocol()))
+            }
+            (Listener::Unix(listener), SocketAddress::Fd(..)) => {
+                let address = listener.local_addr().ok()?;
+                Some(format!("unix:{}", address.as_pathname()?.display()))
+            }
+            (Listener::Unix(_), _) => None,
+        }
     }
 }
 

@@ -31,6 +31,8 @@ struct State {
     held: bool,
     /// No more requests are answered.
     closed: bool,
+    /// Somebody ends all sessions.
+    ending: bool,
     /// All sessions have ended, and nothing is left of them.
     ended: bool,
     /// How many requests are being answered.
@@ -185,8 +187,16 @@ impl Hub {
         let _ = tokio::time::timeout(patience, answered).await;
     }
 
+    /// Ends all sessions, unless somebody does so already.
     pub(super) fn end_sessions(&self) {
-        self.state.send_modify(|state| state.closed = true);
+        let mut is_first = true;
+        self.state.send_modify(|state| {
+            state.closed = true;
+            is_first = !std::mem::replace(&mut state.ending, true);
+        });
+        if !is_first {
+            return;
+        }
         let ends = std::mem::take(&mut *self.ends());
         for mailbox in ends.mailboxes.iter().filter_map(Weak::upgrade) {
             mailbox.close();

@@ -19,6 +19,7 @@ mod mailbox;
 mod watch;
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,10 +47,17 @@ pub struct Server {
 #[derive(Debug, Clone)]
 pub struct Monitor {
     id: MonitorId,
+    local_addrs: Arc<[SocketAddr]>,
     hub: Arc<Hub>,
 }
 
 impl Monitor {
+    /// Where clients connect over TCP, with the port that the system has chosen for port 0; a name of a host
+    /// may stand for several addresses. Empty for all other monitors.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.local_addrs
+    }
+
     /// Its number, as handlers see it in their context.
     pub fn id(&self) -> MonitorId {
         self.id
@@ -102,6 +110,7 @@ impl Server {
         // Names may have to be looked up.
         let (source, file) = blocking(move || Source::open(endpoint)).await?;
         self.hub.keep(file);
+        let local_addrs = source.local_addrs();
         let hub = Arc::clone(&self.hub);
         let id = hub.next_monitor();
         let serve = move |channel: io::Result<Channel>| {
@@ -141,7 +150,7 @@ impl Server {
                 });
             }
         }
-        Ok(self.monitor(id))
+        Ok(self.monitor(id, local_addrs))
     }
 
     /// Serves one client over a socket that is connected already.
@@ -155,12 +164,13 @@ impl Server {
         self.hub.spawn(id, async move {
             connection::serve(&hub, id, channel, Style::Line).await
         });
-        Ok(self.monitor(id))
+        Ok(self.monitor(id, Arc::default()))
     }
 
-    fn monitor(&self, id: MonitorId) -> Monitor {
+    fn monitor(&self, id: MonitorId, local_addrs: Arc<[SocketAddr]>) -> Monitor {
         Monitor {
             id,
+            local_addrs,
             hub: Arc::clone(&self.hub),
         }
     }
@@ -180,6 +190,7 @@ impl Server {
     pub async fn close(&self, patience: Duration) {
         self.hub.stop_answering(patience).await;
         self.hub.end_sessions();
+        self.hub.wait_for_end().await;
     }
 }
 

@@ -321,7 +321,7 @@ fn what_is_no_qmp_ends_the_conversation_with_its_cause() {
         (greeting("[]") + "{]", "JSON parse error"),
         (greeting("[]") + "\u{1}", "stray"),
         ("HTTP/1.1 400 Bad Request".into(), "stray 'H'"),
-        ("{\"return\": {}}".into(), "does not greet"),
+        ("{\"return\": {}}".into(), r#"but says {"return": {}}"#),
     ];
     for (text, cause) in cases {
         let mut conversation = Conversation::<&str>::new(&Client::builder());
@@ -344,6 +344,18 @@ fn second_greeting_is_passed_over_until_negotiation_is_done() {
     let error = receive(&mut conversation, greeting("[]")).unwrap_err();
     assert!(matches!(error, ClientError::Protocol(_)), "{error:?}");
     assert!(error.to_string().contains("restarted"), "{error}");
+}
+
+#[test]
+fn event_in_front_of_the_greeting_is_an_event() {
+    let mut conversation = Conversation::<&str>::new(&Client::builder());
+    let text = r#"{"event": "RESUME", "timestamp": {"seconds": 1, "microseconds": 2}}"#.to_owned()
+        + &greeting("[]");
+    let found = receive(&mut conversation, text).unwrap();
+    assert!(matches!(&found[..], [Seen::Event(_)]), "{found:?}");
+    let id = sent(&mut conversation)[0]["id"].clone();
+    let found = receive(&mut conversation, reply(&id, "{}")).unwrap();
+    assert_eq!(found, [Seen::Ready]);
 }
 
 #[test]

@@ -195,18 +195,19 @@ fn monitors_are_character_devices_that_stay() {
 
 #[test]
 fn server_that_is_removed_takes_nobody_any_more() {
-    let name = format!("vmm-test-{}", std::process::id());
-    let address = SocketAddr::from_abstract_name(&name).unwrap();
-    let config = BackendConfig::Socket(SocketConfig {
-        address: SocketAddress::Abstract { name, tight: true },
-        server: true,
-        wait: false,
-        nodelay: false,
-        telnet: false,
-        reconnect: None,
-    });
     let chardevs = Registry::new();
     for round in 0..200 {
+        // Children of other tests may have the socket of the last round, and its name, for a moment.
+        let name = format!("vmm-test-{}-{round}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let config = BackendConfig::Socket(SocketConfig {
+            address: SocketAddress::Abstract { name, tight: true },
+            server: true,
+            wait: false,
+            nodelay: false,
+            telnet: false,
+            reconnect: None,
+        });
         chardevs.add("server", &config).unwrap();
         chardevs.remove("server").unwrap();
         let late = UnixStream::connect_addr(&address);

@@ -34,7 +34,8 @@ fn start(program: &str, options: &[&str], dir: &Path) -> (Server, Client) {
         .args(["-nodefaults", "-display", "none", "-M", "none"])
         .args([
             "-qmp",
-            &format!("unix:{},server=on,wait=off", socket.display()),
+            // QEMU may forget to greet who comes before its monitor is there, or greet twice.
+            &format!("unix:{},server=on,wait=on", socket.display()),
         ])
         .args(options.iter().map(|option| option.replace("{dir}", own)))
         .stdin(Stdio::null())

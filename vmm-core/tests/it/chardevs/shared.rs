@@ -90,7 +90,8 @@ fn lines_have_the_time_in_front_if_asked() {
         return;
     };
     let mut line = connect(&vmm);
-    line.write_all(b"\x14t").unwrap();
+    line.write_all(b"\x14t\x14h").unwrap();
+    read_until(&mut line, "sends C-t\n"); // so somebody reads there, and the time is on
     let mut client = vmm.connect();
     client.execute(&qmp_types::qmp::commands::Cont {}).unwrap();
     read_until(&mut line, "echo\n");

@@ -93,6 +93,22 @@ fn connected_socket_can_be_handed_over() {
 }
 
 #[test]
+fn socket_that_listens_can_be_handed_over_and_says_where_it_does() {
+    for options in [&["-mon", "chardev=m,mode=control"][..], &[]] {
+        let ours = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let handed = rustix::io::fcntl_dupfd_cloexec(&ours, 60).unwrap();
+        rustix::io::fcntl_setfd(&handed, rustix::io::FdFlags::empty()).unwrap();
+        let chardev = format!("socket,id=m,fd={},server=on,wait=off", handed.as_raw_fd());
+        let first = ["-qmp", "stdio", "-chardev", &chardev];
+        let mut process = start(&[&first, options].concat());
+        let port = port_of_the_other(&mut process);
+        assert_eq!(port, ours.local_addr().unwrap().port());
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+}
+
+#[test]
 fn socket_file_has_the_permissions_that_are_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
@@ -125,11 +141,28 @@ fn options_that_contradict_each_other_are_refused_with_a_reason() {
     }
 }
 
+/// Asks over the monitor on standard input and output where the other device listens.
+fn port_of_the_other(process: &mut Child) -> u16 {
+    process
+        .stdin
+        .as_mut()
+        .unwrap()
+        .write_all(br#"{"execute":"qmp_capabilities"}{"execute":"query-chardev"}"#)
+        .unwrap();
+    let lines = BufReader::new(process.stdout.as_mut().unwrap()).lines();
+    let chardevs = lines.map(Result::unwrap).nth(2).unwrap();
+    let (_, rest) = chardevs
+        .split_once("disconnected:tcp:127.0.0.1:")
+        .expect(&chardevs);
+    let (port, _) = rest.split_once(",server=on").unwrap();
+    port.parse().unwrap()
+}
+
 #[cfg(feature = "tls")]
 #[test]
 fn monitor_over_tls_takes_clients_of_its_authority_alone() {
     use std::fs;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::TcpStream;
     use std::sync::Arc;
 
     use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -151,23 +184,22 @@ fn monitor_over_tls_takes_clients_of_its_authority_alone() {
     ] {
         fs::write(dir.path().join(name), text).unwrap();
     }
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
     let object = format!(
         "tls-creds-x509,id=t,dir={},endpoint=server",
         dir.path().display()
     );
-    let chardev = format!("socket,id=m,host=127.0.0.1,port={port},server=on,wait=off,tls-creds=t");
     let mut process = start(&[
+        "-qmp",
+        "stdio",
         "-object",
         &object,
         "-chardev",
-        &chardev,
+        "socket,id=m,host=127.0.0.1,port=0,server=on,wait=off,tls-creds=t",
         "-mon",
         "chardev=m,mode=control",
     ]);
-    let connect = |process: &mut Child, identity: bool| {
+    let port = port_of_the_other(&mut process);
+    let connect = |identity: bool| {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = rustls::RootCertStore::empty();
         roots.add(authority_cert.der().clone()).unwrap();
@@ -185,16 +217,13 @@ fn monitor_over_tls_takes_clients_of_its_authority_alone() {
         };
         let name = ServerName::try_from("localhost").unwrap();
         let session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-        let socket = once_it_listens(process, || TcpStream::connect(("127.0.0.1", port)));
+        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
         socket.set_read_timeout(Some(LIMIT)).unwrap();
         BufReader::new(rustls::StreamOwned::new(session, socket))
     };
     let mut line = String::new();
-    assert!(
-        connect(&mut process, false).read_line(&mut line).is_err(),
-        "{line}"
-    );
-    let mut client = connect(&mut process, true);
+    assert!(connect(false).read_line(&mut line).is_err(), "{line}");
+    let mut client = connect(true);
     client.read_line(&mut line).unwrap();
     assert!(line.contains("QMP"));
     client
