@@ -8,12 +8,28 @@ use crate::char::reason;
 pub enum NodeSource {
     /// A file.
     File(String),
+    /// A block device of the host.
+    Device(String),
+    /// A file or a block device, whichever is there.
+    Image(String),
     /// So many bytes of nothing.
     Nothing(u64),
     /// A node that is there already.
     Named(String),
     /// A node that is made with it.
     Layer(Box<NodeConfig>),
+}
+
+/// What becomes of writes that are zeroes throughout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Zeroes {
+    /// They are written as any others.
+    #[default]
+    Written,
+    /// The file system makes the zeroes, and keeps the space.
+    Made,
+    /// The same, and the space may go where space that is given back does.
+    Unmapped,
 }
 
 /// A node to be made.
@@ -34,6 +50,10 @@ pub struct NodeConfig {
     pub unmap: bool,
     /// Whether nothing needs to be on stable storage, ever.
     pub no_flush: bool,
+    /// Whether the host's cache is passed by.
+    pub direct: bool,
+    /// What becomes of writes that are zeroes throughout.
+    pub zeroes: Zeroes,
     /// Whether other processes are told what is done with the file, by locks.
     pub locking: bool,
 }
@@ -50,6 +70,8 @@ impl NodeConfig {
             auto_read_only: false,
             unmap: false,
             no_flush: false,
+            direct: false,
+            zeroes: Zeroes::default(),
             locking: true,
         }
     }

@@ -1,14 +1,15 @@
 //! An open image file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::sync::Mutex;
 
-use rustix::fs::{FallocateFlags, OFlags};
+use rustix::fs::{FallocateFlags, OFlags, SeekFrom, fcntl_getfl, fcntl_setfl};
 
+use super::direct::Direct;
 use super::lock::Wishes;
-use super::{BlockError, NodeConfig, SECTOR};
+use super::{BlockError, NodeConfig, NodeSource, SECTOR};
 use crate::char::reason;
 use crate::fdset::{self, FdSetError, FdSets, Loan};
 
@@ -25,6 +26,9 @@ pub struct Disk {
     content: Content,
     path: String,
     read_only: bool,
+    is_device: bool,
+    /// How to pass the host's cache by, if that is to be done.
+    direct: Option<Direct>,
     /// Whether other processes are told what is done with it.
     locks: bool,
     pub(super) wishes: Mutex<Wishes>,
@@ -43,7 +47,7 @@ impl Disk {
     /// Opens the file at `path`, as `config` says, or takes a descriptor of `sets`.
     ///
     /// # Errors
-    /// It is no regular file, or the host refuses.
+    /// It is neither a regular file nor a block device, or not the one that is asked for; the host refuses.
     pub fn open(path: &str, config: &NodeConfig, sets: &FdSets) -> Result<Self, BlockError> {
         if fdset::is_set(path) {
             return Self::borrow(path, config, sets);
@@ -57,23 +61,36 @@ impl Disk {
         if metadata.is_dir() && !config.read_only && !config.auto_read_only {
             return Err(failed(&io::Error::from_raw_os_error(libc::EISDIR)));
         }
-        if !metadata.is_file() {
-            return Err(BlockError::NotRegular(path.to_owned()));
-        }
-        let open = |write| OpenOptions::new().read(true).write(write).open(path);
+        let is_device = is_device(&metadata, path, config)?;
+        let open = |write| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(write);
+            match config.direct {
+                true => options.custom_flags(libc::O_DIRECT).open(path),
+                false => options.open(path),
+            }
+        };
         let (file, read_only) = match open(!config.read_only) {
             Ok(file) => (file, config.read_only),
             Err(error) if config.auto_read_only && is_refusal(&error) => {
                 (open(false).map_err(|error| failed(&error))?, true)
             }
+            Err(error) if config.direct && error.raw_os_error() == Some(libc::EINVAL) => {
+                return Err(BlockError::NotDirect(path.to_owned()));
+            }
             Err(error) => return Err(failed(&error)),
         };
-        Ok(Self::new(
-            Content::File(file),
-            path.to_owned(),
-            read_only,
-            config.locking,
-        ))
+        let direct = config.direct.then(|| Direct::new(&file));
+        Ok(Self {
+            is_device,
+            direct,
+            ..Self::new(
+                Content::File(file),
+                path.to_owned(),
+                read_only,
+                config.locking,
+            )
+        })
     }
 
     fn borrow(path: &str, config: &NodeConfig, sets: &FdSets) -> Result<Self, BlockError> {
@@ -89,11 +106,22 @@ impl Disk {
             borrowed => (borrowed, config.read_only),
         };
         let (file, loan) = borrowed.map_err(failed)?;
-        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-            return Err(BlockError::NotRegular(path.to_owned()));
+        let metadata = file.metadata().map_err(|error| BlockError::Open {
+            path: path.to_owned(),
+            error: reason(&error),
+        })?;
+        let is_device = is_device(&metadata, path, config)?;
+        if config.direct {
+            let flags = fcntl_getfl(&file).map(|flags| flags | OFlags::DIRECT);
+            if flags.and_then(|flags| fcntl_setfl(&file, flags)).is_err() {
+                return Err(BlockError::NotDirect(path.to_owned()));
+            }
         }
+        let direct = config.direct.then(|| Direct::new(&file));
         let content = Content::File(file);
         Ok(Self {
+            is_device,
+            direct,
             _loan: Some(loan),
             ..Self::new(content, path.to_owned(), read_only, config.locking)
         })
@@ -104,6 +132,8 @@ impl Disk {
             content,
             path,
             read_only,
+            is_device: false,
+            direct: None,
             locks,
             wishes: Mutex::default(),
             _loan: None,
@@ -138,6 +168,12 @@ impl Disk {
         self.file().is_some()
     }
 
+    /// Whether it is a block device of the host.
+    #[must_use]
+    pub fn is_device(&self) -> bool {
+        self.is_device
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &str {
@@ -157,6 +193,7 @@ impl Disk {
     /// What the host says.
     pub fn size(&self) -> io::Result<u64> {
         Ok(match &self.content {
+            Content::File(file) if self.is_device => rustix::fs::seek(file, SeekFrom::End(0))?,
             Content::File(file) => file.metadata()?.len().next_multiple_of(SECTOR),
             Content::Nothing(size) => *size,
         })
@@ -182,6 +219,9 @@ impl Disk {
             bytes.fill(0);
             return Ok(());
         };
+        if let Some(direct) = &self.direct {
+            return direct.read(file, offset, bytes);
+        }
         let mut done = 0;
         while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
             match file.read_at(rest, offset + done as u64) {
@@ -202,9 +242,10 @@ impl Disk {
     /// # Errors
     /// What the host says; it is open for reading only.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        match self.file() {
-            Some(file) => file.write_all_at(bytes, offset),
-            None => Ok(()),
+        match (self.file(), &self.direct) {
+            (Some(file), Some(direct)) => direct.write(file, offset, bytes),
+            (Some(file), None) => file.write_all_at(bytes, offset),
+            (None, _) => Ok(()),
         }
     }
 
@@ -282,6 +323,23 @@ impl Disk {
     }
 }
 
+/// Whether what is at a path is a block device, and what is wanted there.
+fn is_device(metadata: &Metadata, path: &str, config: &NodeConfig) -> Result<bool, BlockError> {
+    let kind = metadata.file_type();
+    let is_other = kind.is_block_device() || kind.is_char_device();
+    match config.source {
+        NodeSource::Device(_) if !is_other => Err(BlockError::NotDevice(path.to_owned())),
+        NodeSource::Device(_) | NodeSource::Image(_) if kind.is_char_device() => {
+            let text = format!("'{path}' is a character device; disks are on block devices here");
+            Err(BlockError::Refused(text))
+        }
+        NodeSource::Device(_) => Ok(true),
+        NodeSource::Image(_) if kind.is_block_device() => Ok(true),
+        _ if !metadata.is_file() => Err(BlockError::NotRegular(path.to_owned())),
+        _ => Ok(false),
+    }
+}
+
 fn is_refusal(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -338,6 +396,37 @@ mod tests {
     }
 
     #[test]
+    fn cache_of_the_host_is_passed_by_with_a_descriptor_of_a_set_too() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), [7; 8192]).unwrap();
+        let direct = NodeConfig {
+            direct: true,
+            ..config()
+        };
+        let sets = FdSets::default();
+        let handed = OpenOptions::new().read(true).write(true).open(file.path());
+        sets.insert(3, handed.unwrap().into(), None);
+        for path in [file.path().to_str().unwrap(), "/dev/fdset/3"] {
+            let disk = match Disk::open(path, &direct, &sets) {
+                Err(error) => {
+                    let text =
+                        format!("Could not open '{path}': filesystem does not support O_DIRECT");
+                    assert_eq!(error.to_string(), text);
+                    println!("skipped: {error}");
+                    return;
+                }
+                Ok(disk) => disk,
+            };
+            let flags = fcntl_getfl(disk.file().unwrap()).unwrap();
+            assert!(flags.contains(OFlags::DIRECT), "{path}: {flags:?}");
+            let mut bytes = [1; 700];
+            disk.write(100, &bytes).unwrap();
+            disk.read(99, &mut bytes).unwrap();
+            assert_eq!(bytes[..2], [7, 1]);
+        }
+    }
+
+    #[test]
     fn what_is_no_file_is_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_str().unwrap();
@@ -347,6 +436,17 @@ mod tests {
         };
         let error = Disk::open(path, &read_only, &FdSets::default()).unwrap_err();
         let text = format!("'file' driver requires '{path}' to be a regular file");
+        assert_eq!(error.to_string(), text);
+        let direct = NodeConfig {
+            direct: true,
+            ..read_only
+        };
+        let error = Disk::open("/proc/version", &direct, &FdSets::default()).unwrap_err();
+        let text = "Could not open '/proc/version': filesystem does not support O_DIRECT";
+        assert_eq!(error.to_string(), text);
+        let device = NodeConfig::new(NodeSource::Device("/proc/version".to_owned()));
+        let error = Disk::open("/proc/version", &device, &FdSets::default()).unwrap_err();
+        let text = "'host_device' driver requires '/proc/version' to be either a character or block device";
         assert_eq!(error.to_string(), text);
         let error = Disk::open("/no/such", &config(), &FdSets::default()).unwrap_err();
         let text = "Could not open '/no/such': No such file or directory";

@@ -176,11 +176,18 @@ impl Graph {
         if found.read_only {
             return Err(refused("Image is read-only".to_owned()));
         }
-        let size = size.next_multiple_of(SECTOR);
-        found
-            .disk
-            .resize(size)
-            .map_err(|error| refused(format!("Could not resize file: {}", reason(&error))))?;
+        let mut size = size.next_multiple_of(SECTOR);
+        let failed =
+            |error: &std::io::Error| refused(format!("Could not resize file: {}", reason(error)));
+        if found.disk.is_device() {
+            let whole = found.disk.size().map_err(|error| failed(&error))?;
+            if size > whole {
+                return Err(refused("Cannot grow device files".to_owned()));
+            }
+            size = whole; // it stays what it is
+        } else {
+            found.disk.resize(size).map_err(|error| failed(&error))?;
+        }
         for drive in &state.drives {
             let uses = |node: &Arc<Node>| Arc::ptr_eq(&node.disk, &found.disk);
             if drive.node.as_ref().is_some_and(uses)
@@ -366,7 +373,7 @@ impl State {
         };
         let before = self.nodes.len();
         let (disk, child) = match &config.source {
-            NodeSource::File(path) => {
+            NodeSource::File(path) | NodeSource::Device(path) | NodeSource::Image(path) => {
                 (Arc::new(Disk::open(path, config, &self.descriptors)?), None)
             }
             NodeSource::Nothing(size) => (Arc::new(Disk::nothing(*size)), None),
@@ -391,6 +398,7 @@ impl State {
             driver: match (&config.debug, &child) {
                 (Some(_), _) => "blkdebug",
                 (None, Some(_)) => "raw",
+                (None, None) if disk.is_device() => "host_device",
                 (None, None) if disk.is_file() => "file",
                 (None, None) => "null-co",
             },
@@ -406,6 +414,8 @@ impl State {
             read_only,
             unmap: config.unmap,
             no_flush: config.no_flush,
+            direct: config.direct,
+            zeroes: config.zeroes,
             is_owned,
             statistics: Statistics::default(),
         });

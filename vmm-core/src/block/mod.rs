@@ -6,6 +6,7 @@
 //! node gets a drive of its own, without name.
 
 mod config;
+mod direct;
 mod disk;
 mod drive;
 mod graph;
@@ -13,7 +14,8 @@ mod lock;
 mod node;
 mod statistics;
 
-pub use config::{DriveConfig, NodeConfig, NodeSource};
+pub use config::{DriveConfig, NodeConfig, NodeSource, Zeroes};
+pub(crate) use direct::Buffer;
 pub use disk::{Disk, NOTHING};
 pub use drive::{Drive, IoStatus, Use};
 pub use graph::Graph;
@@ -51,6 +53,15 @@ pub enum BlockError {
     /// The path leads to something else than a file.
     #[error("'file' driver requires '{0}' to be a regular file")]
     NotRegular(String),
+    /// The path leads to something else than a block device.
+    #[error("'host_device' driver requires '{0}' to be either a character or block device")]
+    NotDevice(String),
+    /// The file system has no way past the host's cache.
+    #[error("Could not open '{0}': filesystem does not support O_DIRECT")]
+    NotDirect(String),
+    /// Accesses that go past the host's cache, and nobody said that they may.
+    #[error("aio=native was specified, but it requires cache.direct=on, which was not specified.")]
+    NeedsDirect,
     /// There is no such node.
     #[error("Failed to find node with node-name='{0}'")]
     NoNode(String),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Disk, Statistics};
+use super::{Disk, Statistics, Zeroes};
 
 /// An image, or a layer of one.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct Node {
     pub(super) read_only: bool,
     pub(super) unmap: bool,
     pub(super) no_flush: bool,
+    pub(super) direct: bool,
+    pub(super) zeroes: Zeroes,
     /// Whether it goes with what it was made for, not by itself.
     pub(super) is_owned: bool,
     /// Requests that reach it from above.
@@ -34,7 +36,7 @@ impl Node {
         &self.path
     }
 
-    /// What it does: `file`, `raw`, `null-co` or `blkdebug`.
+    /// What it does: `file`, `host_device`, `raw`, `null-co` or `blkdebug`.
     #[must_use]
     pub fn driver(&self) -> &'static str {
         self.driver
@@ -83,6 +85,27 @@ impl Node {
     #[must_use]
     pub fn never_flushes(&self) -> bool {
         self.no_flush
+    }
+
+    /// Whether the host's cache is passed by.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        self.direct
+    }
+
+    /// What becomes of writes that are zeroes throughout, as it was asked for.
+    #[must_use]
+    pub fn zeroes(&self) -> Zeroes {
+        self.zeroes
+    }
+
+    /// What becomes of zeroes, with what the nodes below do; whether their space may go.
+    pub(crate) fn makes_zeroes(&self) -> Option<bool> {
+        match self.zeroes {
+            Zeroes::Written => self.child.as_ref()?.makes_zeroes(),
+            Zeroes::Made => Some(false),
+            Zeroes::Unmapped => Some(self.unmaps()),
+        }
     }
 
     pub(super) fn has_read_only_layer(&self) -> bool {

@@ -7,7 +7,7 @@ use qmp_types::qmp::types::BlockdevOptions;
 use super::UsageError;
 use super::ids::bad_id;
 use super::params::Params;
-use crate::block::{DriveConfig, NodeConfig, NodeSource};
+use crate::block::{BlockError, DriveConfig, NodeConfig, NodeSource, Zeroes};
 use crate::qmp::node_config;
 use crate::qom::is_id;
 
@@ -116,8 +116,10 @@ pub(super) fn drive(value: &str, nameless: usize) -> Result<DriveConfig, UsageEr
         }
     };
     let read_only = switch(["readonly", "read-only"])?;
-    let (write_back, no_flush) = cache_mode(&mut params)?;
+    let cache = Cache::take(&mut params)?;
+    let zeroes = zero_mode(&mut params)?;
     let unmap = discard_mode(&mut params)?;
+    let aio = params.take("aio");
     refuse_others(&mut params)?;
     let locking = match params.take("file.locking").as_deref() {
         None | Some("on" | "auto") => true,
@@ -142,39 +144,88 @@ pub(super) fn drive(value: &str, nameless: usize) -> Result<DriveConfig, UsageEr
             let layer = |source| NodeConfig {
                 read_only,
                 unmap,
-                no_flush,
+                no_flush: cache.no_flush,
+                direct: cache.direct,
                 ..NodeConfig::new(source)
             };
+            check_aio(aio.as_deref(), cache.direct)?;
             let below = NodeConfig {
                 auto_read_only: true,
                 locking,
-                ..layer(NodeSource::File(file))
+                ..layer(NodeSource::Image(file))
             };
-            Some(layer(NodeSource::Layer(Box::new(below))))
+            Some(NodeConfig {
+                zeroes,
+                ..layer(NodeSource::Layer(Box::new(below)))
+            })
         }
         (Some(other), Some(_)) => return refuse(format!("Unknown driver '{other}'")),
     };
     Ok(DriveConfig {
         id,
         image,
-        write_back,
+        write_back: cache.write_back,
     })
 }
 
-/// Whether writes need not be on stable storage at once, and whether they never
-/// need to be.
-fn cache_mode(params: &mut Params) -> Result<(bool, bool), UsageError> {
-    let refuse = |text: String| Err(UsageError::new(text));
-    Ok(match params.take("cache").as_deref() {
-        None | Some("writeback") => (true, false),
-        Some("writethrough") => (false, false),
-        Some("unsafe") => (true, true),
-        Some(mode @ ("none" | "directsync")) => {
-            return refuse(format!(
-                "cache={mode}: the host's cache is always used; say writeback or writethrough"
-            ));
+/// What is between the guest and stable storage.
+#[derive(Debug, Clone, Copy)]
+struct Cache {
+    /// Writes need not be on stable storage at once.
+    write_back: bool,
+    /// The host's cache is passed by.
+    direct: bool,
+    /// Nothing ever needs to be on stable storage.
+    no_flush: bool,
+}
+
+impl Cache {
+    /// A mode by its name, and what is said besides.
+    fn take(params: &mut Params) -> Result<Self, UsageError> {
+        let (write_back, direct, no_flush) = match params.take("cache").as_deref() {
+            None | Some("writeback") => (true, false, false),
+            Some("writethrough") => (false, false, false),
+            Some("unsafe") => (true, false, true),
+            Some("none" | "off") => (true, true, false),
+            Some("directsync") => (false, true, false),
+            Some(_) => return Err(UsageError::new("invalid cache option".to_owned())),
+        };
+        let mut switch = |name: &str, mode: bool| -> Result<bool, UsageError> {
+            match params.take(&format!("cache.{name}")).as_deref() {
+                None => Ok(mode),
+                Some("on" | "yes" | "true" | "y") => Ok(true),
+                Some("off" | "no" | "false" | "n") => Ok(false),
+                Some(_) => Err(UsageError::new(format!(
+                    "Parameter 'cache.{name}' expects 'on' or 'off'"
+                ))),
+            }
+        };
+        Ok(Self {
+            write_back: switch("writeback", write_back)?,
+            direct: switch("direct", direct)?,
+            no_flush: switch("no-flush", no_flush)?,
+        })
+    }
+}
+
+/// A thread moves the bytes, whatever is said here.
+fn check_aio(mode: Option<&str>, is_direct: bool) -> Result<(), UsageError> {
+    match mode {
+        Some("native") if !is_direct => Err(UsageError::new(BlockError::NeedsDirect.to_string())),
+        None | Some("threads" | "native" | "io_uring") => Ok(()),
+        Some(_) => Err(UsageError::new("invalid aio option".to_owned())),
+    }
+}
+
+/// What becomes of writes that are zeroes throughout.
+fn zero_mode(params: &mut Params) -> Result<Zeroes, UsageError> {
+    Ok(match params.take("detect-zeroes").as_deref() {
+        None | Some("off") => Zeroes::Written,
+        Some("on") => Zeroes::Made,
+        Some("unmap") => Zeroes::Unmapped,
+        Some(other) => {
+            return Err(UsageError::new(format!("invalid parameter value: {other}")));
         }
-        Some(_) => return refuse("invalid cache option".to_owned()),
     })
 }
 
@@ -194,10 +245,6 @@ fn refuse_others(params: &mut Params) -> Result<(), UsageError> {
     match params.take("media").as_deref() {
         None | Some("disk") => {}
         Some(other) => return refuse(format!("media={other}: there are disks only")),
-    }
-    match params.take("aio").as_deref() {
-        None | Some("threads") => {}
-        Some(other) => return refuse(format!("aio={other}: use threads")),
     }
     Ok(())
 }

@@ -268,12 +268,12 @@ pub const OPTIONS: &[OptionSpec] = &[
     option(
         "blockdev",
         "DRIVER,node-name=NAME[,PARAMETER=VALUE]",
-        "a disk image: file (filename=FILE), raw (file=NAME) above another, or null-co (size=N)",
+        "a disk image: file or host_device (filename=FILE), raw (file=NAME) above another, or null-co (size=N)",
     ),
     option(
         "drive",
         "if=none,id=ID,file=FILE,format=raw",
-        "a disk image for a device; readonly=, cache=writeback|writethrough|unsafe, discard=",
+        "a disk image for a device; readonly=, cache=writeback|writethrough|none|directsync|unsafe, discard=, detect-zeroes=",
     )
     .group(
         "drive",
@@ -284,7 +284,12 @@ pub const OPTIONS: &[OptionSpec] = &[
             param("format", Text),
             param("read-only", Boolean),
             param("cache", Text),
+            param("cache.writeback", Boolean),
+            param("cache.direct", Boolean),
+            param("cache.no-flush", Boolean),
+            param("aio", Text),
             param("discard", Text),
+            param("detect-zeroes", Text),
         ],
     ),
     option(

@@ -18,6 +18,8 @@ pub fn poke(port: u16, value: u8) -> Result<Guest, AssembleError> {
     })
 }
 
+const PANIC_PORT: u32 = 0x505;
+
 /// Where [`wild_jump`] goes: mapped, next to the local APIC, and nothing.
 const VOID: u32 = 0xfee0_1000;
 
@@ -84,19 +86,23 @@ pub fn crash_load() -> Result<Guest, AssembleError> {
     report("crash\n", 2)
 }
 
-/// Prints `goodbye` and asks for a shutdown through the panic port; should it
-/// run on, prints `alive` and powers off.
+/// Prints `goodbye`, asks for a shutdown through the panic port, and stands
+/// still.
 ///
 /// # Errors
 /// None in practice; see [`AssembleError`].
 pub fn pv_shutdown() -> Result<Guest, AssembleError> {
-    report("goodbye\n", 4)
+    assemble(|p| {
+        p.print("goodbye\n")?;
+        p.out8(PANIC_PORT, 4)?;
+        p.park()
+    })
 }
 
 fn report(text: &str, bits: u32) -> Result<Guest, AssembleError> {
     assemble(|p| {
         p.print(text)?;
-        p.out8(0x505, bits)?;
+        p.out8(PANIC_PORT, bits)?;
         p.print("alive\n")?;
         p.power_off()
     })

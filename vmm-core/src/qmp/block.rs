@@ -13,6 +13,7 @@ use qmp_types::qmp::types::{
 
 use crate::block::{
     BlockError, Drive, IoStatus, NOTHING, Node, NodeConfig, NodeSource, Operation, Statistics,
+    Zeroes,
 };
 
 fn refuse<T>(text: impl Into<String>) -> Result<T, BlockError> {
@@ -48,12 +49,24 @@ fn layer_config(
         no_flush: cache
             .no_flush
             .unwrap_or_else(|| inherited(|above| above.no_flush)),
+        direct: cache
+            .direct
+            .unwrap_or_else(|| inherited(|above| above.direct)),
+        zeroes: match options.detect_zeroes {
+            Some(BlockdevDetectZeroesOptions::On) => Zeroes::Made,
+            Some(BlockdevDetectZeroesOptions::Unmap) => Zeroes::Unmapped,
+            _ => Zeroes::Written,
+        },
         locking: true,
     };
     config.source = match options.driver {
         BlockdevOptionsDriver::File(file) => {
             config.locking = !matches!(file.locking, Some(OnOffAuto::Off));
-            file_source(*file)?
+            NodeSource::File(file_name(*file, "file", config.direct)?)
+        }
+        BlockdevOptionsDriver::HostDevice(device) => {
+            config.locking = !matches!(device.locking, Some(OnOffAuto::Off));
+            NodeSource::Device(file_name(*device, "host_device", config.direct)?)
         }
         BlockdevOptionsDriver::NullCo(null) => {
             if null.latency_ns.is_some_and(|latency| latency > 0) {
@@ -78,24 +91,19 @@ fn layer_config(
             }
             below(raw.file, &config)?
         }
-        _ => return refuse("there are no other drivers here than file, raw, null-co and blkdebug"),
+        _ => {
+            return refuse(
+                "there are no other drivers here than file, host_device, raw, null-co and blkdebug",
+            );
+        }
     };
-    if cache.direct == Some(true) {
-        return refuse("cache.direct=on: the host's cache is always used");
-    }
     if options.force_share == Some(true) && !config.read_only {
         return refuse("force-share=on can only be used with read-only images");
     }
-    if options.detect_zeroes == Some(BlockdevDetectZeroesOptions::Unmap) && !config.unmap {
+    if config.zeroes == Zeroes::Unmapped && !config.unmap {
         return refuse(
             "setting detect-zeroes to unmap is not allowed without setting discard operation to unmap",
         );
-    }
-    if !matches!(
-        options.detect_zeroes,
-        None | Some(BlockdevDetectZeroesOptions::Off)
-    ) {
-        return refuse("detect-zeroes: zeroes are not looked for here; say off");
     }
     if options.active == Some(false) {
         return refuse("active=off: there are no inactive nodes here");
@@ -114,17 +122,22 @@ fn below(image: BlockdevRef, config: &NodeConfig) -> Result<NodeSource, BlockErr
     })
 }
 
-fn file_source(file: BlockdevOptionsFile) -> Result<NodeSource, BlockError> {
-    if !matches!(file.aio, None | Some(BlockdevAioOptions::Threads)) {
-        return refuse("aio: use threads");
+/// The name of the file, with what else is said of it checked. A thread moves the bytes, whatever `aio` says.
+fn file_name(
+    file: BlockdevOptionsFile,
+    driver: &str,
+    is_direct: bool,
+) -> Result<String, BlockError> {
+    if file.aio == Some(BlockdevAioOptions::Native) && !is_direct {
+        return Err(BlockError::NeedsDirect);
     }
     if file.pr_manager.is_some() {
         return refuse("pr-manager: there are no persistent reservations here");
     }
     if file.filename.is_empty() {
-        return refuse("The 'file' block driver requires a file name");
+        return refuse(format!("The '{driver}' block driver requires a file name"));
     }
-    Ok(NodeSource::File(file.filename))
+    Ok(file.filename)
 }
 
 fn bounded(number: u64) -> i64 {
@@ -150,11 +163,16 @@ pub(super) fn node_info(node: &Node, all: bool) -> BlockDeviceInfo {
         let child = node.child().map(|child| Box::new(image_info(child)));
         image.backing_image = child;
     }
-    if node.driver() == "file" && all {
+    if matches!(node.driver(), "file" | "host_device") && all {
         let file = ImageInfoSpecificFileWrapper::new(ImageInfoSpecificFile::default());
         image.format_specific = Some(ImageInfoSpecific::new(ImageInfoSpecificType::File(file)));
     }
-    let cache = BlockdevCacheInfo::new(true, false, node.never_flushes());
+    let cache = BlockdevCacheInfo::new(true, node.is_direct(), node.never_flushes());
+    let zeroes = match node.zeroes() {
+        Zeroes::Written => BlockdevDetectZeroesOptions::Off,
+        Zeroes::Made => BlockdevDetectZeroesOptions::On,
+        Zeroes::Unmapped => BlockdevDetectZeroesOptions::Unmap,
+    };
     let mut info = BlockDeviceInfo::new(
         node.path(),
         node.is_read_only(),
@@ -162,7 +180,7 @@ pub(super) fn node_info(node: &Node, all: bool) -> BlockDeviceInfo {
         i64::from(node.driver() == "blkdebug"),
         true,
         false,
-        BlockdevDetectZeroesOptions::Off,
+        zeroes,
         0,
         0,
         0,
@@ -255,11 +273,14 @@ pub(super) fn node_statistics(node: &Node) -> BlockStats {
     stats.stats.wr_highest_offset = bounded(counts.highest_write());
     stats.node_name = Some(node.name().to_owned());
     stats.parent = node.child().map(|child| Box::new(node_statistics(child)));
-    if node.driver() == "file" {
+    if matches!(node.driver(), "file" | "host_device") {
         let discarded = counts.of(Operation::Unmap);
         let file =
             BlockStatsSpecificFile::new(discarded.operations, discarded.failed, discarded.bytes);
-        let driver = BlockStatsSpecificDriver::File(file);
+        let driver = match node.driver() {
+            "file" => BlockStatsSpecificDriver::File(file),
+            _ => BlockStatsSpecificDriver::HostDevice(file),
+        };
         stats.driver_specific = Some(BlockStatsSpecific::new(driver));
     }
     stats

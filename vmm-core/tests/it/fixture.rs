@@ -1,5 +1,7 @@
 //! A machine with a recorder for its events and its console in memory.
 
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,20 @@ use vmm_core::machine::{BootConfig, Machine, MachineConfig, MachineEvent, Machin
 
 /// Far beyond what anything here takes, for a host that is busy.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// Whether this file can be read past the host's cache; if not, it says that something is skipped.
+pub(crate) fn direct_works(image: &Path) -> bool {
+    let mut options = std::fs::OpenOptions::new();
+    let works = options
+        .read(true)
+        .custom_flags(libc::O_DIRECT)
+        .open(image)
+        .is_ok();
+    if !works {
+        println!("skipped: O_DIRECT does not work for {}", image.display());
+    }
+    works
+}
 
 /// Keeps what a machine tells.
 #[derive(Default)]

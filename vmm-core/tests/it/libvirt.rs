@@ -11,7 +11,7 @@ use qmp_runtime::codec::{self, Unknown};
 use qmp_runtime::json::Value;
 use vmm_core::guests::{self, BlkRequest, Guest, TICKS, Wait};
 
-use crate::fixture::{LIMIT, kvm_works};
+use crate::fixture::{LIMIT, direct_works, kvm_works};
 
 /// Where the packages are.
 const ROOT: &str = "VMM_LIBVIRT_ROOT";
@@ -332,10 +332,10 @@ fn guest_that_does_not_listen_is_destroyed() {
 }
 
 /// Disk, entropy, a channel to the guest and a balloon, all on the board.
-fn devices(image: &Path) -> String {
+fn devices(image: &Path, driver: &str) -> String {
     format!(
         "<disk type='file' device='disk'>
-           <driver name='qemu' type='raw' cache='writeback'/>
+           <driver name='qemu' type='raw' {driver}/>
            <source file='{}'/><target dev='vda' bus='virtio'/>
            <serial>disk-7</serial><shareable/><address type='virtio-mmio'/>
          </disk>
@@ -356,27 +356,28 @@ fn devices_of_a_domain_are_on_the_board() {
     };
     let image = libvirt.path("disk.raw");
     fs::write(&image, vec![0; 1 << 20]).unwrap();
-    let devices = devices(&image);
+    let direct = "cache='none' io='native' discard='unmap' detect_zeroes='unmap'";
+    let devices = ["cache='writeback'", direct].map(|driver| devices(&image, driver));
     let requests = [BlkRequest::Id, BlkRequest::Write(2, 1024, 0x5A)];
     let writer = guests::blk(Wait::Interrupt, &requests).unwrap();
-    libvirt.create("writer", &writer, &devices);
-    wait_until("gone", || !libvirt.is_known("writer"));
-    let output = libvirt.output("writer");
-    assert!(
-        output.contains("disk-7") && output.ends_with("blk: done\n"),
-        "{output}"
-    );
-    let written = fs::read(&image).unwrap();
-    let is_written = |at: usize| (2 * 512..4 * 512).contains(&at);
-    let expected = |at| if is_written(at) { 0x5A } else { 0 };
-    assert!(
-        written
-            .iter()
-            .enumerate()
-            .all(|(at, byte)| *byte == expected(at))
-    );
+    let ways = if direct_works(&image) { 2 } else { 1 };
+    for devices in &devices[..ways] {
+        fs::write(&image, vec![0; 1 << 20]).unwrap();
+        libvirt.create("writer", &writer, devices);
+        wait_until("gone", || !libvirt.is_known("writer"));
+        let output = libvirt.output("writer");
+        assert!(
+            output.contains("disk-7") && output.ends_with("blk: done\n"),
+            "{output}"
+        );
+        let written = fs::read(&image).unwrap();
+        let is_written = |at: usize| (2 * 512..4 * 512).contains(&at);
+        let expected = |at| if is_written(at) { 0x5A } else { 0 };
+        let mut bytes = written.iter().enumerate();
+        assert!(bytes.all(|(at, byte)| *byte == expected(at)));
+    }
 
-    libvirt.create("idle", &guests::heartbeat().unwrap(), &devices);
+    libvirt.create("idle", &guests::heartbeat().unwrap(), &devices[0]);
     let disks = libvirt.virsh(&["domblklist", "idle"]);
     assert!(
         disks.contains("vda") && disks.contains("disk.raw"),

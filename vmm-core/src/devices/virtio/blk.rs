@@ -20,7 +20,7 @@ use super::mmio::Transport;
 use super::queue::{Chain, Malformed};
 use super::worker::{Kick, Serve, Worker};
 use crate::backends::IoThread;
-use crate::block::{Disk, Drive, IoStatus, Node, Operation, SECTOR, Use};
+use crate::block::{Buffer, Disk, Drive, IoStatus, Node, Operation, SECTOR, Use};
 use crate::devices::{DiskError, GuestRequest, Requester};
 use crate::machine::Services;
 use crate::qom::{Creation, Kind, Object, Property, QomError, TypeInfo};
@@ -204,7 +204,7 @@ struct Blk {
     /// What is tried again when the guest runs on, in turn.
     failed: Mutex<Vec<Chain>>,
     /// What is moved goes through here; the worker alone uses it.
-    buffer: Mutex<Vec<u8>>,
+    buffer: Mutex<Buffer>,
     /// Its own worker, for that.
     kick: Mutex<Option<Kick>>,
 }

@@ -378,6 +378,26 @@ const LINES: &[(&str, &str)] = &[
         "-drive if=none,id=d,format=raw,file=/nix",
         "-drive if=none,id=d,format=raw,file=/nix: Could not open '/nix': No such file or directory",
     ),
+    (
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,aio=native",
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,aio=native: aio=native was specified, but it requires cache.direct=on, which was not specified.",
+    ),
+    (
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,aio=foo",
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,aio=foo: invalid aio option",
+    ),
+    (
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,cache=foo",
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,cache=foo: invalid cache option",
+    ),
+    (
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,detect-zeroes=foo",
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,detect-zeroes=foo: invalid parameter value: foo",
+    ),
+    (
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,cache=none",
+        "-drive if=none,id=d,format=raw,file=/proc/version,readonly=on,cache=none: Could not open '/proc/version': filesystem does not support O_DIRECT",
+    ),
 ];
 
 #[test]

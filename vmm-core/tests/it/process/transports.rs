@@ -151,9 +151,8 @@ fn port_of_the_other(process: &mut Child) -> u16 {
         .unwrap();
     let lines = BufReader::new(process.stdout.as_mut().unwrap()).lines();
     let chardevs = lines.map(Result::unwrap).nth(2).unwrap();
-    let (_, rest) = chardevs
-        .split_once("disconnected:tcp:127.0.0.1:")
-        .expect(&chardevs);
+    let split = chardevs.split_once("disconnected:tcp:127.0.0.1:");
+    let (_, rest) = split.unwrap_or_else(|| panic!("{chardevs}"));
     let (port, _) = rest.split_once(",server=on").unwrap();
     port.parse().unwrap()
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -9,7 +11,7 @@ use std::time::Instant;
 
 use qmp_runtime::json::Value;
 use tempfile::NamedTempFile;
-use vmm_core::block::{DriveConfig, NodeConfig, NodeSource};
+use vmm_core::block::{DriveConfig, NodeConfig, NodeSource, Zeroes};
 use vmm_core::guests::BlkRequest::{
     Discard, Flush, Id, Read, Unknown, Write as Put, WriteCache, Zero,
 };
@@ -19,7 +21,7 @@ use vmm_core::machine::MachineConfig;
 use super::{MODERN, spec};
 use crate::differential::peer::{Board, QEMU, both_work, peers, peers_beside};
 use crate::differential::script::{Step, play};
-use crate::fixture::{Fixture, LIMIT};
+use crate::fixture::{Fixture, LIMIT, direct_works};
 
 pub(super) const SECTOR: usize = 512;
 pub(super) const SECTORS: usize = 64;
@@ -176,10 +178,23 @@ fn disk_that_is_read_only_stays_as_it_is() {
 /// `commands`, and what is in their images afterwards.
 #[track_caller]
 fn same(requests: &[BlkRequest], drive: &str, device: &str, commands: &[&str]) {
-    let guest = guests::blk(Wait::Interrupt, requests).unwrap();
     let images = [image(), image()];
+    let paths = images.each_ref().map(|image| image.path().to_owned());
+    same_on(&paths, requests, drive, device, commands);
+}
+
+/// The same with these images.
+#[track_caller]
+pub(super) fn same_on(
+    images: &[PathBuf; 2],
+    requests: &[BlkRequest],
+    drive: &str,
+    device: &str,
+    commands: &[&str],
+) {
+    let guest = guests::blk(Wait::Interrupt, requests).unwrap();
     let options = images.each_ref().map(|image| {
-        let path = image.path().display();
+        let path = image.display();
         let drive = format!("if=none,id=d,format=raw,file={path}{drive}");
         let device = format!("virtio-blk-device,drive=d{device}");
         let options = ["-no-shutdown", "-drive", &drive, "-device", &device];
@@ -191,9 +206,7 @@ fn same(requests: &[BlkRequest], drive: &str, device: &str, commands: &[&str]) {
     let options = options.each_ref();
     let options = options.map(|options| options.iter().map(String::as_str).collect::<Vec<_>>());
     let peers = peers_beside(Board::Microvm, &guest, [&options[0], &options[1]]);
-    let mut names = images
-        .iter()
-        .map(|image| image.path().display().to_string());
+    let mut names = images.iter().map(|image| image.display().to_string());
     let [theirs, ours] = peers.map(|mut peer| {
         peer.send(r#"{"execute": "cont"}"#);
         peer.await_output("done\n", 1);
@@ -206,7 +219,7 @@ fn same(requests: &[BlkRequest], drive: &str, device: &str, commands: &[&str]) {
     });
     assert_eq!(ours.0, theirs.0, "{drive} {device}");
     assert_eq!(ours.1, theirs.1, "{drive} {device}");
-    let [theirs, ours] = images.map(|image| fs::read(image.path()).unwrap());
+    let [theirs, ours] = images.each_ref().map(|image| fs::read(image).unwrap());
     assert!(theirs == ours, "{drive} {device}");
 }
 
@@ -282,6 +295,91 @@ fn guest_sees_the_same_as_under_qemu() {
     same(&few, ",cache=unsafe", ",discard=off,write-zeroes=off", &[]);
 }
 
+#[test]
+fn zeroes_that_are_looked_for_take_no_space_as_under_qemu() {
+    if !both_work() {
+        return;
+    }
+    let commands = [
+        "{'execute': 'query-block'}",
+        "{'execute': 'query-blockstats'}",
+    ];
+    let requests = [
+        Put(0, 4096, 0),
+        Put(8, 4096, 5),
+        Put(16, 8192, 0),
+        Put(40, 512, 0),
+    ];
+    for mode in [
+        ",detect-zeroes=off",
+        ",detect-zeroes=on",
+        ",detect-zeroes=unmap",
+        ",detect-zeroes=unmap,discard=unmap",
+        ",detect-zeroes=on,discard=unmap",
+    ] {
+        same(&requests, mode, ",id=v", &commands);
+    }
+}
+
+#[test]
+fn space_of_zeroes_goes_where_the_user_says_so() {
+    let requests = [Put(0, 4096, 0), Put(8, 4096, 5)];
+    let taken = |zeroes: Zeroes, unmap: bool| {
+        let image = image();
+        run(&requests, Wait::Poll, &[], |config| {
+            with_drive(config, &image, |node| {
+                node.zeroes = zeroes;
+                node.unmap = unmap;
+            });
+        })?;
+        let content = fs::read(image.path()).unwrap();
+        assert_eq!(content[..4096], [0; 4096]);
+        assert_eq!(content[4096..8192], [5; 4096]);
+        Some(fs::metadata(image.path()).unwrap().blocks() * 512)
+    };
+    let Some(whole) = taken(Zeroes::Written, true) else {
+        return;
+    };
+    assert_eq!(taken(Zeroes::Made, true), Some(whole));
+    assert_eq!(taken(Zeroes::Unmapped, false), Some(whole));
+    assert_eq!(taken(Zeroes::Unmapped, true), Some(whole - 4096));
+}
+
+#[test]
+fn disk_past_the_cache_of_the_host_is_the_same_as_under_qemu() {
+    if !both_work() || !direct_works(image().path()) {
+        return;
+    }
+    let requests = [
+        Read(0, 512),
+        Read(7, 2048),
+        Put(3, 1024, 0xa5),
+        Put(8, 4096, 0x11),
+        Flush,
+        Read(3, 512),
+        Read(4, 512),
+        Zero(5, 1, false),
+        Zero(6, 1, true),
+        Discard(24, 2),
+        Read(63, 1024),
+        Put(63, 512, 1),
+    ];
+    let shown = &[
+        "{'execute': 'query-block'}",
+        "{'execute': 'query-named-block-nodes'}",
+    ];
+    same(&requests, ",cache=none,aio=native", ",id=v", shown);
+    same(&requests, ",cache=directsync,discard=unmap", ",id=v", shown);
+    same(
+        &requests,
+        ",cache=none,aio=io_uring,detect-zeroes=on",
+        "",
+        shown,
+    );
+    same(&requests, ",cache.direct=on,cache.no-flush=on", "", shown);
+    same(&requests, ",readonly=on,cache=none", "", shown);
+}
+
 // proves: blockdev-add, blockdev-del
 #[test]
 fn nodes_come_go_and_are_refused_alike() {
@@ -309,6 +407,19 @@ fn nodes_come_go_and_are_refused_alike() {
         add("'driver': 'file', 'filename': '/', 'node-name': 'x'"),
         add("'driver': 'file', 'node-name': 'x'"),
         add("'driver': 'nothing', 'node-name': 'x'"),
+        add("FILE, 'node-name': 'x', 'aio': 'native'"),
+        add("FILE, 'node-name': 'x', 'detect-zeroes': 'unmap'"),
+        add("'driver': 'host_device', 'filename': '/proc/version', 'node-name': 'x'"),
+        add("'driver': 'host_device', 'filename': '/no/such', 'node-name': 'x'"),
+        add(
+            "'driver': 'file', 'filename': '/proc/version', 'node-name': 'x', 'read-only': true, \
+             'cache': {'direct': true}",
+        ),
+        add("FILE, 'node-name': 'e', 'read-only': true, 'aio': 'io_uring'"),
+        add("FILE, 'node-name': 'f', 'detect-zeroes': 'unmap', 'discard': 'unmap'"),
+        add("'driver': 'null-co', 'node-name': 'g', 'detect-zeroes': 'on'"),
+        delete("e"),
+        delete("f"),
         add("'driver': 'raw', 'node-name': 'b', 'file': 'a', 'read-only': true"),
         add("'driver': 'raw', 'node-name': 'x', 'file': 'none'"),
         add(

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use qmp_runtime::json::Value;
 use tempfile::NamedTempFile;
 use vmm_core::guests;
+use vmm_core::guests::BlkRequest::{Discard, Flush, Read, Write, Zero};
 
 use super::MODERN;
-use super::blk::complaint;
+use super::blk::{complaint, same_on};
 use crate::differential::peer::{Board, Peer, QEMU, both_work, peers, peers_beside};
 
 const VMM: &str = env!("CARGO_BIN_EXE_vmm");
@@ -244,4 +246,64 @@ fn descriptors_of_a_set_are_images_as_with_qemu() {
     }
     assert_eq!(ours.len(), theirs.len());
     assert_eq!(fs::metadata(image.path()).unwrap().len(), 2 << 20);
+}
+
+/// A block device of the host over an image; it goes with this.
+struct Loop(String);
+
+impl Loop {
+    /// Nothing where there can be none.
+    fn new(image: &Path) -> Option<Self> {
+        let made = Command::new("losetup")
+            .args(["-f", "--show"])
+            .arg(image)
+            .output();
+        let made = made.ok().filter(|made| made.status.success());
+        if made.is_none() {
+            println!("skipped: losetup makes no block device of a file here");
+        }
+        let name = String::from_utf8(made?.stdout).unwrap();
+        Some(Self(name.trim().to_owned()))
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = Command::new("losetup").args(["-d", &self.0]).status();
+    }
+}
+
+#[test]
+fn block_device_of_the_host_is_a_disk_as_under_qemu() {
+    let images = [image(), image()];
+    let [Some(theirs), Some(ours)] = images.each_ref().map(|image| Loop::new(image.path())) else {
+        return;
+    };
+    if !both_work() {
+        return;
+    }
+    let commands = [
+        "{'execute': 'query-block'}",
+        "{'execute': 'query-blockstats', 'arguments': {'query-nodes': true}}",
+        "{'execute': 'query-named-block-nodes'}",
+        "{'execute': 'block_resize', 'arguments': {'device': 'd', 'size': 4096}}",
+        "{'execute': 'block_resize', 'arguments': {'device': 'd', 'size': 1048576}}",
+        "{'execute': 'block_resize', 'arguments': {'device': 'd', 'size': 2097152}}",
+        "{'execute': 'query-block'}",
+    ];
+    let requests = [
+        Write(0, 512, 1),
+        Write(9, 4096, 2),
+        Flush,
+        Read(9, 512),
+        Zero(12, 2, true),
+        Discard(14, 1),
+        Read(12, 512),
+        Read(2047, 512),
+        Read(2048, 512),
+    ];
+    let devices = [&theirs, &ours].map(|device| PathBuf::from(&device.0));
+    for drive in ["", ",cache=none,aio=native", ",discard=unmap"] {
+        same_on(&devices, &requests, drive, ",id=v", &commands);
+    }
 }

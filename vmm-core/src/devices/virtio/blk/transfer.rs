@@ -97,7 +97,7 @@ impl Blk {
         statistics.merged(whole.operation, parts.len().saturating_sub(1) as u64);
         let start = Instant::now();
         let mut buffer = lock(&self.buffer);
-        let bytes = room(&mut buffer, whole.length);
+        let bytes = buffer.room(usize::try_from(whole.length).unwrap_or_default());
         match whole.operation {
             Operation::Read => {
                 self.disk.read(whole.offset, bytes)?;
@@ -110,7 +110,7 @@ impl Blk {
                 each(bytes, parts, |chain, part, bytes| {
                     chain.read(part.start(), bytes);
                 });
-                self.disk.write(whole.offset, bytes)?;
+                self.put(whole.offset, bytes)?;
                 self.end_write()?;
             }
         }
@@ -133,9 +133,17 @@ impl Blk {
         self.begin_write(transfer.offset + transfer.length)?;
         self.pieces(transfer, |at, bytes| {
             chain.read(transfer.start() + at, bytes);
-            self.disk.write(transfer.offset + at, bytes)
+            self.put(transfer.offset + at, bytes)
         })?;
         self.end_write()
+    }
+
+    /// Writes bytes, or has the host make them where they are zeroes and the user wants that.
+    fn put(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        match self.node.makes_zeroes() {
+            Some(unmap) if is_zero(bytes) => self.disk.zero(offset, bytes.len() as u64, unmap),
+            _ => self.disk.write(offset, bytes),
+        }
     }
 
     /// Moves bytes piece by piece.
@@ -148,20 +156,16 @@ impl Blk {
         let mut at = 0;
         while at < transfer.length {
             let part = (transfer.length - at).min(BUFFER);
-            each(at, room(&mut buffer, part))?;
+            each(at, buffer.room(usize::try_from(part).unwrap_or_default()))?;
             at += part;
         }
         Ok(())
     }
 }
 
-/// The beginning of a buffer, which grows once.
-fn room(buffer: &mut Vec<u8>, length: u64) -> &mut [u8] {
-    let length = usize::try_from(length).unwrap_or_default();
-    if buffer.len() < length {
-        buffer.resize(length, 0);
-    }
-    buffer.get_mut(..length).unwrap_or_default()
+fn is_zero(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
 }
 
 /// Hands out the bytes of each part.
