@@ -338,3 +338,69 @@ fn apply(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accel::{AccelKind, kvm};
+    use crate::char::Registry;
+    use crate::guests;
+    use crate::machine::{Machine, MachineConfig, MachineEvent, MachineKind, Observer};
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn event(&self, _: &MachineEvent) {}
+
+        fn diagnostic(&self, _: &str) {}
+    }
+
+    /// What no check of ours finds wrong, and KVM refuses when it has taken part of it.
+    #[test]
+    fn machine_is_as_before_when_kvm_refuses_a_state() {
+        if let Err(error) = kvm::probe() {
+            println!("skipped: {error}");
+            return;
+        }
+        let config = MachineConfig {
+            kind: MachineKind::QMin,
+            accel: AccelKind::Kvm,
+            ram_size: 4 << 20,
+            cpus: 2,
+            max_cpus: 2,
+            boot: Some(guests::heartbeat().unwrap().boot()),
+            ..MachineConfig::default()
+        };
+        let machine = Machine::new(config, Registry::new(), Arc::new(Nobody)).unwrap();
+        machine.start().unwrap();
+        machine.stop().unwrap();
+        let before = file::read(&machine.save_state().unwrap()).unwrap();
+        let mut sections = before.clone();
+        for (name, breaks) in [(cpu_section(0), false), (cpu_section(1), true)] {
+            let content = sections.get_mut(&name).unwrap();
+            let mut cpu: CpuState = state::decode(content).unwrap();
+            cpu.change(breaks);
+            *content = state::encode(&cpu).unwrap();
+        }
+        let error = machine
+            .load_state(&file::write(&sections).unwrap())
+            .unwrap_err();
+        let words = "KVM cannot write a vCPU's state: Invalid argument";
+        assert!(error.to_string().starts_with(words), "{error}");
+        let after = file::read(&machine.save_state().unwrap()).unwrap();
+        for (name, content) in &before {
+            if name.starts_with("cpu:") {
+                let registers = |content: &[u8]| {
+                    let cpu: CpuState = state::decode(content).unwrap();
+                    cpu.registers()
+                };
+                assert_eq!(registers(&after[name]), registers(content), "{name}");
+            } else if name != KVM {
+                // which has clocks that go on
+                assert_eq!(&after[name], content, "{name}");
+            }
+        }
+        machine.cont().unwrap();
+        machine.close();
+    }
+}

@@ -90,6 +90,21 @@ pub(crate) struct CpuState {
     events: kvm_vcpu_events,
 }
 
+#[cfg(test)]
+impl CpuState {
+    pub(crate) fn registers(&self) -> (kvm_regs, kvm_sregs) {
+        (self.regs, self.sregs)
+    }
+
+    /// Has other registers, such as KVM takes or such as it does not.
+    pub(crate) fn change(&mut self, breaks: bool) {
+        self.regs.rbx ^= 0x55aa;
+        if breaks {
+            self.sregs.cr0 = 1 << 31; // paging, and no protection
+        }
+    }
+}
+
 /// What is needed to read and write a vCPU.
 pub(super) struct Access<'a> {
     pub(super) fd: &'a VcpuFd,
