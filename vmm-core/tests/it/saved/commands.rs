@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use qmp_runtime::client::Client;
 use qmp_runtime::json::Value;
+use qmp_types::qmp::commands::AddFd;
 use vmm_core::guests::{self, GO};
 
 use crate::differential::peer::both_work;
@@ -145,6 +146,32 @@ fn files_that_cannot_be_had_or_used_are_told() {
         error.contains("Cannot update device state while vm is running"),
         "{error}"
     );
+}
+
+#[test]
+fn state_goes_through_descriptors_of_sets() {
+    let mut vmm = Vmm::start(&["-accel", "none", "-S", "-m", "4"]);
+    let mut client = vmm.connect();
+    let path = vmm.path("state");
+    fs::write(&path, vec![0; 1 << 20]).unwrap(); // what was there is gone afterwards
+    let add = AddFd {
+        fdset_id: Some(4),
+        opaque: None,
+    };
+    let set = r#"{"filename": "/dev/fdset/4"}"#;
+    let error = run(&mut client, "xen-save-devices-state", set).unwrap_err();
+    assert!(error.contains("/dev/fdset/4"), "{error}");
+    let writer = OpenOptions::new().write(true).open(&path).unwrap();
+    client.execute_with_fds(&add, &[&writer]).unwrap();
+    run(&mut client, "xen-save-devices-state", set).unwrap();
+    let error = run(&mut client, "xen-load-devices-state", set).unwrap_err();
+    assert!(error.contains("matching flags"), "{error}");
+    let plain = file(&vmm, "plain");
+    run(&mut client, "xen-save-devices-state", &plain).unwrap();
+    assert!(fs::read(&path).unwrap() == fs::read(vmm.path("plain")).unwrap());
+    let reader = fs::File::open(&path).unwrap();
+    client.execute_with_fds(&add, &[&reader]).unwrap();
+    run(&mut client, "xen-load-devices-state", set).unwrap();
 }
 
 // proves: xen-save-devices-state

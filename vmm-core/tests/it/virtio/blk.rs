@@ -594,12 +594,14 @@ fn lines_of(output: ChildStdout) -> Receiver<String> {
     lines
 }
 
-/// A guest whose disk is full from sector 32 on until the machine has stopped, and what it prints.
+/// A guest whose disk is full from sector 32 on until the machine has stopped, and what it prints. Before it goes on,
+/// it is asked for `meanwhile`.
 pub(super) fn full_disk(
     program: &str,
     machine: &[&str],
     werror: &str,
     guest: &Guest,
+    meanwhile: &str,
 ) -> (Vec<Value>, String) {
     let image = image();
     let dir = tempfile::tempdir().unwrap();
@@ -670,6 +672,7 @@ pub(super) fn full_disk(
             .args(["--fsize=unlimited:", "--pid", &id])
             .status();
         assert!(raised.unwrap().success());
+        say(&meanwhile.replace("{dir}", dir.path().to_str().unwrap()));
         say("{\"execute\": \"cont\"}\n");
     }
     let end = Instant::now() + LIMIT;
@@ -680,6 +683,11 @@ pub(super) fn full_disk(
     }
     let _ = process.kill();
     let _ = process.wait();
+    let refused: Vec<String> = lines
+        .try_iter()
+        .filter(|line| line.contains("error"))
+        .collect();
+    assert!(refused.is_empty(), "{program}: {refused:?}");
     (events, printed())
 }
 
@@ -697,8 +705,8 @@ fn errors_are_reported_ignored_or_stop_the_machine_alike() {
     let requests = [Put(0, 512, 1), Put(62, 1024, 2), Read(62, 512)];
     let guest = guests::blk(Wait::Interrupt, &requests).unwrap();
     for policy in ["report", "ignore", "auto", "stop"] {
-        let theirs = full_disk(QEMU, &theirs, policy, &guest);
-        let ours = full_disk(env!("CARGO_BIN_EXE_vmm"), &ours, policy, &guest);
+        let theirs = full_disk(QEMU, &theirs, policy, &guest, "");
+        let ours = full_disk(env!("CARGO_BIN_EXE_vmm"), &ours, policy, &guest, "");
         assert_eq!(ours, theirs, "{policy}");
     }
 }

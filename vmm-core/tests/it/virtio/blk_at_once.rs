@@ -119,16 +119,23 @@ fn requests_that_fail_together_are_tried_one_by_one() {
         Read(33, 512),
     ];
     let guest = guests::blk_at_once(&requests).unwrap();
-    let ours = |policy| full_disk(env!("CARGO_BIN_EXE_vmm"), &["-M", "q-min"], policy, &guest).1;
+    let ours = |policy, meanwhile| {
+        let vmm = env!("CARGO_BIN_EXE_vmm");
+        full_disk(vmm, &["-M", "q-min"], policy, &guest, meanwhile).1
+    };
     let reads = ["a1", "21", "22", "a2", "a3"].map(|byte| format!("00 {}\n", byte.repeat(8)));
     let [before, old, old_too, new, new_too] = reads;
     let done = "done\n";
     assert_eq!(
-        ours("report"),
+        ours("report", ""),
         format!("00\n00\n01\n01\n{before}{old}{old_too}{done}")
     );
-    assert_eq!(
-        ours("stop"),
-        format!("00\n00\n00\n00\n{before}{new}{new_too}{done}")
-    );
+    let all = format!("00\n00\n00\n00\n{before}{new}{new_too}{done}");
+    assert_eq!(ours("stop", ""), all);
+    // what waits to be tried again is part of the machine's state
+    let there_and_back = r#"
+        {"execute": "xen-save-devices-state", "arguments": {"filename": "{dir}/state"}}
+        {"execute": "xen-load-devices-state", "arguments": {"filename": "{dir}/state"}}
+    "#;
+    assert_eq!(ours("stop", there_and_back), all);
 }
