@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use qmp_runtime::client::Client;
@@ -13,7 +13,7 @@ use vmm_core::guests;
 use vmm_core::machine::MachineConfig;
 use vmm_core::qom::Spec;
 
-use crate::fixture::{Fixture, LIMIT, kvm_works};
+use crate::fixture::{Ended, Fixture, LIMIT, kvm_works};
 use crate::process::Vmm;
 
 fn with_card(config: &mut MachineConfig) {
@@ -88,16 +88,6 @@ fn errors_say_what_shows_nothing() {
         ),
     ] {
         assert_eq!(error(card.machine.picture(Some((device, head)))), text);
-    }
-}
-
-/// A process that ends with the test.
-struct Qemu(Child);
-
-impl Drop for Qemu {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -198,7 +188,7 @@ fn same_guest_shows_the_same_under_qemu() {
         .arg(format!("unix:{},server=on,wait=off", path("qmp").display()))
         .stdin(Stdio::null())
         .spawn();
-    let _qemu = Qemu(process.unwrap());
+    let _qemu = Ended(process.unwrap());
     let mut client = connect(&path("qmp"));
     client.set_timeout(Some(LIMIT));
     await_text(&path("out"), "vga: painted\n");

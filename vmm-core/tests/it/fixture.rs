@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,16 @@ pub(crate) fn direct_works(image: &Path) -> bool {
         println!("skipped: O_DIRECT does not work for {}", image.display());
     }
     works
+}
+
+/// A process that ends with the test, however that ends.
+pub(crate) struct Ended(pub(crate) Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Keeps what a machine tells.

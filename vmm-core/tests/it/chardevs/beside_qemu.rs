@@ -7,27 +7,17 @@
 )]
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use qmp_runtime::client::{Client, ClientError};
 use serde_json::{Value, json};
 
-use crate::fixture::LIMIT;
+use crate::fixture::{Ended, LIMIT};
 
 const QEMU: &str = "qemu-system-x86_64";
 
-/// A server process; it ends with the test.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start(program: &str, options: &[&str], dir: &Path) -> (Server, Client) {
+fn start(program: &str, options: &[&str], dir: &Path) -> (Ended, Client) {
     let own = dir.to_str().unwrap();
     let socket = dir.join("qmp");
     let process = Command::new(program)
@@ -42,7 +32,7 @@ fn start(program: &str, options: &[&str], dir: &Path) -> (Server, Client) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let server = Server(process);
+    let server = Ended(process);
     let deadline = Instant::now() + LIMIT;
     loop {
         match Client::connect_unix(&socket) {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use vmm_core::guests;
 
 use super::beside_qemu::{add, compare, with_id};
-use crate::fixture::{LIMIT, kvm_works};
+use crate::fixture::{Ended, LIMIT, kvm_works};
 use crate::process::Vmm;
 
 /// Reads until this has come; all of it.
@@ -189,16 +189,6 @@ fn hub_writes_to_all_and_hears_from_each() {
     let args = qmp_types::qmp::commands::RingbufRead::new("r", 100);
     let kept = client.execute(&args).unwrap();
     assert_eq!(kept, "echo\nfrom the first\nfrom the second\n");
-}
-
-/// A process that ends with the test.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// `-nographic` on a terminal: it is raw as long as the process runs.

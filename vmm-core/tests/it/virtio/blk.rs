@@ -21,7 +21,7 @@ use vmm_core::machine::MachineConfig;
 use super::{MODERN, spec};
 use crate::differential::peer::{Board, QEMU, both_work, peers, peers_beside};
 use crate::differential::script::{Step, play};
-use crate::fixture::{Fixture, LIMIT, direct_works};
+use crate::fixture::{Ended, Fixture, LIMIT, direct_works};
 
 pub(super) const SECTOR: usize = 512;
 pub(super) const SECTORS: usize = 64;
@@ -594,6 +594,32 @@ fn lines_of(output: ChildStdout) -> Receiver<String> {
     lines
 }
 
+/// Waits for an event; what is told of the disk and of the machine's halt until then is added to `seen`.
+fn await_event(lines: &Receiver<String>, name: &str, seen: &mut Vec<Value>) {
+    loop {
+        let line = lines
+            .recv_timeout(LIMIT)
+            .unwrap_or_else(|error| panic!("no {name}: {error} behind {seen:?}"));
+        let mut value: Value = line.parse().unwrap();
+        if value.get("event").is_none() {
+            continue;
+        }
+        let members = value.as_object_mut().unwrap();
+        members.remove("timestamp");
+        if let Some(Value::Object(data)) = members.get_mut("data") {
+            data.remove("node-name"); // made up
+        }
+        let is_it = value["event"] == name;
+        let told = ["BLOCK_IO_ERROR", "STOP"];
+        if told.iter().any(|name| value["event"] == *name) {
+            seen.push(value);
+        }
+        if is_it {
+            return;
+        }
+    }
+}
+
 /// A guest whose disk is full from sector 32 on until the machine has stopped, and what it prints. Before it goes on,
 /// it is asked for `meanwhile`.
 pub(super) fn full_disk(
@@ -612,7 +638,7 @@ pub(super) fn full_disk(
     let device = format!("virtio-blk-device,id=v,drive=d,werror={werror}");
     // files may be 16 KiB long: writes beyond fail
     let script = "trap '' XFSZ; ulimit -S -f 32; exec \"$@\"";
-    let mut process = Command::new("sh")
+    let process = Command::new("sh")
         .args(["-c", script, "sh", program])
         .args(machine)
         .args(MODERN)
@@ -634,40 +660,17 @@ pub(super) fn full_disk(
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut input = process.stdin.take().unwrap();
-    let lines = lines_of(process.stdout.take().unwrap());
+    let mut process = Ended(process);
+    let mut input = process.0.stdin.take().unwrap();
+    let lines = lines_of(process.0.stdout.take().unwrap());
     let mut events: Vec<Value> = Vec::new();
     let mut say = |text: &str| input.write_all(text.as_bytes()).unwrap();
     say("{\"execute\": \"qmp_capabilities\"}\n{\"execute\": \"cont\"}\n");
-    let mut next_event = |name: &str| {
-        loop {
-            let line = lines
-                .recv_timeout(LIMIT)
-                .unwrap_or_else(|error| panic!("{program}: {error} behind {events:?}"));
-            let mut value: Value = line.parse().unwrap();
-            if value.get("event").is_some() {
-                let members = value.as_object_mut().unwrap();
-                members.remove("timestamp");
-                if let Some(Value::Object(data)) = members.get_mut("data") {
-                    data.remove("node-name"); // made up
-                }
-                let is_it = value["event"] == name;
-                if ["BLOCK_IO_ERROR", "STOP"]
-                    .iter()
-                    .any(|name| value["event"] == *name)
-                {
-                    events.push(value);
-                }
-                if is_it {
-                    return;
-                }
-            }
-        }
-    };
+    let mut next_event = |name| await_event(&lines, name, &mut events);
     next_event("BLOCK_IO_ERROR");
     if werror == "stop" {
         next_event("STOP");
-        let id = process.id().to_string();
+        let id = process.0.id().to_string();
         let raised = Command::new("prlimit")
             .args(["--fsize=unlimited:", "--pid", &id])
             .status();
@@ -681,8 +684,7 @@ pub(super) fn full_disk(
         assert!(Instant::now() < end, "{program} {}", printed());
         std::thread::yield_now();
     }
-    let _ = process.kill();
-    let _ = process.wait();
+    drop(process);
     let refused: Vec<String> = lines
         .try_iter()
         .filter(|line| line.contains("error"))
