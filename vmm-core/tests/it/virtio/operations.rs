@@ -11,7 +11,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use vmm_core::block::{DriveConfig, NodeConfig, NodeSource};
+use vmm_core::block::{DriveConfig, NodeConfig, NodeSource, Zeroes};
 use vmm_core::char::{Backend, BackendConfig, InputSink, Registry};
 use vmm_core::machine::{
     Actions, Machine, MachineConfig, MachineEvent, MachineKind, Observer, WatchdogAction,
@@ -200,6 +200,7 @@ impl Guest {
         let path = image.path().to_str().unwrap().to_owned();
         let image_node = NodeConfig {
             unmap: true,
+            zeroes: Zeroes::Unmapped,
             ..NodeConfig::new(NodeSource::File(path))
         };
         let chardevs = Registry::new();
