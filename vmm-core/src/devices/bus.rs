@@ -94,6 +94,11 @@ impl Bus {
     /// A guest's read.
     pub fn read(&self, address: u64, data: &mut [u8]) {
         match self.find(address) {
+            Some((_, device)) if data.len() > 1 && device.is_bytewise() => {
+                for (at, byte) in (address..).zip(data) {
+                    self.read(at, std::slice::from_mut(byte));
+                }
+            }
             Some((offset, device)) => device.read(offset, data),
             None => data.fill(0xff),
         }
@@ -101,8 +106,15 @@ impl Bus {
 
     /// A guest's write.
     pub fn write(&self, address: u64, data: &[u8]) -> Option<GuestRequest> {
-        self.find(address)
-            .and_then(|(offset, device)| device.write(offset, data))
+        let (offset, device) = self.find(address)?;
+        if data.len() > 1 && device.is_bytewise() {
+            let bytes = (address..).zip(data.chunks(1));
+            return bytes.fold(None, |request, (at, byte)| {
+                let next = self.write(at, byte);
+                request.or(next)
+            });
+        }
+        device.write(offset, data)
     }
 
     /// Every device with its place.
@@ -169,6 +181,40 @@ mod tests {
         assert_eq!(device.0.load(Ordering::Relaxed), 1);
         bus.reset();
         assert_eq!(device.0.load(Ordering::Relaxed), 99);
+    }
+
+    /// Eight registers of a byte.
+    #[derive(Debug, Default)]
+    struct Bytes([std::sync::atomic::AtomicU8; 8]);
+
+    impl Device for Bytes {
+        fn read(&self, offset: u64, data: &mut [u8]) {
+            assert_eq!(data.len(), 1);
+            data[0] = self.0[usize::try_from(offset).unwrap()].load(Ordering::Relaxed);
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> Option<GuestRequest> {
+            assert_eq!(data.len(), 1);
+            self.0[usize::try_from(offset).unwrap()].store(data[0], Ordering::Relaxed);
+            (offset == 6).then_some(GuestRequest::Reset)
+        }
+
+        fn is_bytewise(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn long_access_reaches_bytes_one_behind_the_other() {
+        let bus = Bus::default();
+        bus.insert(0x3f8, 8, Arc::new(Bytes::default())).unwrap();
+        let request = bus.write(0x3fe, &[1, 2, 3, 4]); // the last two are beyond
+        assert_eq!(request, Some(GuestRequest::Reset));
+        let mut word = [0; 4];
+        bus.read(0x3fe, &mut word);
+        assert_eq!(word, [1, 2, 0xff, 0xff]);
+        bus.read(0x3fd, &mut word[..2]);
+        assert_eq!(word[..2], [0, 1]);
     }
 
     #[test]

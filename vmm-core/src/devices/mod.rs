@@ -168,6 +168,11 @@ pub trait Device: Send + Sync + std::fmt::Debug {
     /// Takes what the guest writes at `offset`.
     fn write(&self, offset: u64, data: &[u8]) -> Option<GuestRequest>;
 
+    /// Whether its registers are bytes: a longer access reaches one behind the other, as on ISA.
+    fn is_bytewise(&self) -> bool {
+        false
+    }
+
     /// Returns to power-on state.
     fn reset(&self) {}
 

@@ -207,6 +207,10 @@ impl Object for SerialPort {
 }
 
 impl Device for SerialPort {
+    fn is_bytewise(&self) -> bool {
+        true
+    }
+
     fn read(&self, offset: u64, data: &mut [u8]) {
         data.fill(0);
         let (Ok(offset), Some(first)) = (u8::try_from(offset), data.first_mut()) else {

@@ -54,6 +54,31 @@ impl Machine {
         inspect::read_physical(&self.inner, address, len)
     }
 
+    /// Where `address` of CPU `cpu` is in physical memory, if anywhere.
+    ///
+    /// # Errors
+    /// There is no such CPU.
+    pub fn translate(&self, cpu: u32, address: u64) -> Result<Option<u64>, MachineError> {
+        inspect::translate(&self.inner, cpu, address)
+    }
+
+    /// The lowest `size` bytes, 4 at most, of what the guest would read at I/O port `port`; all ones where nothing is.
+    #[must_use]
+    pub fn read_port(&self, port: u16, size: usize) -> u32 {
+        let mut bytes = [0; 4];
+        let part = bytes.get_mut(..size).unwrap_or_default();
+        self.inner.services.buses.pio.read(port.into(), part);
+        u32::from_le_bytes(bytes)
+    }
+
+    /// Has the effect of the guest's writing `bytes` to I/O port `port`.
+    pub fn write_port(&self, port: u16, bytes: &[u8]) {
+        let services = &self.inner.services;
+        if let Some(request) = services.buses.pio.write(port.into(), bytes) {
+            services.requester.ask(request);
+        }
+    }
+
     /// Puts `bytes` at the physical address `address`.
     ///
     /// # Errors

@@ -160,6 +160,20 @@ fn copy(
     Ok(())
 }
 
+pub(super) fn translate(
+    machine: &Lifecycle,
+    cpu: u32,
+    address: u64,
+) -> Result<Option<u64>, MachineError> {
+    let state = machine.lock();
+    if machine.vcpus.thread_id(cpu).is_none() {
+        return Err(MachineError::NoCpu(cpu));
+    }
+    machine.quiesced(&state, || {
+        machine.cpu_job(cpu, move |core| core.translate(address))
+    })
+}
+
 pub(super) fn read_virtual(
     machine: &Lifecycle,
     cpu: u32,

@@ -90,6 +90,8 @@ pub struct Vmm {
     compat: CompatPolicy,
     /// How the human monitor showed numbers last.
     format: hmp::Format,
+    /// Buttons of the mouse that the human monitor holds down, as bits.
+    mouse_buttons: i64,
     /// The CPU that `cpu` chose, for all monitors.
     current_cpu: u32,
     /// Whether clients want to hear of the stages of a migration.
@@ -108,6 +110,7 @@ impl Vmm {
             fds,
             compat: CompatPolicy::default(),
             format: hmp::Format::default(),
+            mouse_buttons: 0,
             current_cpu: 0,
             migration_events: false,
             audiodevs: Vec::new(),

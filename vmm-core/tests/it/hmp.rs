@@ -1,8 +1,9 @@
 //! The human monitor: its commands work, and say what QEMU's say.
 
 use proptest::prelude::*;
+use qmp_runtime::client::Client;
 use qmp_runtime::json::Value;
-use vmm_core::guests::{self, PATTERN_ADDRESS};
+use vmm_core::guests::{self, PATTERN_ADDRESS, PATTERN_SIZE};
 
 use crate::differential::peer::{Board, Peer, both_work, peers_beside};
 use crate::fixture::kvm_works;
@@ -174,6 +175,82 @@ const SAME: &[&str] = &[
     "info qom-tree r1",
     "info qom-tree /objects/r1",
     "info blockstats",
+    "info block-jobs",
+    "info block-jobs x",
+    "info network",
+    "info numa",
+    "info tpm",
+    "info usb",
+    "info usb x",
+    "i /b 0x3fd",
+    "o /b 0x3ff 0x5a",
+    "i /b 0x3ff",
+    "i /h 0x3ff",
+    "i 0x3ff",
+    "i /w 0x1234",
+    "o /b 0x3ff 0",
+    "i /b 0x3ff",
+    "i /bx 0x3ff",
+    "i",
+    "i /b",
+    "o",
+    "o 0x80",
+    "o /b 0x80",
+    "i /q 1",
+    "i /b 0x3fe.5",
+    "i /b 0x3fe.5 7",
+    "i 0x13fd",
+    "i /b 0x103fd",
+    "i -1",
+    "o /h 0x3fe 0x1234",
+    "i /b 0x3ff",
+    "i /g 0x3ff",
+    "print 3",
+    "i 0x3fd + 2",
+    "sum 0 16",
+    "sum 0",
+    "sum 0x100000 64",
+    "sum 0xd0000000 3",
+    "sum 4096 4097",
+    "sum -1 1",
+    "sum 1 -1",
+    "gva2gpa 0x100000",
+    "gva2gpa 0",
+    "gva2gpa",
+    "gva2gpa 0xfffffffff",
+    "gva2gpa x",
+    "mouse_move 1",
+    "mouse_move 1 2",
+    "mouse_move 1 2 3",
+    "mouse_move 1 2 3 4",
+    "mouse_move a b",
+    "mouse_button 1",
+    "mouse_button",
+    "mouse_button x",
+    "mouse_button 0",
+    "mouse_set 7",
+    "mouse_set",
+    "mouse_set x",
+    "block_resize x 1",
+    "block_resize",
+    "block_resize d1",
+    "block_resize d1 x",
+    "block_resize d1 1M",
+    "block_resize d1 2",
+    "info block d1",
+    "block_resize d1 1M x",
+    "block_resize d1 -1",
+    "block_resize d1 512k",
+    "block_resize d1 1.5M",
+    "block_resize d1 1000b",
+    "info block -v d1",
+    "exit_preconfig",
+    "exit_preconfig x",
+    "x_colo_lost_heartbeat",
+    "x_colo_lost_heartbeat x",
+    "migrate_cancel",
+    "migrate_cancel x",
+    "block_resize d0 2",
     "cont",
     "info status",
     "s",
@@ -185,12 +262,17 @@ fn lines_print_what_qemu_prints() {
     if !both_work() {
         return;
     }
-    let disk = tempfile::NamedTempFile::new().unwrap();
-    disk.as_file().set_len(1 << 20).unwrap();
-    let drive = format!(
-        "if=none,id=d0,format=raw,readonly=on,file={}",
-        disk.path().display()
-    );
+    let disks: [_; 3] = std::array::from_fn(|_| {
+        let disk = tempfile::NamedTempFile::new().unwrap();
+        disk.as_file().set_len(1 << 20).unwrap();
+        disk
+    });
+    let [shared, theirs, ours] = disks.each_ref().map(|disk| disk.path().display());
+    let drive = format!("if=none,id=d0,format=raw,readonly=on,file={shared}");
+    let paths = [theirs, ours].map(|path| path.to_string());
+    let own = paths
+        .each_ref()
+        .map(|path| format!("if=none,id=d1,format=raw,file={path}"));
     let options = [
         "-name",
         "guest",
@@ -202,21 +284,26 @@ fn lines_print_what_qemu_prints() {
         &drive,
         "-device",
         "virtio-balloon-device",
+        "-drive",
     ];
+    let options = own.each_ref().map(|own| [&options[..], &[own]].concat());
     let guest = guests::spin().unwrap();
-    let [mut theirs, mut ours] = peers_beside(Board::MicrovmUnderKvm, &guest, [&options, &options]);
+    let [mut theirs, mut ours] =
+        peers_beside(Board::MicrovmUnderKvm, &guest, [&options[0], &options[1]]);
     let mut different = Vec::new();
     for line in SAME {
         let (they_say, we_say) = (say(&mut theirs, line), say(&mut ours, line));
         // The names of nodes that were given none are made up.
         let plain = |said: &Value| {
             let text = said.to_string();
-            match text.split_once("(#block") {
-                Some((before, behind)) => {
-                    before.to_owned() + behind.trim_start_matches(|c: char| c.is_ascii_digit())
-                }
-                None => text,
-            }
+            let text = paths
+                .iter()
+                .fold(text, |text, path| text.replace(path, "DISK"));
+            let mut parts = text.split("(#block");
+            let first = parts.next().unwrap_or_default().to_owned();
+            parts.fold(first, |text, part| {
+                text + part.trim_start_matches(|c: char| c.is_ascii_digit())
+            })
         };
         if plain(&they_say) != plain(&we_say) {
             different.push(format!("{line}:\n  QEMU: {they_say}\n  vmm:  {we_say}"));
@@ -260,6 +347,60 @@ fn registers_have_the_same_layout_in_long_mode() {
     assert_eq!(layout(&said[0]), layout(&said[1]));
 }
 
+fn say_to(client: &mut Client, line: &str) -> String {
+    let hmp = qmp_types::qmp::commands::HumanMonitorCommand {
+        command_line: line.into(),
+        cpu_index: None,
+    };
+    client.execute(&hmp).unwrap()
+}
+
+#[test]
+fn ports_memory_and_mouse_are_reached_by_lines() {
+    if !kvm_works() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let kernel = dir.path().join("guest");
+    write_guest(&kernel, &guests::heartbeat().unwrap());
+    let kernel = kernel.to_str().unwrap();
+    let mut vmm = Vmm::start(&["-kernel", kernel, "-serial", "file:{dir}/out"]);
+    let mut client = vmm.connect();
+    vmm.await_text("out", "heartbeat: running\n");
+    let mut say = |line: &str| say_to(&mut client, line);
+    // The mouse, told to speak up, sends what it is made to do.
+    let mut hear = |lines: &[&str], bytes: &[u8]| {
+        for line in lines {
+            assert_eq!(say(line), "", "{line}");
+        }
+        for byte in bytes {
+            let heard = format!("portb[0x0060] = 0x{byte:02x}\r\n");
+            assert_eq!(say("i /b 0x60"), heard, "{lines:?}");
+        }
+    };
+    hear(
+        &["o /b 0x64 0xa8", "o /b 0x64 0xd4", "o /b 0x60 0xf4"],
+        &[0xfa],
+    );
+    hear(&["mouse_move 5 -3"], &[0x08, 5, 3]);
+    hear(&["mouse_button 1"], &[0x09, 0, 0]);
+    hear(&["mouse_button 0"], &[0x08, 0, 0]);
+    let mice = say("info mice");
+    let number = mice
+        .split_once('#')
+        .and_then(|(_, mouse)| mouse.split_once(':'));
+    let (number, _) = number.unwrap_or_else(|| panic!("{mice}"));
+    assert_eq!(say(&format!("mouse_set {number}")), "");
+    let words = u32::try_from(PATTERN_SIZE / 4).unwrap();
+    let pattern: u16 = (0..words)
+        .flat_map(|index| guests::pattern(index).to_le_bytes())
+        .fold(0, |sum: u16, byte| {
+            sum.rotate_right(1).wrapping_add(byte.into())
+        });
+    let sum = say(&format!("sum {PATTERN_ADDRESS:#x} {PATTERN_SIZE}"));
+    assert_eq!(sum, format!("{pattern:05}\r\n"));
+}
+
 // proves: human-monitor-command
 #[test]
 fn guest_is_driven_and_looked_at_by_lines() {
@@ -283,13 +424,7 @@ fn guest_is_driven_and_looked_at_by_lines() {
     ]);
     let mut client = vmm.connect();
     vmm.await_text("out", "heartbeat: running\n");
-    let mut say = |line: &str| {
-        let hmp = qmp_types::qmp::commands::HumanMonitorCommand {
-            command_line: line.into(),
-            cpu_index: None,
-        };
-        client.execute(&hmp).unwrap()
-    };
+    let mut say = |line: &str| say_to(&mut client, line);
     let word = |index: u32| format!("0x{:08x}", guests::pattern(index));
     let first = format!("{PATTERN_ADDRESS:016x}: {} {}\r\n", word(0), word(1));
     assert_eq!(say(&format!("xp/2xw {PATTERN_ADDRESS:#x}")), first);

@@ -248,6 +248,10 @@ impl State {
 impl Object for KeyboardController {}
 
 impl Device for KeyboardController {
+    fn is_bytewise(&self) -> bool {
+        true
+    }
+
     fn read(&self, offset: u64, data: &mut [u8]) {
         data.fill(0xff);
         if let Some(first) = data.first_mut() {

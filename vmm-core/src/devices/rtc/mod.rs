@@ -420,6 +420,10 @@ fn scale(value: u64, by: u64, over: u64) -> u64 {
 }
 
 impl Device for Rtc {
+    fn is_bytewise(&self) -> bool {
+        true
+    }
+
     fn read(&self, offset: u64, data: &mut [u8]) {
         data.fill(0xff);
         if let (1, Some(first)) = (offset, data.first_mut()) {

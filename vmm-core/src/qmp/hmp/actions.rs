@@ -5,12 +5,13 @@ use qmp_types::qmp::types::{
     DirtyRateMeasureMode, ImageFormat, KeyValue, QKeyCode, WatchdogAction,
 };
 use qmp_types::qmp::{
-    ControlCommands, DumpCommands, MachineCommands, MigrationCommands, MiscCommands,
-    RunStateCommands, UiCommands, commands,
+    BlockCoreCommands, ControlCommands, DumpCommands, MachineCommands, MigrationCommands,
+    MiscCommands, RunStateCommands, UiCommands, commands,
 };
 
 use super::line::Line;
 use super::{Human, Said, Stop, expression, silently};
+use crate::cli::parse_size;
 use crate::qmp::Vmm;
 
 /// A command without arguments.
@@ -25,11 +26,14 @@ macro_rules! plain {
 
 plain! {
     cont: MiscCommands, Cont;
+    migrate_cancel: MigrationCommands, MigrateCancel;
     quit: ControlCommands, Quit;
     stop: MiscCommands, Stop;
     system_powerdown: MachineCommands, SystemPowerdown;
     system_reset: MachineCommands, SystemReset;
     system_wakeup: MachineCommands, SystemWakeup;
+    x_colo_lost_heartbeat: MigrationCommands, XColoLostHeartbeat;
+    x_exit_preconfig: MiscCommands, XExitPreconfig;
 }
 
 pub(super) fn nmi(human: &mut Human<'_, '_>, line: Line<'_>) -> Said {
@@ -45,6 +49,19 @@ pub(super) fn balloon(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Said {
     }
     let value = mebibytes.saturating_mul(1 << 20);
     silently(human.vmm.balloon(human.cx, commands::Balloon { value }))
+}
+
+pub(super) fn block_resize(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Said {
+    let device = line.needs("block device name")?;
+    let wrong = || Stop::Usage("invalid size".to_owned());
+    let size = line.word()?.ok_or_else(wrong)?;
+    let size = parse_size(&size)
+        .ok()
+        .and_then(|size| i64::try_from(size).ok());
+    line.end()?;
+    let mut args = commands::BlockResize::new(size.ok_or_else(wrong)?);
+    args.device = Some(device);
+    silently(human.vmm.block_resize(human.cx, args))
 }
 
 pub(super) fn calc_dirty_rate(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Said {

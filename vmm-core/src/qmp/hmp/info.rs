@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use qmp_runtime::QmpError;
 use qmp_types::qmp::types::{
     DirtyRateMeasureMode, DirtyRateStatus, DumpStatus, MemoryDeviceInfo, MemoryDeviceInfoType,
 };
@@ -41,6 +42,9 @@ pub(super) const INFO: &[HumanCommand] = &[
             block,
         )
     },
+    about("block-jobs", "the jobs of disks", |_, line| {
+        none(&line).map(|_| "No active jobs\n".to_owned())
+    }),
     about(
         "blockstats",
         "what was read from disks and written to them",
@@ -74,6 +78,10 @@ pub(super) const INFO: &[HumanCommand] = &[
     ),
     about("mice", "which mouse gets what is sent", mice),
     about("name", "the guest's name", name),
+    about("network", "the network devices", |_, line| none(&line)),
+    about("numa", "the nodes of memory", |_, line| {
+        none(&line).map(|_| "0 nodes\n".to_owned())
+    }),
     HumanCommand {
         arguments: "[path]",
         ..about("qom-tree", "the objects below a path", qom_tree)
@@ -87,6 +95,7 @@ pub(super) const INFO: &[HumanCommand] = &[
         )
     },
     about("status", "what the machine is doing", status),
+    about("tpm", "the trusted platform modules", |_, line| none(&line)),
     HumanCommand {
         arguments: "[name]",
         ..about(
@@ -95,6 +104,10 @@ pub(super) const INFO: &[HumanCommand] = &[
             trace_events,
         )
     },
+    about("usb", "the devices on USB", |_, line| {
+        none(&line)?;
+        Err(Stop::Failed(QmpError::generic("USB support not enabled")))
+    }),
     about("uuid", "the guest's UUID", uuid),
     about("version", "the version", version),
 ];
@@ -105,6 +118,12 @@ macro_rules! listed {
         $line.end()?;
         $human.vmm.$method($human.cx, $command)?
     }};
+}
+
+/// There are none here.
+fn none(line: &Line<'_>) -> Said {
+    line.end()?;
+    Ok(String::new())
 }
 
 fn balloon(human: &mut Human<'_, '_>, line: Line<'_>) -> Said {

@@ -1,10 +1,12 @@
-//! Views of memory and of numbers: `x`, `xp` and `print`.
+//! Views of memory and of numbers: `x`, `xp`, `sum`, `gva2gpa` and `print`.
 
 use std::fmt::Write;
 
 use super::line::Line;
 use super::{Human, Stop, expression};
 
+/// Bytes that are summed at a time.
+const PAGE: u64 = 4096;
 /// No more than this many bytes are shown at once.
 const MAX_BYTES: u64 = 1 << 20;
 
@@ -14,6 +16,12 @@ pub(in crate::qmp) struct Format {
     radix: char,
     /// Bytes of a number.
     size: u8,
+}
+
+impl Format {
+    pub(super) fn size(self) -> u8 {
+        self.size
+    }
 }
 
 impl Default for Format {
@@ -26,7 +34,10 @@ impl Default for Format {
 }
 
 /// Reads `/4xw` or the like: how many, and how.
-fn format(human: &mut Human<'_, '_>, line: &mut Line<'_>) -> Result<(u64, Format), Stop> {
+pub(super) fn format(
+    human: &mut Human<'_, '_>,
+    line: &mut Line<'_>,
+) -> Result<(u64, Format), Stop> {
     let kept = human.vmm.format;
     if !line.takes('/') {
         return Ok((1, kept));
@@ -80,6 +91,38 @@ pub(super) fn of_cpu(human: &mut Human<'_, '_>, line: Line<'_>) -> Result<String
 /// `xp`: physical memory.
 pub(super) fn physical(human: &mut Human<'_, '_>, line: Line<'_>) -> Result<String, Stop> {
     dump(human, line, false)
+}
+
+/// `sum`: the checksum of BSD's `sum` over physical memory; where there is none, zeroes count.
+pub(super) fn sum(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Result<String, Stop> {
+    let start = expression::read_32(human, &mut line)?.cast_unsigned();
+    let size = expression::read_32(human, &mut line)?.cast_unsigned();
+    line.end()?;
+    let machine = &human.vmm.machine;
+    let mut sum = 0u16;
+    let mut at = start;
+    let end = start.saturating_add(size);
+    while at < end {
+        let here = (end - at).min(PAGE - at % PAGE);
+        let length = usize::try_from(here).unwrap_or_default();
+        let bytes = machine.read_physical(at, length);
+        for byte in bytes.unwrap_or_else(|_| vec![0; length]) {
+            sum = sum.rotate_right(1).wrapping_add(byte.into());
+        }
+        at += here;
+    }
+    Ok(format!("{sum:05}\n"))
+}
+
+/// `gva2gpa`: where a virtual address of the CPU is in physical memory.
+pub(super) fn place(human: &mut Human<'_, '_>, mut line: Line<'_>) -> Result<String, Stop> {
+    let address = expression::read(human, &mut line)?.cast_unsigned();
+    line.end()?;
+    Ok(match human.vmm.machine.translate(human.cpu, address)? {
+        None => "Unmapped\n".to_owned(),
+        Some(0) => "gpa: 0\n".to_owned(),
+        Some(physical) => format!("gpa: {physical:#x}\n"),
+    })
 }
 
 fn dump(human: &mut Human<'_, '_>, mut line: Line<'_>, is_virtual: bool) -> Result<String, Stop> {

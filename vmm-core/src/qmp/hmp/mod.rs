@@ -9,7 +9,9 @@ mod expression;
 mod info;
 mod line;
 mod memory;
+mod mouse;
 mod objects;
+mod ports;
 mod registers;
 mod table;
 

@@ -1,6 +1,6 @@
 //! All commands but `info`'s.
 
-use super::{HumanCommand, Stop, actions, help, memory, objects};
+use super::{HumanCommand, Stop, actions, help, memory, mouse, objects, ports};
 
 pub(super) const COMMANDS: &[HumanCommand] = &[
     HumanCommand {
@@ -8,6 +8,12 @@ pub(super) const COMMANDS: &[HumanCommand] = &[
         arguments: "target",
         help: "ask the guest to get along with so many MiB",
         run: actions::balloon,
+    },
+    HumanCommand {
+        name: "block_resize",
+        arguments: "device size",
+        help: "give a disk another size, in MiB unless it says otherwise",
+        run: actions::block_resize,
     },
     HumanCommand {
         name: "calc_dirty_rate",
@@ -76,10 +82,22 @@ pub(super) const COMMANDS: &[HumanCommand] = &[
         run: actions::dump_guest_memory,
     },
     HumanCommand {
+        name: "exit_preconfig",
+        arguments: "",
+        help: "have the machine made, after --preconfig",
+        run: actions::x_exit_preconfig,
+    },
+    HumanCommand {
         name: "getfd",
         arguments: "name",
         help: "keep the descriptor that comes along under a name",
         run: actions::getfd,
+    },
+    HumanCommand {
+        name: "gva2gpa",
+        arguments: "addr",
+        help: "the physical address behind a virtual one of the CPU",
+        run: memory::place,
     },
     HumanCommand {
         name: "help|?",
@@ -90,6 +108,12 @@ pub(super) const COMMANDS: &[HumanCommand] = &[
             let (of, about) = (line.word()?, line.word()?);
             Ok(help(of.as_deref(), about.as_deref()))
         },
+    },
+    HumanCommand {
+        name: "i",
+        arguments: "/fmt addr[.index]",
+        help: "read an I/O port (behind writing the index to the one before)",
+        run: ports::read,
     },
     HumanCommand {
         name: "info",
@@ -107,10 +131,40 @@ pub(super) const COMMANDS: &[HumanCommand] = &[
         run: actions::memsave,
     },
     HumanCommand {
+        name: "migrate_cancel",
+        arguments: "",
+        help: "give a migration up",
+        run: actions::migrate_cancel,
+    },
+    HumanCommand {
+        name: "mouse_button",
+        arguments: "state",
+        help: "hold buttons of the mouse down (1 left, 2 right, 4 middle) and release the others",
+        run: mouse::button,
+    },
+    HumanCommand {
+        name: "mouse_move",
+        arguments: "dx dy [dz]",
+        help: "move the mouse, or its wheel",
+        run: mouse::moves,
+    },
+    HumanCommand {
+        name: "mouse_set",
+        arguments: "index",
+        help: "have this mouse get what is sent",
+        run: mouse::set,
+    },
+    HumanCommand {
         name: "nmi",
         arguments: "",
         help: "inject an NMI",
         run: actions::nmi,
+    },
+    HumanCommand {
+        name: "o",
+        arguments: "/fmt addr value",
+        help: "write to an I/O port",
+        run: ports::write,
     },
     HumanCommand {
         name: "object_add",
@@ -191,6 +245,12 @@ pub(super) const COMMANDS: &[HumanCommand] = &[
         run: actions::stop,
     },
     HumanCommand {
+        name: "sum",
+        arguments: "addr size",
+        help: "the checksum of physical memory, as BSD's sum",
+        run: memory::sum,
+    },
+    HumanCommand {
         name: "system_powerdown",
         arguments: "",
         help: "press the power button",
@@ -231,6 +291,12 @@ pub(super) const COMMANDS: &[HumanCommand] = &[
         arguments: "/fmt addr",
         help: "virtual memory from an address on",
         run: memory::of_cpu,
+    },
+    HumanCommand {
+        name: "x_colo_lost_heartbeat",
+        arguments: "",
+        help: "a copy of the machine elsewhere is given up",
+        run: actions::x_colo_lost_heartbeat,
     },
     HumanCommand {
         name: "xp",
