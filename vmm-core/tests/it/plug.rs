@@ -8,7 +8,7 @@ use vmm_core::qom::{Given, Spec};
 
 use crate::fixture::Fixture;
 
-fn cpu(id: &str, core: i64, thread: i64) -> Spec {
+pub(crate) fn cpu(id: &str, core: i64, thread: i64) -> Spec {
     let ids = [("socket-id", 0), ("core-id", core), ("thread-id", thread)];
     let ids = ids.map(|(name, id)| (name.to_owned(), Given::Json(Value::from(id))));
     Spec {
@@ -182,7 +182,7 @@ fn places_that_are_none_are_refused_by_name() {
     assert_eq!(indexes(&fixture), [0, 1]);
 }
 
-fn memory(id: &str, size: &str) -> Spec {
+pub(crate) fn memory(id: &str, size: &str) -> Spec {
     Spec {
         type_name: "memory-backend-ram".to_owned(),
         id: Some(id.to_owned()),
@@ -190,7 +190,7 @@ fn memory(id: &str, size: &str) -> Spec {
     }
 }
 
-fn dimm(id: &str, properties: &[(&str, &str)]) -> Spec {
+pub(crate) fn dimm(id: &str, properties: &[(&str, &str)]) -> Spec {
     let given = properties.iter();
     let given = given.map(|&(name, value)| (name.to_owned(), Given::text(value)));
     Spec {

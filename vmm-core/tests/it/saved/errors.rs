@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use vmm_core::machine::MachineConfig;
 
 use crate::fixture::Fixture;
+use crate::plug::{cpu, dimm, memory};
 use crate::virtio::spec;
 
 /// Why `fixture` refuses `state`; it is as before.
@@ -94,6 +95,34 @@ fn another_machine_says_what_differs() {
         words,
         "'virtio-mmio@mmio:feb00e00': there were 6 queues, and are 8"
     );
+}
+
+#[test]
+fn what_was_plugged_in_has_to_be_there_again() {
+    let [full, other] = std::array::from_fn(|_| {
+        Fixture::new(|config| {
+            config.max_cpus = 3;
+            config.memory_slots = 2;
+            config.max_ram_size = 64 << 20;
+        })
+    });
+    let plug_cpu = |fixture: &Fixture| fixture.machine.device_add(cpu("c", 1, 0)).unwrap();
+    let plug_memory = |fixture: &Fixture| {
+        fixture.machine.object_add(&memory("m", "8M")).unwrap();
+        let module = dimm("d", &[("memdev", "m")]);
+        fixture.machine.device_add(module).unwrap();
+    };
+    plug_cpu(&full);
+    plug_memory(&full);
+    let state = full.machine.save_state().unwrap();
+    let words = "the CPUs differ: 0 1 in the file, 0 here";
+    assert_eq!(refusal(&other, &state), words);
+    plug_cpu(&other);
+    let words = "the pieces of memory differ: 0x0+0x400000 0x100000000+0x800000 in the file, 0x0+0x400000 here";
+    assert_eq!(refusal(&other, &state), words);
+    plug_memory(&other);
+    other.machine.load_state(&state).unwrap();
+    assert!(other.machine.save_state().unwrap() == state);
 }
 
 #[test]
