@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::lock::{Claim, READ, WRITE};
+use super::lock::{self as locks, Claim, READ, WRITE};
 use super::{
     BlockError, Disk, Drive, DriveConfig, Node, NodeConfig, NodeSource, SECTOR, Statistics, Use,
 };
@@ -176,6 +176,10 @@ impl Graph {
         if found.read_only {
             return Err(refused("Image is read-only".to_owned()));
         }
+        if !found.is_active() {
+            let text = "Permission 'resize' unavailable on inactive node";
+            return Err(refused(text.to_owned()));
+        }
         let mut size = size.next_multiple_of(SECTOR);
         let failed =
             |error: &std::io::Error| refused(format!("Could not resize file: {}", reason(error)));
@@ -194,6 +198,39 @@ impl Graph {
                 && let Some(resized) = &*lock(&drive.resized)
             {
                 resized.0(size);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the images of all drives to another process, with all that was written. No guest may run until they are
+    /// [taken back](Self::activate).
+    ///
+    /// # Errors
+    /// What was written cannot be put on stable storage; the images before that one are left.
+    pub fn inactivate(&self) -> Result<(), BlockError> {
+        for node in self.state().drives.iter().filter_map(|drive| drive.node()) {
+            if !node.never_flushes() && !node.is_read_only() {
+                node.disk.flush().map_err(|error| {
+                    let path = node.path();
+                    BlockError::Refused(format!("Could not flush '{path}': {}", reason(&error)))
+                })?;
+            }
+            node.set_active(false);
+            locks::hand_over(&node.disk);
+        }
+        Ok(())
+    }
+
+    /// Takes back all images that were left to another process.
+    ///
+    /// # Errors
+    /// Another process has one; the images before it are back.
+    pub fn activate(&self) -> Result<(), BlockError> {
+        for node in self.state().drives.iter().filter_map(|drive| drive.node()) {
+            if !node.is_active() {
+                locks::take_back(&node.disk)?;
+                node.set_active(true);
             }
         }
         Ok(())
@@ -416,6 +453,7 @@ impl State {
             no_flush: config.no_flush,
             direct: config.direct,
             zeroes: config.zeroes,
+            active: AtomicBool::new(true),
             is_owned,
             statistics: Statistics::default(),
         });

@@ -60,6 +60,8 @@ impl Wish {
 pub(super) struct Wishes {
     all: Vec<(u64, Wish)>,
     next: u64,
+    /// They hold no locks: another process may have the image meanwhile.
+    handed_over: bool,
 }
 
 impl Wishes {
@@ -67,6 +69,42 @@ impl Wishes {
         let wishes = self.all.iter().map(|(_, wish)| *wish);
         wishes.fold(Wish::default(), Wish::with)
     }
+
+    /// What is locked.
+    fn held(&self) -> Wish {
+        match self.handed_over {
+            true => Wish::default(),
+            false => self.sum(),
+        }
+    }
+}
+
+/// Leaves an image to another process, until it is taken back.
+pub(super) fn hand_over(disk: &Disk) {
+    let mut wishes = lock(&disk.wishes);
+    let before = wishes.held();
+    wishes.handed_over = true;
+    if let Some(file) = disk.lockable() {
+        release(file, before, Wish::default());
+    }
+}
+
+/// Takes an image back that was left to another process.
+///
+/// # Errors
+/// Another process has it.
+pub(super) fn take_back(disk: &Disk) -> Result<(), BlockError> {
+    let mut wishes = lock(&disk.wishes);
+    let (before, wish) = (wishes.held(), wishes.sum());
+    if let Some(file) = disk.lockable() {
+        let taken = take(file, before, wish).and_then(|()| check(file, wish));
+        if let Err(error) = taken {
+            release(file, wish, before);
+            return Err(error.named(disk.path()));
+        }
+    }
+    wishes.handed_over = false;
+    Ok(())
 }
 
 /// A user's locks; they go with it.
@@ -84,7 +122,7 @@ impl Claim {
     pub(super) fn new(disk: &Arc<Disk>, used: Uses, unshared: Uses) -> Result<Self, BlockError> {
         let mut wishes = lock(&disk.wishes);
         let wish = Wish { used, unshared };
-        if let Some(file) = disk.lockable() {
+        if let Some(file) = disk.lockable().filter(|_| !wishes.handed_over) {
             let before = wishes.sum();
             let after = before.with(wish);
             let taken = take(file, before, after).and_then(|()| check(file, wish));
@@ -107,10 +145,10 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         let mut wishes = lock(&self.disk.wishes);
-        let before = wishes.sum();
+        let before = wishes.held();
         wishes.all.retain(|(number, _)| *number != self.number);
         if let Some(file) = self.disk.lockable() {
-            release(file, before, wishes.sum());
+            release(file, before, wishes.held());
         }
     }
 }
@@ -239,5 +277,23 @@ mod tests {
         drop((third, reader));
         Claim::new(&other, WRITE, 0).unwrap();
         assert!(text(Claim::new(&other, READ, WRITE)).is_some());
+    }
+
+    #[test]
+    fn image_that_is_handed_over_is_another_s_until_it_is_taken_back() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        let [one, other] = [disk(path), disk(path)];
+        let claim = Claim::new(&one, READ | WRITE, WRITE).unwrap();
+        hand_over(&one);
+        let others = Claim::new(&other, WRITE, WRITE).unwrap();
+        let later = Claim::new(&one, READ, 0).unwrap(); // nothing is locked for it yet
+        let error = take_back(&one).unwrap_err();
+        assert_eq!(error.to_string(), "Failed to get \"write\" lock");
+        drop(others);
+        take_back(&one).unwrap();
+        assert!(Claim::new(&other, WRITE, 0).is_err());
+        drop((claim, later));
+        Claim::new(&other, WRITE, WRITE).unwrap();
     }
 }

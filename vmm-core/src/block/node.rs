@@ -1,6 +1,7 @@
 //! Images and their layers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Disk, Statistics, Zeroes};
 
@@ -17,6 +18,7 @@ pub struct Node {
     pub(super) no_flush: bool,
     pub(super) direct: bool,
     pub(super) zeroes: Zeroes,
+    pub(super) active: AtomicBool,
     /// Whether it goes with what it was made for, not by itself.
     pub(super) is_owned: bool,
     /// Requests that reach it from above.
@@ -91,6 +93,20 @@ impl Node {
     #[must_use]
     pub fn is_direct(&self) -> bool {
         self.direct
+    }
+
+    /// Whether it is in use here: if not, another process may have the image.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
+    }
+
+    /// It and those below are in use here, or are not.
+    pub(super) fn set_active(&self, on: bool) {
+        self.active.store(on, Ordering::Release);
+        if let Some(child) = &self.child {
+            child.set_active(on);
+        }
     }
 
     /// What becomes of writes that are zeroes throughout, as it was asked for.

@@ -178,7 +178,7 @@ pub(super) fn node_info(node: &Node, all: bool) -> BlockDeviceInfo {
         node.is_read_only(),
         node.driver(),
         i64::from(node.driver() == "blkdebug"),
-        true,
+        node.is_active(),
         false,
         zeroes,
         0,

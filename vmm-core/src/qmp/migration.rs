@@ -159,15 +159,20 @@ impl MigrationCommands for Vmm {
         Ok(info)
     }
 
-    /// `live` makes no difference: QEMU gives the locks of images back where it is true and the guest stands still, until
-    /// `cont`; here they are kept in any case.
+    /// If the guest stands still, its images are left to whoever goes on from the state, until `cont`; not so with `live`
+    /// false.
     fn xen_save_devices_state(
         &mut self,
         _: &mut Context<'_>,
         args: commands::XenSaveDevicesState,
     ) -> Result<(), QmpError> {
+        let was_live = self.machine.run_state().is_live();
         let state = self.machine.save_state()?;
-        self.write_state(&args.filename, &state)
+        self.write_state(&args.filename, &state)?;
+        if args.live.unwrap_or(true) && !was_live {
+            self.machine.block().inactivate()?;
+        }
+        Ok(())
     }
 
     fn xen_load_devices_state(

@@ -45,6 +45,7 @@ impl MiscCommands for Vmm {
     }
 
     fn cont(&mut self, _: &mut Context<'_>, _: commands::Cont) -> Result<(), QmpError> {
+        self.machine.block().activate()?;
         self.machine.cont()?;
         Ok(())
     }

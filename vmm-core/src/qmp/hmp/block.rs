@@ -89,7 +89,8 @@ fn disk_text(disk: &BlockInfo, verbose: bool) -> String {
 
 fn medium(node: &BlockDeviceInfo) -> String {
     let read_only = if node.ro { ", read-only" } else { "" };
-    format!(": {} ({}{read_only})\n", node.file, node.drv)
+    let inactive = if node.active { "" } else { ", inactive" };
+    format!(": {} ({}{read_only}{inactive})\n", node.file, node.drv)
 }
 
 fn content(node: &BlockDeviceInfo, verbose: bool) -> String {

@@ -248,6 +248,58 @@ fn descriptors_of_a_set_are_images_as_with_qemu() {
     assert_eq!(fs::metadata(image.path()).unwrap().len(), 2 << 20);
 }
 
+/// A guest that stands still leaves its image to whoever goes on from the state, and gets it back with `cont`.
+// proves: xen-save-devices-state
+#[test]
+fn image_goes_with_the_state_as_under_qemu() {
+    if !both_work() {
+        return;
+    }
+    let images = [image(), image(), image()];
+    let [theirs, ours, taken] = images.each_ref().map(|image| image.path());
+    let drives =
+        [theirs, ours].map(|path| format!("if=none,id=d,format=raw,file={}", path.display()));
+    let given = drives.each_ref().map(|drive| options(drive, Some(DISK)));
+    let guest = guests::spin().unwrap();
+    let mut peers = peers_beside(Board::Microvm, &guest, [&given[0], &given[1]]);
+    let save = |live: &str| {
+        format!(
+            r#"{{"execute": "xen-save-devices-state", "arguments": {{"filename": "{}"{live}}}}}"#,
+            taken.display()
+        )
+    };
+    let plain = |name: &str| format!(r#"{{"execute": "{name}"}}"#);
+    let resize = r#"{"execute": "block_resize", "arguments": {"device": "d", "size": 512}}"#;
+    let used: &[u64] = &[100, 101, 201];
+    let script = [
+        (save(r#", "live": false"#), used),
+        (save(""), &[]),
+        (plain("query-block"), &[]),
+        (resize.to_owned(), &[]),
+        (plain("cont"), used),
+        (save(r#", "live": true"#), used), // it runs
+        (plain("stop"), used),
+        (save(r#", "live": true"#), &[]),
+        (save(r#", "live": true"#), &[]),
+        (plain("cont"), used),
+    ];
+    for (command, expected) in script {
+        let [theirs_say, ours_say] = peers.each_mut().map(|peer| {
+            let reply = peer.send(&command);
+            let text = reply.to_string().replace(' ', "");
+            let left = text.matches("\"active\":false").count();
+            (reply.get("error").cloned(), left)
+        });
+        assert_eq!(ours_say, theirs_say, "{command}");
+        let shows_it = command == plain("query-block");
+        assert_eq!(theirs_say.1 > 0, shows_it, "{command}");
+        for path in [theirs, ours] {
+            let found: Vec<u64> = locked(path).into_iter().collect();
+            assert_eq!(found, expected, "{command}");
+        }
+    }
+}
+
 /// A block device of the host over an image; it goes with this.
 struct Loop(String);
 
