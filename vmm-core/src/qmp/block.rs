@@ -106,7 +106,7 @@ fn layer_config(
         );
     }
     if options.active == Some(false) {
-        return refuse("active=off: there are no inactive nodes here");
+        return refuse("active=off: a node is in use here from the start");
     }
     Ok(config)
 }
