@@ -39,13 +39,7 @@ pub(super) fn blockdev(value: &str) -> Result<NodeConfig, UsageError> {
         }
         decode(&Value::Object(members).to_string())?
     };
-    let config = node_config(options).map_err(|error| UsageError::new(error.to_string()))?;
-    match config.name {
-        Some(_) => Ok(config),
-        None => Err(UsageError::new(
-            "'node-name' must be specified for the root node",
-        )),
-    }
+    node_config(options).map_err(|error| UsageError::new(error.to_string()))
 }
 
 fn decode(text: &str) -> Result<BlockdevOptions, UsageError> {

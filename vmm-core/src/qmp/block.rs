@@ -22,6 +22,9 @@ fn refuse<T>(text: impl Into<String>) -> Result<T, BlockError> {
 
 /// What `blockdev-add` and `-blockdev` ask for.
 pub(crate) fn node_config(options: BlockdevOptions) -> Result<NodeConfig, BlockError> {
+    if options.node_name.is_none() {
+        return Err(BlockError::Nameless); // before anything else is said
+    }
     layer_config(options, None)
 }
 

@@ -268,8 +268,8 @@ const OTHERWISE: &[(u64, &str)] = &[
     (1998, "the list is empty"),
     (2010, "the list is empty"),
     (2085, "invalid net client name: vnet0"),
-    // Images are raw here.
-    (2125, "there are no other drivers here"),
+    // As QEMU has it today; and images are raw here.
+    (2125, "must be specified for the root node"),
     (2133, "Parameter 'cache.writeback' is unexpected"),
     (2373, "Cannot find device='disk1'"),
     (2379, "Cannot find device='disk1'"),

@@ -407,6 +407,7 @@ fn nodes_come_go_and_are_refused_alike() {
         add("'driver': 'file', 'filename': '/', 'node-name': 'x'"),
         add("'driver': 'file', 'node-name': 'x'"),
         add("'driver': 'nothing', 'node-name': 'x'"),
+        add("FILE, 'force-share': true"),
         add("FILE, 'node-name': 'x', 'aio': 'native'"),
         add("FILE, 'node-name': 'x', 'detect-zeroes': 'unmap'"),
         add("'driver': 'host_device', 'filename': '/proc/version', 'node-name': 'x'"),
