@@ -11,7 +11,9 @@
 mod peer;
 mod table;
 
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use qmp_types::qmp::commands::{Cont, DumpGuestMemory, Stop};
@@ -39,6 +41,8 @@ const CONFINED: [&str; 2] = [
 const REQUESTS: u32 = 10_000;
 /// Rounds of [`guests::DEEP`] requests.
 const DEEP_ROUNDS: u32 = 1_000;
+/// The same past the host's cache.
+const DIRECT_ROUNDS: u32 = 200;
 /// What firmware and kernels write to for a little delay.
 const DELAY_PORT: u16 = 0x80;
 /// The scratch register of a serial port.
@@ -68,6 +72,7 @@ fn main() {
             stay(&mut table, kind);
             disk(&mut table, kind);
             deep_disk(&mut table, kind);
+            direct_disk(&mut table, kind);
             dump(&mut table, kind);
             full_dump(&mut table, kind);
         }
@@ -187,6 +192,29 @@ fn deep_disk(table: &mut Table, kind: Kind) {
         let seconds = between(kind, &guest, &options, ["deep\n", "done\n"]);
         table.add(what, kind, f64::from(DEEP_ROUNDS * guests::DEEP) / seconds);
     }
+}
+
+/// The same past the host's cache, where the scratch folder is on a disk that can do that.
+fn direct_disk(table: &mut Table, kind: Kind) {
+    let mut image = tempfile::NamedTempFile::new().unwrap();
+    image.write_all(&vec![0x5a; DISK as usize]).unwrap();
+    image.as_file().sync_all().unwrap();
+    let mut direct = OpenOptions::new();
+    direct.read(true).custom_flags(libc::O_DIRECT);
+    if direct.open(image.path()).is_err() {
+        return;
+    }
+    let path = image.path().display();
+    let drive = format!("if=none,id=d,format=raw,cache=none,aio=native,file={path}");
+    let options = ["-drive", &drive, "-device", "virtio-blk-device,drive=d"];
+    let guest = guests::deep_blk(REQUEST, 3 * REQUEST / 512, DIRECT_ROUNDS).unwrap();
+    let seconds = between(kind, &guest, &options, ["deep\n", "done\n"]);
+    let what = "the same past the host's cache (`cache=none`), per second";
+    table.add(
+        what,
+        kind,
+        f64::from(DIRECT_ROUNDS * guests::DEEP) / seconds,
+    );
 }
 
 /// Memory that nobody has touched, but for a few pages.

@@ -7,6 +7,8 @@ use std::sync::{PoisonError, RwLock};
 
 use rustix::fs::{AtFlags, StatxFlags, statx};
 
+use super::{Access, Aio};
+
 /// Where memory for such a file begins, which is good for all of them.
 const ALIGNMENT: usize = 4096;
 /// Units that files have, the smallest first.
@@ -96,6 +98,36 @@ impl Direct {
             }
             file.write_all_at(whole, start)
         })
+    }
+
+    /// Does all of it at once, where it is of whole units; the rest one after the other.
+    pub(super) fn run(
+        &self,
+        file: &File,
+        aio: &Aio,
+        accesses: &mut [Access<'_>],
+    ) -> Vec<io::Result<()>> {
+        let lengths: Vec<usize> = accesses.iter().map(|access| access.bytes.len()).collect();
+        let all_whole = accesses
+            .iter()
+            .all(|access| self.is_whole(access.offset, access.bytes));
+        let moved = match all_whole {
+            true => {
+                let _others = self.edges.read().unwrap_or_else(PoisonError::into_inner);
+                aio.run(file, accesses)
+            }
+            false => accesses.iter().map(|_| Ok(0)).collect(),
+        };
+        let results = moved.into_iter().zip(lengths).zip(accesses);
+        results
+            .map(|((moved, length), access)| match moved {
+                Ok(count) if count == length => Ok(()),
+                // the end of the file, or what the host does in pieces
+                Ok(_) if access.is_write => self.write(file, access.offset, access.bytes),
+                Ok(_) => self.read(file, access.offset, access.bytes),
+                Err(error) => Err(error),
+            })
+            .collect()
     }
 
     fn read_units(&self, file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {

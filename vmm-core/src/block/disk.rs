@@ -9,7 +9,7 @@ use rustix::fs::{FallocateFlags, OFlags, SeekFrom, fcntl_getfl, fcntl_setfl};
 
 use super::direct::Direct;
 use super::lock::Wishes;
-use super::{BlockError, NodeConfig, NodeSource, SECTOR};
+use super::{Access, Aio, BlockError, NodeConfig, NodeSource, SECTOR};
 use crate::char::reason;
 use crate::fdset::{self, FdSetError, FdSets, Loan};
 
@@ -247,6 +247,18 @@ impl Disk {
             (Some(file), None) => file.write_all_at(bytes, offset),
             (None, _) => Ok(()),
         }
+    }
+
+    /// Does several accesses at once that do not overlap, where the host's cache is passed by; what comes of each.
+    pub(crate) fn run(&self, aio: &Aio, accesses: &mut [Access<'_>]) -> Vec<io::Result<()>> {
+        if let (Some(file), Some(direct)) = (self.file(), &self.direct) {
+            return direct.run(file, aio, accesses);
+        }
+        let one = |access: &mut Access<'_>| match access.is_write {
+            true => self.write(access.offset, access.bytes),
+            false => self.read(access.offset, access.bytes),
+        };
+        accesses.iter_mut().map(one).collect()
     }
 
     /// Has everything that was written so far on stable storage.

@@ -5,6 +5,7 @@
 //! once, and a [`Drive`] to them, which a device takes. A device that names a
 //! node gets a drive of its own, without name.
 
+mod aio;
 mod config;
 mod direct;
 mod disk;
@@ -14,6 +15,7 @@ mod lock;
 mod node;
 mod statistics;
 
+pub(crate) use aio::{Access, Aio};
 pub use config::{DriveConfig, NodeConfig, NodeSource, Zeroes};
 pub(crate) use direct::Buffer;
 pub use disk::{Disk, NOTHING};

@@ -1,6 +1,7 @@
 //! The disk: a queue (or several) of requests on a drive.
 
 mod batch;
+mod beside;
 mod config;
 mod device;
 mod news;
@@ -20,7 +21,7 @@ use super::mmio::Transport;
 use super::queue::{Chain, Malformed};
 use super::worker::{Kick, Serve, Worker};
 use crate::backends::IoThread;
-use crate::block::{Buffer, Disk, Drive, IoStatus, Node, Operation, SECTOR, Use};
+use crate::block::{Aio, Buffer, Disk, Drive, IoStatus, Node, Operation, SECTOR, Use};
 use crate::devices::{DiskError, GuestRequest, Requester};
 use crate::machine::Services;
 use crate::qom::{Creation, Kind, Object, Property, QomError, TypeInfo};
@@ -203,6 +204,10 @@ struct Blk {
     on_write_error: Policy,
     /// What is tried again when the guest runs on, in turn.
     failed: Mutex<Vec<Chain>>,
+    /// How requests go beside each other, if that is of use.
+    aio: Option<Aio>,
+    /// What is moved so goes through these.
+    buffers: Mutex<Vec<Buffer>>,
     /// What is moved goes through here; the worker alone uses it.
     buffer: Mutex<Buffer>,
     /// Its own worker, for that.
@@ -222,6 +227,8 @@ impl Blk {
         };
         let boot_index = cx.properties.get("bootindex");
         let disk = Arc::clone(node.disk());
+        // What is in the host's cache is there at once. Without room for more, one goes after the other.
+        let aio = node.is_direct().then(|| Aio::new(beside::MOST as u32).ok());
         let size = disk
             .size()
             .map_err(|error| QomError::Refused(format!("Could not get image size: {error}")))?;
@@ -241,6 +248,8 @@ impl Blk {
             on_read_error: Policy::Report,
             on_write_error: Policy::Report,
             failed: Mutex::default(),
+            aio: aio.flatten(),
+            buffers: Mutex::default(),
             buffer: Mutex::default(),
             kick: Mutex::default(),
         })
@@ -257,6 +266,12 @@ impl Blk {
             }
         }
         for queue in 0..self.queues {
+            if let Some(aio) = &self.aio {
+                if !self.serve_beside(aio, queue) {
+                    return None;
+                }
+                continue;
+            }
             // the guest is told at the end of it, however that comes about
             let mut news = News::new(&self.transport);
             let mut batch = Batch::default();

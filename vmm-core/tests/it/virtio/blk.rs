@@ -626,7 +626,7 @@ fn await_event(lines: &Receiver<String>, name: &str, seen: &mut Vec<Value>) {
 pub(super) fn full_disk(
     program: &str,
     machine: &[&str],
-    werror: &str,
+    (cache, werror): (&str, &str),
     guest: &Guest,
     meanwhile: &str,
 ) -> (Vec<Value>, String) {
@@ -635,7 +635,8 @@ pub(super) fn full_disk(
     let kernel = dir.path().join("guest");
     fs::write(&kernel, guest.elf()).unwrap();
     let out = dir.path().join("out");
-    let drive = format!("if=none,id=d,format=raw,file={}", image.path().display());
+    let path = image.path().display();
+    let drive = format!("if=none,id=d,format=raw,file={path}{cache}");
     let device = format!("virtio-blk-device,id=v,drive=d,werror={werror}");
     // files may be 16 KiB long: writes beyond fail
     let script = "trap '' XFSZ; ulimit -S -f 32; exec \"$@\"";
@@ -708,8 +709,8 @@ fn errors_are_reported_ignored_or_stop_the_machine_alike() {
     let requests = [Put(0, 512, 1), Put(62, 1024, 2), Read(62, 512)];
     let guest = guests::blk(Wait::Interrupt, &requests).unwrap();
     for policy in ["report", "ignore", "auto", "stop"] {
-        let theirs = full_disk(QEMU, &theirs, policy, &guest, "");
-        let ours = full_disk(env!("CARGO_BIN_EXE_vmm"), &ours, policy, &guest, "");
+        let theirs = full_disk(QEMU, &theirs, ("", policy), &guest, "");
+        let ours = full_disk(env!("CARGO_BIN_EXE_vmm"), &ours, ("", policy), &guest, "");
         assert_eq!(ours, theirs, "{policy}");
     }
 }

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use vmm_core::block::Operation;
 use vmm_core::guests::BlkRequest::{self, Flush, Read, Write as Put};
-use vmm_core::guests::{self, DEEP};
+use vmm_core::guests::{self, DEEP, Guest};
 
 use super::blk::{SECTOR, SECTORS, full_disk, image, run_guest, with_drive};
-use crate::fixture::kvm_works;
+use crate::fixture::{direct_works, kvm_works};
 
 /// What the guest prints of requests that are done one after the other, and the disk after that.
 fn in_turn(requests: &[BlkRequest]) -> (String, Vec<u8>) {
@@ -68,16 +68,30 @@ fn requests_at_once_are_done_as_if_in_turn() {
         Read(19, 512),
     ];
     let row: Vec<_> = (0..DEEP).map(|sector| Read(sector, 512)).collect();
+    let apart: Vec<_> = (0..DEEP)
+        .map(|number| match number % 3 {
+            0 => Put(number * 3 % 61, 1024, number as u8 | 0x80),
+            _ => Read(number * 7 % 61, 512),
+        })
+        .collect();
     // pairs: (reads, writes) that were joined to the ones in front of them
-    for (requests, device, merged) in [
-        (&overlapping[..], &[][..], (4, 4)),
-        (&row, &[], (u64::from(DEEP) - 1, 0)),
-        (&row, &[("request-merging", "off")], (0, 0)),
-    ] {
+    let all_joined = (u64::from(DEEP) - 1, 0);
+    let plain = [
+        (&overlapping[..], &[][..], (4, 4), false),
+        (&row, &[], all_joined, false),
+        (&row, &[("request-merging", "off")], (0, 0), false),
+        (&apart, &[], (0, 0), false),
+    ];
+    // past the host's cache they are on their way beside each other; what overlaps waits, and joins less
+    let mut direct = plain.map(|(requests, device, merged, _)| (requests, device, merged, true));
+    direct[0].2 = (2, 4);
+    let ways = if direct_works(image().path()) { 8 } else { 4 };
+    let all = plain.into_iter().chain(direct);
+    for (requests, device, merged, direct) in all.take(ways) {
         let image = image();
         let guest = guests::blk_at_once(requests).unwrap();
         let Some(fixture) = run_guest(&guest, device, |config| {
-            with_drive(config, &image, |_| {});
+            with_drive(config, &image, |node| node.direct = direct);
         }) else {
             return;
         };
@@ -119,9 +133,17 @@ fn requests_that_fail_together_are_tried_one_by_one() {
         Read(33, 512),
     ];
     let guest = guests::blk_at_once(&requests).unwrap();
+    let caches = ["", ",cache=none"];
+    let ways = if direct_works(image().path()) { 2 } else { 1 };
+    for cache in &caches[..ways] {
+        fails_one_by_one(&guest, cache);
+    }
+}
+
+fn fails_one_by_one(guest: &Guest, cache: &str) {
     let ours = |policy, meanwhile| {
         let vmm = env!("CARGO_BIN_EXE_vmm");
-        full_disk(vmm, &["-M", "q-min"], policy, &guest, meanwhile).1
+        full_disk(vmm, &["-M", "q-min"], (cache, policy), guest, meanwhile).1
     };
     let reads = ["a1", "21", "22", "a2", "a3"].map(|byte| format!("00 {}\n", byte.repeat(8)));
     let [before, old, old_too, new, new_too] = reads;

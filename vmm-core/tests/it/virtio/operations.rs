@@ -7,7 +7,9 @@
 #![allow(missing_docs, reason = "fields say what they are")]
 
 use std::cell::Cell;
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -194,12 +196,18 @@ fn read_sector(sector: Option<u8>) -> DiskRequest {
 }
 
 impl Guest {
-    fn new() -> Self {
+    /// A guest whose disk passes the host's cache by, where that works.
+    fn new(direct: bool) -> Self {
         let mut image = tempfile::NamedTempFile::new().unwrap();
         image.write_all(&vec![7; DISK as usize]).unwrap();
         let path = image.path().to_str().unwrap().to_owned();
+        let open = |flags| {
+            let mut options = OpenOptions::new();
+            options.read(true).custom_flags(flags).open(image.path())
+        };
         let image_node = NodeConfig {
             unmap: true,
+            direct: direct && open(libc::O_DIRECT).is_ok(),
             zeroes: Zeroes::Unmapped,
             ..NodeConfig::new(NodeSource::File(path))
         };
@@ -542,7 +550,8 @@ pub fn at_once(rows: Vec<Vec<DiskRequest>>) -> Vec<Operation> {
 
 /// Does all of it to a new machine.
 pub fn run(operations: Vec<Operation>) {
-    let guest = Guest::new();
+    // every other length of input has the host's cache passed by
+    let guest = Guest::new(operations.len() % 2 == 1);
     for operation in operations.into_iter().take(200) {
         guest.run(operation);
     }
@@ -624,7 +633,7 @@ mod tests {
     /// What is fuzzed gets as far as to requests that are joined.
     #[test]
     fn requests_of_the_disk_can_be_adjacent() {
-        let guest = Guest::new();
+        let guest = Guest::new(false);
         let row = [Some(1), None, None].map(read_sector).to_vec();
         let operations = at_once(vec![row]);
         for operation in focus(operations, DISK_DEVICE) {

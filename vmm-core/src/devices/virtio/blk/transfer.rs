@@ -1,14 +1,14 @@
 //! Bytes between guest memory and the disk.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use virtio_bindings::virtio_blk::VIRTIO_BLK_S_OK;
 
 use super::super::queue::Chain;
 use super::request::Request;
 use super::{Blk, Outcome, done};
-use crate::block::Operation;
+use crate::block::{Buffer, Operation};
 use crate::sync::lock;
 
 /// Bytes that are moved at a time.
@@ -30,6 +30,16 @@ impl Transfer {
             length: self.length + next.length,
             ..self
         })
+    }
+
+    /// Whether it makes a difference which of the two comes first.
+    pub(super) fn conflicts(&self, other: &Self) -> bool {
+        let writes = [self, other]
+            .iter()
+            .any(|one| one.operation != Operation::Read);
+        let overlap =
+            self.offset < other.offset + other.length && other.offset < self.offset + self.length;
+        writes && overlap
     }
 
     /// Where the data begins in the chain.
@@ -66,72 +76,78 @@ impl Blk {
 
     /// Moves what one request asks for.
     pub(super) fn transfer(&self, chain: &Chain, transfer: Transfer) -> Outcome {
-        let Transfer {
-            operation, length, ..
-        } = transfer;
         let start = Instant::now();
-        let result = match operation {
-            Operation::Read => self.read(chain, transfer),
-            _ => self.write(chain, transfer),
-        };
+        let result = self.move_one(chain, transfer, &mut lock(&self.buffer));
+        self.moved(transfer, result, start.elapsed())
+    }
+
+    /// Counts a request whose bytes were moved, or not; what becomes of it.
+    pub(super) fn moved(
+        &self,
+        transfer: Transfer,
+        result: io::Result<()>,
+        time: Duration,
+    ) -> Outcome {
         let statistics = self.drive.statistics();
         match result {
             Ok(()) => {
-                statistics.done(operation, length, start.elapsed());
+                statistics.done(transfer.operation, transfer.length, time);
                 Outcome::of(transfer)
             }
             Err(error) => {
-                statistics.failed(operation, start.elapsed());
-                self.fail(operation, &error)
+                statistics.failed(transfer.operation, time);
+                self.fail(transfer.operation, &error)
             }
         }
     }
 
-    /// Moves what several requests ask for, which is `whole`, at once.
-    pub(super) fn transfer_all(
+    /// Moves the bytes of one request.
+    pub(super) fn move_one(
+        &self,
+        chain: &Chain,
+        transfer: Transfer,
+        buffer: &mut Buffer,
+    ) -> io::Result<()> {
+        match transfer.operation {
+            Operation::Read => self.read(chain, transfer, buffer),
+            _ => self.write(chain, transfer, buffer),
+        }
+    }
+
+    /// Moves the bytes of several requests, which are `whole`, at once.
+    pub(super) fn move_all(
         &self,
         whole: Transfer,
         parts: &[(Chain, Transfer)],
+        buffer: &mut Buffer,
     ) -> io::Result<()> {
-        let statistics = self.drive.statistics();
-        statistics.merged(whole.operation, parts.len().saturating_sub(1) as u64);
-        let start = Instant::now();
-        let mut buffer = lock(&self.buffer);
         let bytes = buffer.room(usize::try_from(whole.length).unwrap_or_default());
         match whole.operation {
             Operation::Read => {
                 self.disk.read(whole.offset, bytes)?;
-                each(bytes, parts, |chain, part, bytes| {
-                    chain.write(part.start(), bytes);
-                });
+                scatter(bytes, parts);
             }
             _ => {
                 self.begin_write(whole.offset + whole.length)?;
-                each(bytes, parts, |chain, part, bytes| {
-                    chain.read(part.start(), bytes);
-                });
+                gather(bytes, parts);
                 self.put(whole.offset, bytes)?;
                 self.end_write()?;
             }
         }
-        let time = start.elapsed();
-        for (_, part) in parts {
-            statistics.done(part.operation, part.length, time);
-        }
         Ok(())
     }
 
-    fn read(&self, chain: &Chain, transfer: Transfer) -> io::Result<()> {
-        self.pieces(transfer, |at, bytes| {
+    fn read(&self, chain: &Chain, transfer: Transfer, buffer: &mut Buffer) -> io::Result<()> {
+        pieces(transfer, buffer, |at, bytes| {
             self.disk.read(transfer.offset + at, bytes)?;
             chain.write(transfer.start() + at, bytes);
             Ok(())
         })
     }
 
-    fn write(&self, chain: &Chain, transfer: Transfer) -> io::Result<()> {
+    fn write(&self, chain: &Chain, transfer: Transfer, buffer: &mut Buffer) -> io::Result<()> {
         self.begin_write(transfer.offset + transfer.length)?;
-        self.pieces(transfer, |at, bytes| {
+        pieces(transfer, buffer, |at, bytes| {
             chain.read(transfer.start() + at, bytes);
             self.put(transfer.offset + at, bytes)
         })?;
@@ -139,33 +155,46 @@ impl Blk {
     }
 
     /// Writes bytes, or has the host make them where they are zeroes and the user wants that.
-    fn put(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn put(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         match self.node.makes_zeroes() {
             Some(unmap) if is_zero(bytes) => self.disk.zero(offset, bytes.len() as u64, unmap),
             _ => self.disk.write(offset, bytes),
         }
     }
-
-    /// Moves bytes piece by piece.
-    fn pieces(
-        &self,
-        transfer: Transfer,
-        mut each: impl FnMut(u64, &mut [u8]) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let mut buffer = lock(&self.buffer);
-        let mut at = 0;
-        while at < transfer.length {
-            let part = (transfer.length - at).min(BUFFER);
-            each(at, buffer.room(usize::try_from(part).unwrap_or_default()))?;
-            at += part;
-        }
-        Ok(())
-    }
 }
 
-fn is_zero(bytes: &[u8]) -> bool {
+/// Moves bytes piece by piece.
+fn pieces(
+    transfer: Transfer,
+    buffer: &mut Buffer,
+    mut each: impl FnMut(u64, &mut [u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut at = 0;
+    while at < transfer.length {
+        let part = (transfer.length - at).min(BUFFER);
+        each(at, buffer.room(usize::try_from(part).unwrap_or_default()))?;
+        at += part;
+    }
+    Ok(())
+}
+
+pub(super) fn is_zero(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks();
     words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
+}
+
+/// Gives the guest what was read, each part its own.
+pub(super) fn scatter(bytes: &mut [u8], parts: &[(Chain, Transfer)]) {
+    each(bytes, parts, |chain, part, bytes| {
+        chain.write(part.start(), bytes);
+    });
+}
+
+/// Takes from the guest what is to be written, part by part.
+pub(super) fn gather(bytes: &mut [u8], parts: &[(Chain, Transfer)]) {
+    each(bytes, parts, |chain, part, bytes| {
+        chain.read(part.start(), bytes);
+    });
 }
 
 /// Hands out the bytes of each part.
