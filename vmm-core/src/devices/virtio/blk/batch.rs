@@ -10,7 +10,6 @@ use super::super::queue::Chain;
 use super::Blk;
 use super::news::News;
 use super::transfer::{BUFFER, Transfer};
-use crate::block::Buffer;
 use crate::sync::lock;
 
 /// So many requests are joined at most: the last one keeps the first one waiting.
@@ -37,7 +36,7 @@ impl Batch {
         }
     }
 
-    /// The same as the first one.
+    /// One with its first request.
     pub(super) fn of(chain: Chain, transfer: Transfer) -> Self {
         let mut batch = Self::default();
         batch.start(chain, transfer);
@@ -65,20 +64,14 @@ impl Blk {
             return true;
         };
         let start = Instant::now();
-        let result = self.move_batch(whole, &batch.parts, &mut lock(&self.buffer));
+        let result = {
+            let mut buffer = lock(&self.buffer);
+            match &batch.parts[..] {
+                [(chain, transfer)] => self.move_one(chain, *transfer, &mut buffer),
+                parts => self.move_all(whole, parts, &mut buffer),
+            }
+        };
         self.settle_all(whole, &mut batch.parts, (result, start.elapsed()), news)
-    }
-
-    fn move_batch(
-        &self,
-        whole: Transfer,
-        parts: &[(Chain, Transfer)],
-        buffer: &mut Buffer,
-    ) -> io::Result<()> {
-        match parts {
-            [(chain, transfer)] => self.move_one(chain, *transfer, buffer),
-            parts => self.move_all(whole, parts, buffer),
-        }
     }
 
     /// Gives back what was moved, or not, in so long; false where nothing should follow.
